@@ -1,0 +1,32 @@
+"""Times `import npconformer` in a fresh interpreter and fails if it loads anything but NumPy.
+
+The promise is under 0.25 s beyond NumPy's being on the disk cache; CI machines are noisy, so the best of five is
+reported and only a full second fails.
+"""
+
+import subprocess
+import sys
+
+PROMISED, FAILS_ABOVE = 0.25, 1.0
+LAZY = ("torch", "transformers", "scipy", "cupy", "soundfile", "soxr", "safetensors", "tqdm")
+PROGRAM = f"""
+import sys, time
+start = time.perf_counter()
+import npconformer
+took = time.perf_counter() - start
+print(took, *[name for name in {LAZY!r} if name in sys.modules])
+"""
+
+times = []
+for _ in range(5):
+    took, *loaded = subprocess.run(
+        [sys.executable, "-c", PROGRAM], check=True, capture_output=True, text=True
+    ).stdout.split()
+    times.append(float(took))
+    if loaded:
+        sys.exit(f"import npconformer also imports {', '.join(loaded)}")
+
+best = min(times)
+print(f"import npconformer: {best:.3f} s (best of {len(times)}; promised: under {PROMISED} s)")
+if best > FAILS_ABOVE:
+    sys.exit(f"import npconformer took {best:.2f} s, more than {FAILS_ABOVE} s")
