@@ -1,7 +1,6 @@
 """Times `import npconformer` in a fresh interpreter and fails if it loads anything but NumPy.
 
-The promise is under 0.25 s beyond NumPy's being on the disk cache; CI machines are noisy, so the best of five is
-reported and only a full second fails.
+CI machines are noisy, so the best of five times is reported, and only a full second fails.
 """
 
 import subprocess
