@@ -1,0 +1,1 @@
+"""Models: the blocks they share and one folder per model."""

@@ -1,0 +1,1 @@
+"""Wav2Vec2-Conformer: configuration and models."""
