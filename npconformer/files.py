@@ -1,7 +1,8 @@
 """Writing files so that nobody ever sees half of one.
 
-Every file is written beside its target under a temporary name, flushed to the disk, and renamed. A rename within one
-folder is atomic, so a reader finds the old file or the new one, and an interrupted write leaves the old one untouched.
+Every file is written beside its target under a temporary name, flushed to the disk, and renamed. A rename
+within one folder is atomic, so a reader finds the old file or the new one, and an interrupted write leaves
+the old one untouched.
 """
 
 from __future__ import annotations
@@ -19,9 +20,9 @@ from typing import Any
 def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
     """Yield a temporary path beside `path` to write to; it becomes `path` when the block ends well.
 
-    The temporary file exists and is empty when the block starts. It keeps the target's file extension, because writers
-    such as soundfile choose the format by it. If the block raises, the temporary file is removed, `path` stays as it
-    was, and the error goes on. The folder of `path` must exist.
+    The temporary file exists and is empty when the block starts. It keeps the target's file extension,
+    because writers such as soundfile choose the format by it. If the block raises, the temporary file is
+    removed, `path` stays as it was, and the error goes on. The folder of `path` must exist.
     """
     target = Path(path)
     descriptor, name = tempfile.mkstemp(
@@ -52,7 +53,7 @@ def write_bytes_atomically(path: str | os.PathLike, data: bytes) -> None:
 
 
 def write_json_atomically(path: str | os.PathLike, value: Any) -> None:
-    """Write `value` to `path` as indented JSON with sorted keys, as transformers writes its settings files."""
+    """Write `value` to `path` as indented JSON with sorted keys, as transformers writes its settings."""
     write_text_atomically(path, json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n")
 
 
@@ -68,7 +69,7 @@ def read_json(path: str | os.PathLike) -> Any:
 
 
 def _take_permissions(temporary: Path, target: Path) -> None:
-    """Give the new file the mode of the file it replaces, or the one an ordinary open() would give (mkstemp's is 0600)."""
+    """Give the new file the mode of the one it replaces, or an ordinary file's (mkstemp's own is 0600)."""
     if target.exists():
         mode = target.stat().st_mode & 0o777
     else:

@@ -48,7 +48,7 @@ def test_json_round_trip_and_bad_json(tmp_path):
     write_json_atomically(tmp_path / "c.json", {"b": [1, None], "a": "ü"})
     assert read_json(tmp_path / "c.json") == {"a": "ü", "b": [1, None]}
     (tmp_path / "bad.json").write_text("{")
-    with pytest.raises(ValueError, match="bad.json"):
+    with pytest.raises(ValueError, match=r"bad\.json"):
         read_json(tmp_path / "bad.json")
     with pytest.raises(FileNotFoundError):
         read_json(tmp_path / "none.json")

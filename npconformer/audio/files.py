@@ -1,0 +1,98 @@
+"""Reading recordings: any file that libsndfile reads, mixed to one channel, at the rate that a model needs.
+
+N counts samples, K channels. Samples are float32, in [-1, 1] for formats that store integers.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+
+def read_audio(path: str | os.PathLike, sampling_rate: int | None = 16000, mono: bool = True) -> np.ndarray:
+    """Read a WAV, FLAC, OGG, MP3 (or other libsndfile) file as float32 samples.
+
+    path: the file. sampling_rate: the rate wanted, in Hz; None keeps the file's own. mono: average the
+    channels to shape (N,); otherwise the result is (N, K), also for K = 1.
+
+    Raises FileNotFoundError when there is no such file, and ValueError, naming the file, when it is empty,
+    is not audio, holds no samples, or holds NaN or infinite samples.
+    """
+    import soundfile  # loads libsndfile: only when audio is read
+
+    path = Path(path)
+    if not path.exists():
+        raise FileNotFoundError(f"{path}: no such file")
+    if path.is_dir():
+        raise ValueError(f"{path} is a folder, not an audio file")
+    if path.stat().st_size == 0:
+        raise ValueError(f"{path} is empty (0 bytes)")
+    try:
+        samples, rate = soundfile.read(path, dtype="float32", always_2d=True)  # (N, K)
+    except (
+        soundfile.SoundFileError,
+        TypeError,
+    ) as error:  # TypeError: soundfile takes .raw for headerless samples
+        raise ValueError(f"{path} cannot be read as audio: {_reason(error)}") from error
+    if samples.shape[0] == 0:
+        raise ValueError(f"{path} holds no samples")
+    if not np.isfinite(samples).all():
+        raise ValueError(f"{path} holds samples that are NaN or infinite")
+    if mono:
+        samples = samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1)  # (N,)
+    return samples if sampling_rate is None else resample(samples, rate, sampling_rate)
+
+
+def resample(array: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:
+    """Change the sampling rate of `array`, (N,) or (N, K), to `to_rate` with soxr's band-limited HQ recipe.
+
+    Returns an array of round(N * to_rate / from_rate) samples in the dtype of `array` (integers become
+    float32). At equal rates the samples come back as they are. Raises ValueError for rates that are not
+    positive.
+    """
+    for name, rate in (("from_rate", from_rate), ("to_rate", to_rate)):
+        if not rate > 0:
+            raise ValueError(f"{name} must be a positive number of samples per second, got {rate!r}")
+    array = np.asarray(array)
+    if array.dtype not in (np.float32, np.float64):
+        array = array.astype(np.float32)
+    if from_rate == to_rate:
+        return array
+
+    import soxr
+
+    return soxr.resample(array, from_rate, to_rate, quality="HQ")
+
+
+def validate_waveform(array: Any, name: str = "waveform") -> np.ndarray:
+    """Return `array` as a floating-point array of shape (N,), or raise a ValueError that calls it `name`.
+
+    Refused: more or fewer than one dimension, no samples, values that are not real numbers, NaN and infinity.
+    float32 and float64 pass through without a copy; everything else becomes float32.
+    """
+    try:
+        array = np.asarray(array)
+    except ValueError as error:  # a ragged nested list
+        raise ValueError(f"{name} is not one sequence of samples: {error}") from error
+    if array.ndim != 1:
+        hint = "; average a stereo recording to one channel first" if array.ndim == 2 else ""
+        raise ValueError(f"{name} must have one dimension, (samples,), got shape {array.shape}{hint}")
+    if array.size == 0:
+        raise ValueError(f"{name} holds no samples (its length is 0)")
+    if array.dtype.kind not in "fiu":
+        raise ValueError(f"{name} must hold real numbers, got dtype {array.dtype}")
+    if array.dtype not in (np.float32, np.float64):
+        array = array.astype(np.float32)
+    if not np.isfinite(array).all():
+        wrong = int(array.size - np.isfinite(array).sum())
+        first = int(np.argmin(np.isfinite(array)))
+        raise ValueError(f"{name} holds {wrong} NaN or infinite samples, the first at index {first}")
+    return array
+
+
+def _reason(error: Exception) -> str:
+    """libsndfile's own words, without the path that soundfile puts before them."""
+    return str(getattr(error, "error_string", "") or error).rstrip(".")

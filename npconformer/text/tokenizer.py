@@ -1,0 +1,529 @@
+"""The CTC tokenizer: characters to ids for labels, and ids of frames back to text.
+
+Its vocabulary maps tokens, mostly single characters, to ids. The pad token is CTC's blank, the word
+delimiter (`|`) stands for the space. Reading a text collapses nothing, so CARRY has five ids; decoding
+collapses repeats, because it reads frames. To decode labels rather than frames, pass `group_tokens=False`:
+with it on, CARRY comes back as CARY.
+"""
+
+from __future__ import annotations
+
+import copy
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from npconformer.batch_feature import BatchFeature, check_padding, check_return_tensors, round_up
+from npconformer.files import read_json, write_json_atomically
+from npconformer.text.added_tokens import AddedToken, compile_pattern, split_on_tokens
+from npconformer.text.ctc_decoding import Span, cut, group_words, runs
+
+VOCABULARY_FILE = "vocab.json"
+SETTINGS_FILE = "tokenizer_config.json"
+ADDED_TOKENS_FILE = "added_tokens.json"
+SPECIAL_TOKENS_FILE = "special_tokens_map.json"
+
+NAMED_TOKENS = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
+UNLIMITED = int(1e30)  # what transformers writes for model_max_length when there is no limit
+
+
+@dataclass
+class CTCDecoderOutput:
+    """Text with the frames it came from. For a batch every field is a list with one entry per utterance.
+
+    char_offsets: [{"char", "start_offset", "end_offset"}, ...]; word_offsets: the same with "word". Offsets
+    count frames, the end is exclusive; multiply by `config.inputs_to_logits_ratio / sampling_rate` for
+    seconds.
+    """
+
+    text: Any
+    char_offsets: Any = None
+    word_offsets: Any = None
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self.keys():
+            raise KeyError(name)
+        return getattr(self, name)
+
+    def keys(self) -> list[str]:
+        return [name for name, value in vars(self).items() if value is not None]
+
+
+class Wav2Vec2CTCTokenizer:
+    """Characters to ids and back; see the module's text.
+
+    vocab: path of a vocab.json, or a dict from token to id; with target_lang, a dict of such dicts by
+    language. replace_word_delimiter_char: what the word delimiter becomes in decoded text. do_lower_case:
+    texts are read in upper case and decoded to lower case. Special tokens missing from the vocabulary get
+    ids after its last one. Settings that are not known here are kept and saved again.
+    """
+
+    model_input_names = ("input_ids", "attention_mask")
+
+    def __init__(
+        self,
+        vocab: str | os.PathLike | Mapping[str, Any] | None = None,
+        bos_token: str | None = "<s>",
+        eos_token: str | None = "</s>",
+        unk_token: str | None = "<unk>",
+        pad_token: str | None = "<pad>",
+        word_delimiter_token: str | None = "|",
+        replace_word_delimiter_char: str = " ",
+        do_lower_case: bool = False,
+        target_lang: str | None = None,
+        *,
+        vocab_file: str | os.PathLike | None = None,
+        **settings: Any,
+    ) -> None:
+        vocab = vocab if vocab is not None else vocab_file
+        if vocab is None:
+            raise ValueError("vocab is missing: give the path of a vocab.json or a dict from token to id")
+        self.vocab = dict(vocab) if isinstance(vocab, Mapping) else read_json(vocab)
+        self.target_lang = target_lang
+        self.encoder = self._choose_language(target_lang)
+        self.do_lower_case = do_lower_case
+        self.replace_word_delimiter_char = replace_word_delimiter_char
+
+        self.padding_side = settings.pop("padding_side", "right")
+        if self.padding_side not in ("right", "left"):
+            raise ValueError(f"padding_side must be 'right' or 'left', got {self.padding_side!r}")
+        self.truncation_side = settings.pop("truncation_side", "right")
+        self.model_max_length = settings.pop("model_max_length", None) or UNLIMITED
+        self.clean_up_tokenization_spaces = bool(settings.pop("clean_up_tokenization_spaces", False))
+
+        named = dict(bos_token=bos_token, eos_token=eos_token, unk_token=unk_token, pad_token=pad_token)
+        named.update({name: settings.pop(name, None) for name in NAMED_TOKENS if name not in named})
+        named["word_delimiter_token"] = word_delimiter_token
+        extra = settings.pop("additional_special_tokens", None)
+        extra = settings.pop("extra_special_tokens", None) or extra or []
+        if isinstance(extra, Mapping):
+            named.update(extra)
+            extra = []
+        named = {name: AddedToken.read(value) for name, value in named.items() if value is not None}
+        extra = [AddedToken.read(value) for value in extra]
+        self._named = {name: token.content for name, token in named.items()}
+        self._extra = [token.content for token in extra]
+
+        saved = settings.pop("added_tokens_decoder", None) or {}
+        self._added = {int(index): AddedToken.read(token) for index, token in saved.items()}
+        for token in [*named.values(), *extra]:
+            if token.content not in {added.content for added in self._added.values()}:
+                self._add(AddedToken(**{**token.to_dict(), "special": True}))
+        self._adopt_vocabulary()
+        self._unknown_settings = settings
+
+    # ---- special tokens
+
+    bos_token = property(lambda self: self._named.get("bos_token"))
+    eos_token = property(lambda self: self._named.get("eos_token"))
+    unk_token = property(lambda self: self._named.get("unk_token"))
+    pad_token = property(lambda self: self._named.get("pad_token"))
+    word_delimiter_token = property(lambda self: self._named.get("word_delimiter_token"))
+    bos_token_id = property(lambda self: self.convert_tokens_to_ids(self.bos_token))
+    eos_token_id = property(lambda self: self.convert_tokens_to_ids(self.eos_token))
+    unk_token_id = property(lambda self: self.convert_tokens_to_ids(self.unk_token))
+    pad_token_id = property(lambda self: self.convert_tokens_to_ids(self.pad_token))
+    word_delimiter_token_id = property(lambda self: self.convert_tokens_to_ids(self.word_delimiter_token))
+
+    @property
+    def all_special_tokens(self) -> list[str]:
+        """Every special token once, the named ones first."""
+        return list(dict.fromkeys([*self._named.values(), *self._extra]))
+
+    @property
+    def all_special_ids(self) -> list[int]:
+        return self.convert_tokens_to_ids(self.all_special_tokens)
+
+    # ---- vocabulary
+
+    @property
+    def vocab_size(self) -> int:
+        """Number of ids in the vocabulary of the chosen language, without tokens added to it; see len()."""
+        return len(self.decoder)
+
+    def __len__(self) -> int:
+        return len(self.get_vocab())
+
+    def __repr__(self) -> str:
+        language = f", target_lang={self.target_lang!r}" if self.target_lang else ""
+        return f"{type(self).__name__}(vocab_size={self.vocab_size}, special tokens {self._named}{language})"
+
+    def get_vocab(self) -> dict[str, int]:
+        """Every token with its id, added ones included."""
+        return {**self.encoder, **{token.content: index for index, token in sorted(self._added.items())}}
+
+    def set_target_lang(self, target_lang: str) -> None:
+        """Switch to another language of a vocabulary that holds several. ValueError where it cannot."""
+        self.encoder = self._choose_language(target_lang)
+        self.target_lang = target_lang
+        ids = set(self.encoder.values())
+        self._added = {index: token for index, token in self._added.items() if index not in ids}
+        self._adopt_vocabulary()
+
+    def convert_tokens_to_ids(self, tokens: str | list[str] | None) -> int | list[int] | None:
+        """The id of a token, or of each in a list; unknown ones get unk_token's id, or None."""
+        if tokens is None:
+            return None
+        if not isinstance(tokens, str):
+            return [self.convert_tokens_to_ids(token) for token in tokens]
+        for token in (tokens, self.unk_token):
+            for vocabulary in (self._added_ids, self.encoder):
+                if token in vocabulary:
+                    return vocabulary[token]
+        return None
+
+    def convert_ids_to_tokens(self, ids: Any, skip_special_tokens: bool = False) -> str | list[str]:
+        """The token of an id, or of each in a list or array; unknown ids give the unknown token."""
+        if np.ndim(ids) == 0:
+            return self._token(int(ids))
+        skip = set(self.all_special_ids) if skip_special_tokens else ()
+        return [self._token(int(index)) for index in ids if int(index) not in skip]
+
+    # ---- text to ids
+
+    def tokenize(self, text: str, is_split_into_words: bool = False) -> list[str]:
+        """Split a text into tokens: added tokens whole, the rest by character, spaces as word delimiters."""
+        if not isinstance(text, str):
+            raise ValueError(f"text must be a string, got {type(text).__name__}")
+        tokens = []
+        for piece in split_on_tokens(
+            " " + text if is_split_into_words else text, self._by_content, self._pattern
+        ):
+            if piece in self._by_content:
+                tokens.append(piece)
+            else:
+                piece = piece.upper() if self.do_lower_case else piece
+                delimiter = self.word_delimiter_token
+                tokens.extend(piece if delimiter is None else piece.replace(" ", delimiter))
+        return tokens
+
+    def encode(self, text: str | list[str] | list[int], **options: Any) -> list[int]:
+        """The ids of one text (or of a list of tokens); options as in calling the tokenizer."""
+        if not isinstance(text, str) and any(isinstance(item, list | tuple) for item in text):
+            raise ValueError("encode takes one text; call the tokenizer for several")
+        if not isinstance(text, str):
+            text = self.convert_tokens_to_ids([*text]) if text and isinstance(text[0], str) else [*text]
+        ids = self(text, **options)["input_ids"]
+        return ids[0] if isinstance(ids, list) and ids and isinstance(ids[0], list) else ids
+
+    def __call__(
+        self,
+        text: str | list[str] | list[int] | list[list[int]],
+        padding: bool | str = False,
+        truncation: bool | None = None,
+        max_length: int | None = None,
+        pad_to_multiple_of: int | None = None,
+        padding_side: str | None = None,
+        return_attention_mask: bool | None = None,
+        return_tensors: str | None = None,
+        is_split_into_words: bool = False,
+    ) -> BatchFeature:
+        """Turn one text, or a list of texts, into `input_ids` and `attention_mask`.
+
+        padding, max_length, pad_to_multiple_of as in the feature extractor; padding fills with pad_token_id,
+        which a CTC loss takes for the blank: set those labels to -100. truncation=True cuts at max_length,
+        and so does max_length alone when neither padding nor truncation is given. return_tensors: None gives
+        lists, "np" int64 arrays, with a leading axis of 1 for a single text. A list of ids is taken as it
+        is.
+        """
+        check_return_tensors(return_tensors)
+        single = isinstance(text, str) or (len(text) > 0 and isinstance(text[0], int | np.integer))
+        texts = [text] if single else text
+        if not isinstance(texts, list | tuple | np.ndarray):
+            raise ValueError(f"text must be a string or a list of strings, got {type(text).__name__}")
+        ids = []
+        for one in texts:
+            if isinstance(one, str):
+                one = self.convert_tokens_to_ids(self.tokenize(one, is_split_into_words))
+                if None in one:
+                    raise ValueError(
+                        "the text has characters out of the vocabulary, and there is no unk_token"
+                    )
+            ids.append([int(index) for index in one])
+        if truncation is None:
+            truncation = max_length is not None and check_padding(padding) == "do_not_pad"
+        if truncation and max_length is None and self.model_max_length < UNLIMITED:
+            max_length = self.model_max_length
+        if truncation and max_length is not None:
+            ids = [one[:max_length] if self.truncation_side == "right" else one[-max_length:] for one in ids]
+        return self.pad(
+            {"input_ids": ids[0] if single else ids},
+            padding=padding,
+            max_length=max_length,
+            pad_to_multiple_of=pad_to_multiple_of,
+            padding_side=padding_side,
+            return_attention_mask=return_attention_mask,
+            return_tensors=return_tensors,
+        )
+
+    def pad(
+        self,
+        encoded_inputs: Any,
+        padding: bool | str = True,
+        max_length: int | None = None,
+        pad_to_multiple_of: int | None = None,
+        padding_side: str | None = None,
+        return_attention_mask: bool | None = None,
+        return_tensors: str | None = None,
+    ) -> BatchFeature:
+        """Bring id sequences to one length with pad_token_id; arguments as in calling the tokenizer.
+
+        encoded_inputs: a dict with `input_ids` (one sequence or a list of them), or a list of dicts of one
+        each.
+        """
+        check_return_tensors(return_tensors)
+        strategy = check_padding(padding)
+        if isinstance(encoded_inputs, list | tuple):
+            encoded_inputs = {"input_ids": [one["input_ids"] for one in encoded_inputs]}
+        if "input_ids" not in encoded_inputs:
+            raise ValueError(f"expected an entry 'input_ids', got {sorted(encoded_inputs)}")
+        ids = encoded_inputs["input_ids"]
+        single = len(ids) > 0 and np.ndim(ids[0]) == 0
+        ids = [[int(index) for index in one] for one in ([ids] if single else ids)]
+        length = None
+        if strategy == "max_length":
+            length = max_length or (self.model_max_length if self.model_max_length < UNLIMITED else None)
+        elif strategy == "longest":
+            length = max(map(len, ids), default=0)
+        masks = [[1] * len(one) for one in ids]
+        if length is not None:
+            if self.pad_token_id is None:
+                raise ValueError("padding needs a pad_token, and this tokenizer has none")
+            length = round_up(length, pad_to_multiple_of)
+            left = (padding_side or self.padding_side) == "left"
+            ids = [_fill(one, length, self.pad_token_id, left) for one in ids]
+            masks = [_fill(one, length, 0, left) for one in masks]
+        batch = BatchFeature(input_ids=ids)
+        if return_attention_mask is None or return_attention_mask:
+            batch["attention_mask"] = masks
+        if return_tensors == "np":
+            lengths = sorted({len(one) for one in ids})
+            if len(lengths) > 1:
+                raise ValueError(
+                    f'return_tensors="np" needs texts of one length, got lengths from {lengths[0]} to '
+                    f"{lengths[-1]}; pass padding=True"
+                )
+            return BatchFeature({name: np.asarray(rows, np.int64) for name, rows in batch.items()})
+        return BatchFeature({name: rows[0] for name, rows in batch.items()}) if single else batch
+
+    # ---- ids to text
+
+    def decode(
+        self,
+        token_ids: Any,
+        skip_special_tokens: bool = False,
+        clean_up_tokenization_spaces: bool | None = None,
+        output_char_offsets: bool = False,
+        output_word_offsets: bool = False,
+        group_tokens: bool = True,
+        spaces_between_special_tokens: bool = False,
+    ) -> str | CTCDecoderOutput:
+        """Read the text from one utterance's ids (T,), one per frame.
+
+        Runs of one id are merged (unless group_tokens=False, for labels), the blank is dropped, word
+        delimiters become spaces. With output_char_offsets or output_word_offsets the result is a
+        CTCDecoderOutput.
+
+        skip_special_tokens also drops <s>, </s>, <unk> and other special tokens, but not the word delimiter.
+        They are dropped after runs are merged; transformers 5.23 drops them, the blank among them, before,
+        and so reads HELLO as HELO and counts offsets in the frames that are left.
+        """
+        ids = self._canonical(token_ids)
+        if group_tokens:
+            ids, starts, ends = runs(ids)
+        else:
+            starts, ends = np.arange(len(ids)), np.arange(1, len(ids) + 1)
+        dropped = {self.pad_token}
+        if skip_special_tokens:
+            dropped.update(self.all_special_tokens)
+            dropped.discard(self.word_delimiter_token)
+        characters = []
+        for index, start, end in zip(ids.tolist(), starts.tolist(), ends.tolist()):
+            token = self._token(index)
+            if token in dropped:
+                continue
+            is_delimiter = token == self.word_delimiter_token
+            characters.append(Span(self.replace_word_delimiter_char if is_delimiter else token, start, end))
+
+        text = (" " if spaces_between_special_tokens else "").join(c.text for c in characters).strip()
+        text = text.lower() if self.do_lower_case else text
+        if clean_up_tokenization_spaces is None:
+            clean_up_tokenization_spaces = self.clean_up_tokenization_spaces
+        text = _tidy_punctuation(text) if clean_up_tokenization_spaces else text
+        if not (output_char_offsets or output_word_offsets):
+            return text
+        output = CTCDecoderOutput(text)
+        if output_char_offsets:
+            output.char_offsets = [_offsets("char", character) for character in characters]
+        if output_word_offsets:
+            words = group_words(characters, self.replace_word_delimiter_char)
+            output.word_offsets = [_offsets("word", word) for word in words]
+        return output
+
+    def batch_decode(
+        self, sequences: Any, *, lengths: Any = None, **options: Any
+    ) -> list[str] | CTCDecoderOutput:
+        """Decode several utterances; options as in `decode`.
+
+        sequences: ids (B, T), or a list of sequences. lengths: number of real frames of each utterance (B,).
+        Give it for a padded batch, whose last frames hold garbage. With offsets asked for, the result is one
+        CTCDecoderOutput whose fields are lists.
+        """
+        decoded = [self.decode(one, **options) for one in cut(sequences, lengths)]
+        if not (options.get("output_char_offsets") or options.get("output_word_offsets")):
+            return decoded
+        fields = ["text"] + [n for n in ("char_offsets", "word_offsets") if options.get(f"output_{n}")]
+        return CTCDecoderOutput(**{name: [getattr(one, name) for one in decoded] for name in fields})
+
+    # ---- files
+
+    @classmethod
+    def from_pretrained(cls, folder: str | os.PathLike, **overrides: Any) -> Wav2Vec2CTCTokenizer:
+        """Load vocab.json and the settings beside it; `overrides` replace single settings.
+
+        Settings come from tokenizer_config.json; for old checkpoints, whose file lists no added tokens, also
+        from special_tokens_map.json and added_tokens.json. Raises FileNotFoundError when there is no
+        vocab.json.
+        """
+        folder = Path(folder)
+        if not (folder / VOCABULARY_FILE).is_file():
+            raise FileNotFoundError(f"{folder} has no tokenizer: no {VOCABULARY_FILE}")
+        settings = _read_if_there(folder / SETTINGS_FILE)
+        if "added_tokens_decoder" not in settings:
+            settings.update(_read_if_there(folder / SPECIAL_TOKENS_FILE))
+            added = _read_if_there(folder / ADDED_TOKENS_FILE)
+            special = {_content(settings.get(name)) for name in NAMED_TOKENS}
+            special.update(_content(token) for token in settings.get("additional_special_tokens") or [])
+            settings["added_tokens_decoder"] = {
+                index: AddedToken(token, special=token in special) for token, index in added.items()
+            }
+        for name in (
+            "tokenizer_class",
+            "name_or_path",
+            "special_tokens_map_file",
+            "tokenizer_file",
+            "vocab_file",
+        ):
+            settings.pop(name, None)
+        return cls(folder / VOCABULARY_FILE, **{**settings, **overrides})
+
+    def save_pretrained(self, folder: str | os.PathLike) -> list[str]:
+        """Write vocab.json and tokenizer_config.json (and added_tokens.json, if any) into `folder`.
+
+        transformers reads them. Returns the paths written.
+        """
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        settings = {
+            **copy.deepcopy(self._unknown_settings),
+            **self._named,
+            "added_tokens_decoder": {str(i): token.to_dict() for i, token in sorted(self._added.items())},
+            "clean_up_tokenization_spaces": self.clean_up_tokenization_spaces,
+            "do_lower_case": self.do_lower_case,
+            "model_max_length": self.model_max_length,
+            "padding_side": self.padding_side,
+            "replace_word_delimiter_char": self.replace_word_delimiter_char,
+            "target_lang": self.target_lang,
+            "tokenizer_class": type(self).__name__,
+            "truncation_side": self.truncation_side,
+        }
+        if self._extra:
+            settings["extra_special_tokens"] = list(self._extra)
+        files = {VOCABULARY_FILE: self.vocab, SETTINGS_FILE: settings}
+        beyond = {t.content: index for index, t in sorted(self._added.items()) if index >= self.vocab_size}
+        if beyond:
+            files[ADDED_TOKENS_FILE] = beyond
+        for name, content in files.items():
+            write_json_atomically(folder / name, content)
+        return [str(folder / name) for name in files]
+
+    # ---- inside
+
+    def _choose_language(self, target_lang: str | None) -> dict[str, int]:
+        nested = bool(self.vocab) and all(isinstance(value, Mapping) for value in self.vocab.values())
+        if target_lang is None:
+            vocabulary = self.vocab
+            if nested:
+                raise ValueError(
+                    f"vocab holds several languages; choose target_lang from {', '.join(self.vocab)}"
+                )
+        elif not nested:
+            raise ValueError(f"target_lang={target_lang!r} was given, but vocab holds only one language")
+        elif target_lang not in self.vocab:
+            raise ValueError(
+                f"target_lang={target_lang!r} is not in vocab; choose one of {', '.join(self.vocab)}"
+            )
+        else:
+            vocabulary = self.vocab[target_lang]
+        for token, index in vocabulary.items():
+            if not isinstance(index, int) or isinstance(index, bool) or index < 0:
+                raise ValueError(f"vocab gives token {token!r} the id {index!r}; ids are integers from 0")
+        return dict(vocabulary)
+
+    def _add(self, token: AddedToken) -> None:
+        """Keep `token` whole when reading texts; one that the vocabulary lacks gets the next free id."""
+        if token.content:
+            vocabulary = self.get_vocab()
+            self._added[vocabulary.get(token.content, len(vocabulary))] = token
+
+    def _adopt_vocabulary(self) -> None:
+        """Index the current vocabulary, and keep its tokens of several characters whole."""
+        self.decoder = {index: token for token, index in self.encoder.items()}
+        for token in self.encoder:
+            if len(token) > 1:
+                self._add(AddedToken(token, lstrip=True, rstrip=True))
+        self._by_content = {token.content: token for token in self._added.values()}
+        self._added_ids = {token.content: index for index, token in self._added.items()}
+        self._pattern = compile_pattern(self._by_content)
+
+    def _token(self, index: int) -> str | None:
+        if index in self.decoder:
+            return self.decoder[index]
+        return self._added[index].content if index in self._added else self.unk_token
+
+    def _canonical(self, token_ids: Any) -> np.ndarray:
+        """Ids (T,) as an integer array in which ids that mean the same token are equal."""
+        ids = np.atleast_1d(np.asarray(token_ids))
+        if ids.ndim != 1:
+            raise ValueError(
+                f"decode takes the ids of one utterance, got shape {ids.shape}; use batch_decode"
+            )
+        if ids.size == 0:
+            return ids.astype(np.int64)
+        if ids.dtype.kind not in "iu":
+            raise ValueError(
+                f"token ids must be integers, got dtype {ids.dtype}; logits need argmax(axis=-1) first"
+            )
+        unknown = [i for i in np.unique(ids).tolist() if i not in self.decoder and i not in self._added]
+        return np.where(np.isin(ids, unknown), -1 if self.unk_token_id is None else self.unk_token_id, ids)
+
+
+def _fill(row: list[int], length: int, value: int, left: bool) -> list[int]:
+    padding = [value] * (length - len(row))
+    return padding + row if left else row + padding
+
+
+def _offsets(kind: str, span: Span) -> dict[str, Any]:
+    return {kind: span.text, "start_offset": span.start, "end_offset": span.end}
+
+
+def _read_if_there(path: Path) -> dict[str, Any]:
+    return read_json(path) if path.is_file() else {}
+
+
+def _content(token: Any) -> str | None:
+    return token.get("content") if isinstance(token, Mapping) else token
+
+
+def _tidy_punctuation(text: str) -> str:
+    """Undo the spaces that word-level tokenizers put before punctuation and English contractions."""
+    for mark in (".", "?", "!", ","):
+        text = text.replace(f" {mark}", mark)
+    text = text.replace(" ' ", "'")
+    for ending in ("n't", "'m", "'s", "'ve", "'re"):
+        text = text.replace(f" {ending}", ending)
+    return text
