@@ -1,1 +1,7 @@
-"""Wav2Vec2-Conformer: configuration and models."""
+"""Wav2Vec2-Conformer: configuration, model, and the model with a CTC head."""
+
+from npconformer.models.wav2vec2_conformer.configuration import Wav2Vec2ConformerConfig
+from npconformer.models.wav2vec2_conformer.ctc import Wav2Vec2ConformerForCTC
+from npconformer.models.wav2vec2_conformer.modeling import Wav2Vec2ConformerModel
+
+__all__ = ["Wav2Vec2ConformerConfig", "Wav2Vec2ConformerForCTC", "Wav2Vec2ConformerModel"]

@@ -1,0 +1,47 @@
+"""npconformer: Wav2Vec2-Conformer speech models as explicit array code, on NumPy or CuPy, with gradients.
+
+>>> import npconformer
+>>> recognise = npconformer.pipeline("automatic-speech-recognition")
+>>> recognise("speech.wav")["text"]
+
+Names are loaded when they are first used, so that importing the package costs little.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "npconformer.audio.feature_extraction": ["Wav2Vec2FeatureExtractor"],
+    "npconformer.audio.files": ["read_audio"],
+    "npconformer.autograd": ["Tensor", "checkpoint", "detect_anomaly", "enable_grad", "no_grad"],
+    "npconformer.backend": ["use"],
+    "npconformer.losses": ["ctc_loss"],
+    "npconformer.models.wav2vec2_conformer": [
+        "Wav2Vec2ConformerConfig",
+        "Wav2Vec2ConformerForCTC",
+        "Wav2Vec2ConformerModel",
+    ],
+    "npconformer.pipelines": ["pipeline"],
+    "npconformer.processing": ["Wav2Vec2Processor"],
+    "npconformer.random": ["manual_seed"],
+    "npconformer.text.tokenizer": ["Wav2Vec2CTCTokenizer"],
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = sorted([*_HOME_OF, "__version__"])
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'npconformer' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOME_OF[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,71 @@
+"""What models return: named fields, which also read as a tuple of those that are set."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from typing import Any
+
+from npconformer.autograd import Tensor
+
+
+@dataclass
+class ModelOutput:
+    """Base of all outputs: `output.logits`, `output["logits"]`, `output[0]` (among the fields that are set)."""
+
+    def keys(self) -> list[str]:
+        """The names of the fields that are set."""
+        return [field.name for field in fields(self) if getattr(self, field.name) is not None]
+
+    def to_tuple(self) -> tuple[Any, ...]:
+        """The fields that are set, in order."""
+        return tuple(getattr(self, name) for name in self.keys())
+
+    def __getitem__(self, key: str | int | slice) -> Any:
+        if not isinstance(key, str):
+            return self.to_tuple()[key]
+        if key not in self.keys():
+            raise KeyError(key)
+        return getattr(self, key)
+
+    def __contains__(self, key: str) -> bool:
+        return key in self.keys()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.keys())
+
+    def __len__(self) -> int:
+        return len(self.keys())
+
+
+@dataclass
+class Wav2Vec2BaseModelOutput(ModelOutput):
+    """Output of a model without a head.
+
+    Attributes:
+        last_hidden_state: (B, T, C), after the encoder's final layer norm and the adapter.
+        extract_features: (B, T, conv_dim[-1]), the normalised convolution features.
+        hidden_states: the first layer's input and each layer's output, (B, T, C) each.
+        attentions: each layer's attention weights, (B, H, T, T) each.
+    """
+
+    last_hidden_state: Tensor
+    extract_features: Tensor | None = None
+    hidden_states: tuple[Tensor, ...] | None = None
+    attentions: tuple[Tensor, ...] | None = None
+
+
+@dataclass
+class CausalLMOutput(ModelOutput):
+    """Output of a model with a CTC head.
+
+    Attributes:
+        loss: the CTC loss, present when labels were given.
+        logits: (B, T, vocab_size) scores before softmax. Those of padded frames mean nothing.
+        hidden_states, attentions: as in `Wav2Vec2BaseModelOutput`.
+    """
+
+    loss: Tensor | None = None
+    logits: Tensor | None = None
+    hidden_states: tuple[Tensor, ...] | None = None
+    attentions: tuple[Tensor, ...] | None = None

@@ -1,0 +1,59 @@
+"""The adapter: strided gated convolutions after the encoder, each of which makes the frames fewer.
+
+Letters: B batch, T time, C channels.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from npconformer import ops, random
+from npconformer.autograd import Tensor
+from npconformer.backend import asarray
+from npconformer.models.wav2vec2_conformer.configuration import Wav2Vec2ConformerConfig
+from npconformer.nn import Conv1d, LayerNorm, Linear, Module, ModuleList
+
+
+class Wav2Vec2ConformerAdapterLayer(Module):
+    """A strided convolution to 2C channels and a GLU back to C."""
+
+    def __init__(self, config: Wav2Vec2ConformerConfig) -> None:
+        super().__init__()
+        channels = config.output_hidden_size
+        self.conv = Conv1d(
+            channels, 2 * channels, config.adapter_kernel_size, stride=config.adapter_stride, padding=1
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return ops.glu(self.conv(x))
+
+    def output_length(self, length: np.ndarray) -> np.ndarray:
+        """How many frames the convolution gives for an utterance of `length` frames on its own."""
+        return (length + 2 * self.conv.padding - self.conv.kernel_size) // self.conv.stride + 1
+
+
+class Wav2Vec2ConformerAdapter(Module):
+    """An optional projection to output_hidden_size, then the strided layers (with LayerDrop in training)."""
+
+    def __init__(self, config: Wav2Vec2ConformerConfig) -> None:
+        super().__init__()
+        self.layerdrop = config.layerdrop
+        self.proj = self.proj_layer_norm = None
+        if config.output_hidden_size != config.hidden_size:
+            self.proj = Linear(config.hidden_size, config.output_hidden_size, std=config.initializer_range)
+            self.proj_layer_norm = LayerNorm(config.output_hidden_size)
+        self.layers = ModuleList(Wav2Vec2ConformerAdapterLayer(config) for _ in range(config.num_adapter_layers))
+
+    def forward(self, x: Tensor, frame_lengths: np.ndarray | None = None) -> Tensor:
+        """(B, T, C) -> (B, T', output_hidden_size). With frame_lengths (B,), padding never enters a convolution."""
+        if self.proj is not None:
+            x = self.proj_layer_norm(self.proj(x))
+        for layer in self.layers:
+            if self.training and random.get_generator().random() <= self.layerdrop:
+                continue
+            if frame_lengths is not None:
+                padded = np.arange(x.shape[1]) >= frame_lengths[:, None]
+                x = ops.masked_assign(x, asarray(padded[:, :, None], x.data), 0.0)
+                frame_lengths = layer.output_length(frame_lengths)
+            x = layer(x)
+        return x

@@ -1,0 +1,158 @@
+"""The stock layers: an operation together with its parameters, named and laid out as in checkpoints."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from npconformer import ops
+from npconformer.autograd import Tensor, is_recomputing
+from npconformer.backend import get_array_module
+from npconformer.nn import init
+from npconformer.nn.module import Module, Parameter
+
+
+class Linear(Module):
+    """y = x W^T + b. Weight (out, in): normal with the given std; bias (out,): zero."""
+
+    def __init__(self, in_features: int, out_features: int, bias: bool = True, std: float = 0.02) -> None:
+        super().__init__()
+        self.in_features, self.out_features = in_features, out_features
+        self.weight = Parameter(init.normal(0.0, std, out_features, in_features))
+        self.bias = Parameter(init.constant(0.0, out_features)) if bias else None
+
+    def forward(self, x: Any) -> Tensor:
+        return ops.linear(x, self.weight, self.bias)
+
+
+class Conv1d(Module):
+    """Convolution over time. Weight (out, in / groups, kernel): He's normal; bias: uniform within 1/sqrt(fan_in)."""
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int,
+        stride: int = 1,
+        padding: int | tuple[int, int] = 0,
+        dilation: int = 1,
+        groups: int = 1,
+        bias: bool = True,
+    ) -> None:
+        super().__init__()
+        self.kernel_size, self.stride, self.padding = kernel_size, stride, padding
+        self.dilation, self.groups = dilation, groups
+        width = in_channels // groups
+        bound = math.sqrt(1 / (width * kernel_size))
+        self.weight = Parameter(init.kaiming_normal(out_channels, width, kernel_size))
+        self.bias = Parameter(init.uniform(-bound, bound, out_channels)) if bias else None
+
+    def forward(self, x: Any) -> Tensor:
+        return ops.conv1d(x, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
+
+
+class PointwiseConv1d(Module):
+    """A convolution with a kernel of 1, which is a linear map of every frame. Weight (out, in, 1), no bias."""
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__()
+        self.weight = Parameter(init.kaiming_normal(out_channels, in_channels, 1))
+
+    def forward(self, x: Any) -> Tensor:
+        return ops.linear(x, self.weight.reshape(self.weight.shape[:2]))
+
+
+class LayerNorm(Module):
+    """Normalises the channels of each frame; weight starts at 1, bias at 0."""
+
+    def __init__(self, channels: int, eps: float = 1e-5) -> None:
+        super().__init__()
+        self.eps = eps
+        self.weight = Parameter(init.constant(1.0, channels))
+        self.bias = Parameter(init.constant(0.0, channels))
+
+    def forward(self, x: Any) -> Tensor:
+        return ops.layer_norm(x, self.weight, self.bias, self.eps)
+
+
+class GroupNorm(Module):
+    """Normalises groups of channels over the time of each utterance; weight starts at 1, bias at 0."""
+
+    def __init__(self, groups: int, channels: int, eps: float = 1e-5) -> None:
+        super().__init__()
+        self.groups, self.eps = groups, eps
+        self.weight = Parameter(init.constant(1.0, channels))
+        self.bias = Parameter(init.constant(0.0, channels))
+
+    def forward(self, x: Any, frame_mask: Any = None) -> Tensor:
+        return ops.group_norm(x, self.weight, self.bias, self.groups, self.eps, frame_mask)
+
+
+class BatchNorm1d(Module):
+    """Normalises each channel over batch and time: with the batch's statistics in training, the running ones after.
+
+    After each training forward, with momentum m and n values for each channel:
+        running_mean <- (1 - m) running_mean + m mean,   running_var <- (1 - m) running_var + m variance n / (n - 1)
+    """
+
+    def __init__(self, channels: int, eps: float = 1e-5, momentum: float = 0.1) -> None:
+        super().__init__()
+        self.eps, self.momentum = eps, momentum
+        self.weight = Parameter(init.constant(1.0, channels))
+        self.bias = Parameter(init.constant(0.0, channels))
+        self.register_buffer("running_mean", init.constant(0.0, channels))
+        self.register_buffer("running_var", init.constant(1.0, channels))
+        self.register_buffer("num_batches_tracked", np.zeros((), np.int64))
+
+    def forward(self, x: Any) -> Tensor:
+        if not self.training:
+            return ops.batch_norm(x, self.weight, self.bias, self.running_mean, self.running_var, self.eps)
+        y, mean, variance = ops.batch_norm_training(x, self.weight, self.bias, self.eps)
+        if not is_recomputing():
+            count = x.shape[0] * x.shape[1]
+            self.running_mean = self._moved(self.running_mean, mean)
+            self.running_var = self._moved(self.running_var, variance * (count / (count - 1)))
+            self.num_batches_tracked = self.num_batches_tracked + 1
+        return y
+
+    def _moved(self, running: Any, new: Any) -> Any:
+        return running * (1 - self.momentum) + new * self.momentum
+
+
+class WeightNormConv1d(Module):
+    """The convolution of `pos_conv_embed`: its weight is g v / |v|, normalised over all but the last axis.
+
+    Conformer checkpoints carry it, and the reference never calls it; it is here so that checkpoints round-trip and
+    so that the layer can be studied.
+    """
+
+    def __init__(self, channels: int, kernel_size: int, groups: int) -> None:
+        super().__init__()
+        self.kernel_size, self.groups = kernel_size, groups
+        std = 2 * math.sqrt(1 / (kernel_size * channels))
+        v = init.normal(0.0, std, channels, channels // groups, kernel_size)
+        xp = get_array_module(v)
+        g = init.empty(1, 1, kernel_size) if init.is_skipped() else xp.sqrt((v * v).sum(axis=(0, 1), keepdims=True))
+        self.bias = Parameter(init.constant(0.0, channels))
+        self.parametrizations = Module()
+        self.parametrizations.weight = Module()
+        self.parametrizations.weight.original0 = Parameter(g)
+        self.parametrizations.weight.original1 = Parameter(v)
+
+    def forward(self, x: Any) -> Tensor:
+        parts = self.parametrizations.weight
+        weight = ops.weight_norm(parts.original0, parts.original1, axis=2)
+        return ops.conv1d(x, weight, self.bias, padding=self.kernel_size // 2, groups=self.groups)
+
+
+class Dropout(Module):
+    """In training, sets numbers to 0 with probability p and scales the rest; nothing in evaluation."""
+
+    def __init__(self, p: float) -> None:
+        super().__init__()
+        self.p = p
+
+    def forward(self, x: Tensor) -> Tensor:
+        return ops.dropout(x, self.p) if self.training and self.p > 0 else x

@@ -1,0 +1,209 @@
+"""Modules: named parameters, buffers and submodules, in the order in which they were assigned."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from npconformer.autograd import Tensor
+from npconformer.backend import Backend, backend_of, get_backend, to_backend
+
+
+class Parameter(Tensor):
+    """A tensor that belongs to a module and requires a gradient."""
+
+    __slots__ = ()
+
+    def __init__(self, data: Any, requires_grad: bool = True) -> None:
+        super().__init__(data, requires_grad)
+
+
+class Module:
+    """A part of a model. Assigning a Parameter or a Module to an attribute registers it under that name.
+
+    Attributes:
+        training: whether dropout, LayerDrop, SpecAugment and batch statistics are on. New modules are in training
+            mode, loaded models in evaluation mode.
+    """
+
+    def __init__(self) -> None:
+        set_attribute = object.__setattr__
+        set_attribute(self, "_parameters", {})
+        set_attribute(self, "_buffers", {})
+        set_attribute(self, "_persistent", set())
+        set_attribute(self, "_modules", {})
+        set_attribute(self, "training", True)
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        raise NotImplementedError(f"{type(self).__name__} has no forward")
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.forward(*args, **kwargs)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if isinstance(value, Parameter):
+            self._parameters[name] = value
+        elif isinstance(value, Module):
+            self._modules[name] = value
+        elif name in self._buffers:
+            self._buffers[name] = value
+        else:
+            object.__setattr__(self, name, value)
+
+    def __getattr__(self, name: str) -> Any:  # called only when ordinary lookup fails
+        for registry in ("_parameters", "_buffers", "_modules"):
+            entries = self.__dict__.get(registry)
+            if entries is not None and name in entries:
+                return entries[name]
+        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+
+    def register_buffer(self, name: str, array: Any, persistent: bool = True) -> None:
+        """An array that is part of the model's state but not trained; `persistent` ones are saved."""
+        self._buffers[name] = array
+        if persistent:
+            self._persistent.add(name)
+
+    # -- walking ---------------------------------------------------------------------------------------------------
+
+    def children(self) -> Iterator[Module]:
+        """The modules directly inside."""
+        return iter(self._modules.values())
+
+    def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
+        """This module and all inside it, with their dotted names."""
+        yield prefix, self
+        for name, module in self._modules.items():
+            yield from module.named_modules(f"{prefix}.{name}" if prefix else name)
+
+    def modules(self) -> Iterator[Module]:
+        """This module and all inside it."""
+        return (module for _, module in self.named_modules())
+
+    def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
+        """Every parameter with its dotted name, which is its key in a checkpoint."""
+        for prefix, module in self.named_modules():
+            for name, parameter in module._parameters.items():
+                yield (f"{prefix}.{name}" if prefix else name), parameter
+
+    def parameters(self) -> Iterator[Parameter]:
+        """Every parameter."""
+        return (parameter for _, parameter in self.named_parameters())
+
+    def named_buffers(self, persistent_only: bool = False) -> Iterator[tuple[str, Any]]:
+        """Every buffer with its dotted name."""
+        for prefix, module in self.named_modules():
+            for name, array in module._buffers.items():
+                if not persistent_only or name in module._persistent:
+                    yield (f"{prefix}.{name}" if prefix else name), array
+
+    def buffers(self) -> Iterator[Any]:
+        """Every buffer."""
+        return (array for _, array in self.named_buffers())
+
+    def num_parameters(self) -> int:
+        """How many numbers the parameters hold together."""
+        return sum(parameter.size for parameter in self.parameters())
+
+    def apply(self, function: Callable[[Module], None]) -> Module:
+        """Calls the function on every module, innermost first; returns self."""
+        for module in self.children():
+            module.apply(function)
+        function(self)
+        return self
+
+    # -- state -----------------------------------------------------------------------------------------------------
+
+    def state_dict(self) -> dict[str, Any]:
+        """The arrays of all parameters and persistent buffers by name, not copied."""
+        state = {name: parameter.data for name, parameter in self.named_parameters()}
+        state.update(self.named_buffers(persistent_only=True))
+        return state
+
+    def set_buffer(self, name: str, array: Any) -> None:
+        """Replaces the buffer of that dotted name."""
+        path, _, last = name.rpartition(".")
+        module = dict(self.named_modules())[path]
+        if last not in module._buffers:
+            raise KeyError(f"no buffer is named {name!r}")
+        module._buffers[last] = array
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Takes over arrays by name, without copying those that are in the model's dtype and memory already.
+
+        Raises:
+            ValueError: names are missing or unexpected, or a shape differs; nothing has been changed then.
+        """
+        own = self.state_dict()
+        missing, unexpected = sorted(own.keys() - state.keys()), sorted(state.keys() - own.keys())
+        if missing or unexpected:
+            raise ValueError(f"state_dict: missing names {missing}, unexpected names {unexpected}")
+        for name, array in own.items():
+            if state[name].shape != array.shape:
+                raise ValueError(f"state_dict: {name} has shape {state[name].shape}, the model's is {array.shape}")
+        parameters = dict(self.named_parameters())
+        for name, old in own.items():
+            new = to_backend(state[name], backend_of(old)).astype(old.dtype, copy=False)
+            if name in parameters:
+                parameters[name].data = new
+            else:
+                self.set_buffer(name, new)
+
+    def zero_grad(self) -> None:
+        """Forgets all gradients."""
+        for parameter in self.parameters():
+            parameter.grad = None
+
+    def requires_grad_(self, requires_grad: bool = True) -> Module:
+        """Says of every parameter whether it is trained; returns self."""
+        for parameter in self.parameters():
+            parameter.requires_grad = requires_grad
+        return self
+
+    def train(self, mode: bool = True) -> Module:
+        """Training mode, here and in everything inside; returns self."""
+        for module in self.modules():
+            object.__setattr__(module, "training", mode)
+        return self
+
+    def eval(self) -> Module:
+        """Evaluation mode, here and in everything inside; returns self."""
+        return self.train(False)
+
+    def to(self, target: Any) -> Module:
+        """Moves every array to a device ("cpu", "cuda") or casts floating ones to a dtype; returns self."""
+        if isinstance(target, Backend) or target in ("cpu", "cuda", "numpy", "cupy", "gpu"):
+            backend = target if isinstance(target, Backend) else get_backend(target)
+            return self._map_arrays(lambda array: to_backend(array, backend))
+        dtype = np.dtype(target)
+        if dtype.kind != "f":
+            raise ValueError(f'target: expected "cpu", "cuda" or a floating dtype, got {target!r}')
+        return self._map_arrays(lambda array: array.astype(dtype, copy=False) if array.dtype.kind == "f" else array)
+
+    def _map_arrays(self, function: Callable[[Any], Any]) -> Module:
+        for module in self.modules():
+            for parameter in module._parameters.values():
+                parameter.data = function(parameter.data)
+                parameter.grad = None if parameter.grad is None else function(parameter.grad)
+            for name, array in module._buffers.items():
+                module._buffers[name] = function(array)
+        return self
+
+
+class ModuleList(Module):
+    """Modules in a row, named 0, 1, 2, ..."""
+
+    def __init__(self, modules: Any = ()) -> None:
+        super().__init__()
+        for index, module in enumerate(modules):
+            setattr(self, str(index), module)
+
+    def __iter__(self) -> Iterator[Module]:
+        return self.children()
+
+    def __len__(self) -> int:
+        return len(self._modules)
+
+    def __getitem__(self, index: int) -> Module:
+        return list(self._modules.values())[index]

@@ -1,0 +1,91 @@
+"""Operations on tensors, forward and backward side by side, one family to a file.
+
+Importing this package also gives `Tensor` its operators and methods (`+`, `@`, indexing, `reshape`, `sum`, ...).
+"""
+
+from npconformer.autograd import Tensor
+from npconformer.ops.activations import (
+    ACTIVATIONS,
+    gelu,
+    gelu_new,
+    get_activation,
+    glu,
+    relu,
+    selu,
+    sigmoid,
+    silu,
+    tanh,
+)
+from npconformer.ops.arithmetic import add, divide, exp, log, multiply, negative, power, scaled_add, sqrt, subtract
+from npconformer.ops.attention import attention
+from npconformer.ops.batch_norm import batch_norm, batch_norm_training
+from npconformer.ops.convolution import conv1d
+from npconformer.ops.dropout import dropout
+from npconformer.ops.group_norm import group_norm
+from npconformer.ops.indexing import getitem, masked_assign
+from npconformer.ops.layer_norm import layer_norm
+from npconformer.ops.matmul import linear, matmul
+from npconformer.ops.reductions import mean, sum
+from npconformer.ops.rotary import rotary
+from npconformer.ops.shaping import concatenate, pad, reshape, transpose
+from npconformer.ops.softmax import log_softmax, softmax
+from npconformer.ops.weight_norm import weight_norm
+
+__all__ = [
+    "ACTIVATIONS",
+    "add",
+    "attention",
+    "batch_norm",
+    "batch_norm_training",
+    "concatenate",
+    "conv1d",
+    "divide",
+    "dropout",
+    "exp",
+    "gelu",
+    "gelu_new",
+    "get_activation",
+    "getitem",
+    "glu",
+    "group_norm",
+    "layer_norm",
+    "linear",
+    "log",
+    "log_softmax",
+    "masked_assign",
+    "matmul",
+    "mean",
+    "multiply",
+    "negative",
+    "pad",
+    "power",
+    "relu",
+    "reshape",
+    "rotary",
+    "scaled_add",
+    "selu",
+    "sigmoid",
+    "silu",
+    "softmax",
+    "sqrt",
+    "subtract",
+    "sum",
+    "tanh",
+    "transpose",
+    "weight_norm",
+]
+
+
+def _other_way_round(operation):  # noqa: ANN001, ANN202
+    return lambda self, other: operation(other, self)
+
+
+Tensor.__add__ = Tensor.__radd__ = add
+Tensor.__sub__, Tensor.__rsub__ = subtract, _other_way_round(subtract)
+Tensor.__mul__ = Tensor.__rmul__ = multiply
+Tensor.__truediv__, Tensor.__rtruediv__ = divide, _other_way_round(divide)
+Tensor.__matmul__, Tensor.__rmatmul__ = matmul, _other_way_round(matmul)
+Tensor.__neg__, Tensor.__pow__ = negative, power
+Tensor.__getitem__ = getitem
+Tensor.reshape, Tensor.transpose = reshape, transpose
+Tensor.sum, Tensor.mean = sum, mean

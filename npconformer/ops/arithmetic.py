@@ -1,0 +1,239 @@
+"""Element-wise arithmetic with broadcasting: add, subtract, multiply, divide, power, exp, log, sqrt.
+
+For y = f(a, b) with broadcast inputs, the gradient of each input is the upstream gradient times the local derivative,
+summed over the axes along which that input was repeated.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from npconformer.autograd import Operation, Tensor
+from npconformer.backend import asarray, is_array
+
+
+def unbroadcast(gradient: Any, like: Any) -> Any:
+    """Sums the gradient over the axes that broadcasting added or stretched, back to the shape and dtype of `like`."""
+    if gradient.shape != like.shape:
+        added = gradient.ndim - like.ndim
+        stretched = tuple(added + i for i, n in enumerate(like.shape) if n == 1 and gradient.shape[added + i] != 1)
+        gradient = gradient.sum(axis=(*range(added), *stretched), keepdims=True).reshape(like.shape)
+    return gradient.astype(like.dtype, copy=False)
+
+
+class Add(Operation):
+    """y = a + b"""
+
+    def forward(self, a: Any, b: Any) -> Any:
+        self.save(a, b) if a.shape != b.shape or a.dtype != b.dtype else self.save(None, None)
+        return a + b
+
+    def backward(self, grad: Any) -> tuple[Any, Any]:
+        a, b = self.saved
+        if a is None:
+            return grad, grad
+        return (
+            unbroadcast(grad, a) if self.needs[0] else None,
+            unbroadcast(grad, b) if self.needs[1] else None,
+        )
+
+
+class Multiply(Operation):
+    """y = a * b;  da = dy * b,  db = dy * a"""
+
+    def forward(self, a: Any, b: Any) -> Any:
+        self.save(a, b)
+        return a * b
+
+    def backward(self, grad: Any) -> tuple[Any, Any]:
+        a, b = self.saved
+        return (
+            unbroadcast(grad * b, a) if self.needs[0] else None,
+            unbroadcast(grad * a, b) if self.needs[1] else None,
+        )
+
+
+class Divide(Operation):
+    """y = a / b;  da = dy / b,  db = -dy * a / b^2"""
+
+    def forward(self, a: Any, b: Any) -> Any:
+        self.save(a, b)
+        return a / b
+
+    def backward(self, grad: Any) -> tuple[Any, Any]:
+        a, b = self.saved
+        da = grad / b
+        return (
+            unbroadcast(da, a) if self.needs[0] else None,
+            unbroadcast(-da * a / b, b) if self.needs[1] else None,
+        )
+
+
+class Scale(Operation):
+    """y = c * x for a Python number c;  dx = c * dy"""
+
+    def __init__(self, factor: float) -> None:
+        self.factor = factor
+
+    def forward(self, x: Any) -> Any:
+        return x * self.factor
+
+    def backward(self, grad: Any) -> Any:
+        return grad * self.factor
+
+
+class Shift(Operation):
+    """y = x + c for a Python number c;  dx = dy"""
+
+    def __init__(self, offset: float) -> None:
+        self.offset = offset
+
+    def forward(self, x: Any) -> Any:
+        return x + self.offset
+
+    def backward(self, grad: Any) -> Any:
+        return grad
+
+
+class ScaledAdd(Operation):
+    """y = c * x + r, the residual connection of a half-step feed-forward;  dx = c * dy,  dr = dy"""
+
+    def __init__(self, factor: float) -> None:
+        self.factor = factor
+
+    def forward(self, x: Any, residual: Any) -> Any:
+        y = x * self.factor
+        y += residual
+        return y
+
+    def backward(self, grad: Any) -> tuple[Any, Any]:
+        return grad * self.factor if self.needs[0] else None, grad
+
+
+class Power(Operation):
+    """y = x^n for a Python number n;  dx = dy * n * x^(n-1)"""
+
+    def __init__(self, exponent: float) -> None:
+        self.exponent = exponent
+
+    def forward(self, x: Any) -> Any:
+        self.save(x)
+        return x**self.exponent
+
+    def backward(self, grad: Any) -> Any:
+        (x,) = self.saved
+        return grad * (self.exponent * x ** (self.exponent - 1))
+
+
+class Exp(Operation):
+    """y = e^x;  dx = dy * y"""
+
+    def forward(self, x: Any) -> Any:
+        y = self.xp.exp(x)
+        self.save(y)
+        return y
+
+    def backward(self, grad: Any) -> Any:
+        (y,) = self.saved
+        return grad * y
+
+
+class Log(Operation):
+    """y = ln x;  dx = dy / x"""
+
+    def forward(self, x: Any) -> Any:
+        self.save(x)
+        return self.xp.log(x)
+
+    def backward(self, grad: Any) -> Any:
+        (x,) = self.saved
+        return grad / x
+
+
+class Sqrt(Operation):
+    """y = x^(1/2);  dx = dy / (2 y)"""
+
+    def forward(self, x: Any) -> Any:
+        y = self.xp.sqrt(x)
+        self.save(y)
+        return y
+
+    def backward(self, grad: Any) -> Any:
+        (y,) = self.saved
+        return grad / (2 * y)
+
+
+def _constant(value: Any, like: Any) -> Any:
+    """A constant operand: moved to where `like` lives and, if floating, cast to its dtype (never to float64)."""
+    array = asarray(value if is_array(value) else np.asarray(value), like)
+    return array.astype(like.dtype, copy=False) if like.dtype.kind == "f" else array
+
+
+def _pair(a: Any, b: Any) -> tuple[Any, Any]:
+    if not isinstance(a, Tensor):
+        return _constant(a, b.data), b
+    return a, b if isinstance(b, Tensor) else _constant(b, a.data)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float))
+
+
+def add(a: Any, b: Any) -> Tensor:
+    """a + b with broadcasting; arrays and numbers are constants in the tensor's dtype."""
+    if _is_number(b):
+        return Shift(float(b))(a)
+    return add(b, a) if _is_number(a) else Add()(*_pair(a, b))
+
+
+def multiply(a: Any, b: Any) -> Tensor:
+    """a * b with broadcasting; arrays and numbers are constants in the tensor's dtype."""
+    if _is_number(b):
+        return Scale(float(b))(a)
+    return multiply(b, a) if _is_number(a) else Multiply()(*_pair(a, b))
+
+
+def negative(x: Any) -> Tensor:
+    """-x"""
+    return Scale(-1.0)(x)
+
+
+def subtract(a: Any, b: Any) -> Tensor:
+    """a - b with broadcasting"""
+    return add(a, -b) if not isinstance(b, Tensor) else add(negative(b), a)
+
+
+def divide(a: Any, b: Any) -> Tensor:
+    """a / b with broadcasting"""
+    if _is_number(b):
+        return Scale(1.0 / b)(a)
+    return Divide()(*_pair(a, b))
+
+
+def scaled_add(x: Any, residual: Any, factor: float) -> Tensor:
+    """factor * x + residual, both of the same shape."""
+    return ScaledAdd(float(factor))(x, residual)
+
+
+def power(x: Any, exponent: float) -> Tensor:
+    """x ** exponent for a number."""
+    if not _is_number(exponent):
+        raise ValueError(f"exponent: expected a number, got {type(exponent).__name__}")
+    return Power(exponent)(x)
+
+
+def exp(x: Any) -> Tensor:
+    """e ** x"""
+    return Exp()(x)
+
+
+def log(x: Any) -> Tensor:
+    """The natural logarithm."""
+    return Log()(x)
+
+
+def sqrt(x: Any) -> Tensor:
+    """The square root."""
+    return Sqrt()(x)

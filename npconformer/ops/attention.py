@@ -1,0 +1,155 @@
+"""Scaled dot-product attention over heads, with or without Transformer-XL relative positions, as one operation.
+
+Letters: B batch, T time, H heads, D channels in a head, C = H D; i is a query's time, j a key's.
+
+    score[i, j]  = (q_i k_j) / sqrt(D) + mask[j]                     (Vaswani et al. 2017, equation 1)
+    score[i, j]  = ((q_i + u) k_j + (q_i + w) p_(i-j)) / sqrt(D) + mask[j]
+                                                                      (Dai et al. 2019, "Transformer-XL", section 3.3)
+    weight[i, :] = softmax(score[i, :]),    context_i = sum over j of weight[i, j] v_j
+
+p_r is the projected table of relative positions; its rows run from r = T-1 down to r = -(T-1). So score[i, j] needs row
+T-1-i+j of the products with the table: in a (T, 2T-1) array that is a view whose rows start one column earlier each time.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from npconformer.autograd import Operation, Tensor
+from npconformer.backend import asarray, sliding_view
+from npconformer.ops.dropout import draw_kept
+from npconformer.ops.softmax import softmax_in_place
+
+
+def _split(x: Any, heads: int) -> Any:
+    """(B, T, C) -> a view (B, H, T, D)"""
+    batch, time, channels = x.shape
+    return x.reshape(batch, time, heads, channels // heads).swapaxes(1, 2)
+
+
+def _merge(x: Any) -> Any:
+    """(B, H, T, D) -> (B, T, C)"""
+    batch, heads, time, width = x.shape
+    return x.swapaxes(1, 2).reshape(batch, time, heads * width)
+
+
+def _by_distance(products: Any) -> Any:
+    """A view (B, H, T, T) of products (B, H, T, 2T-1): element [i, j] is column T-1-i+j of row i."""
+    batch, heads, time, _ = products.shape
+    step_b, step_h, step_i, step_r = products.strides
+    shape, strides = (batch, heads, time, time), (step_b, step_h, step_i - step_r, step_r)
+    return sliding_view(products[..., time - 1 :], shape, strides)
+
+
+class Attention(Operation):
+    """context = softmax(scores) v. Keeps the inputs and the weights; the scores' gradient is w (dw - sum(dw w))."""
+
+    def __init__(self, heads: int, dropout_p: float, return_weights: bool) -> None:
+        self.heads, self.return_weights = heads, return_weights
+        self.dropout_factor = 1.0 / (1.0 - dropout_p) if dropout_p < 1 else 0.0
+
+    def forward(
+        self, query: Any, key: Any, value: Any, positions: Any, bias_u: Any, bias_v: Any, mask: Any, kept: Any
+    ) -> Any:
+        self.scaling = (query.shape[2] // self.heads) ** -0.5
+        k, v = _split(key, self.heads), _split(value, self.heads)  # (B, H, T, D)
+        weights = self.xp.matmul(self._biased_query(query, bias_u), k.swapaxes(-1, -2))  # (B, H, T, T)
+        if positions is not None:
+            p = _split(positions, self.heads)  # (1, H, 2T-1, D)
+            products = self.xp.matmul(self._biased_query(query, bias_v), p.swapaxes(-1, -2))  # (B, H, T, 2T-1)
+            weights += _by_distance(products)
+        if mask is not None:
+            weights += mask
+        softmax_in_place(self.xp, weights)
+        self.save(query, key, value, positions, bias_u, bias_v, kept, weights)
+        dropped = self._drop(weights, kept)
+        context = _merge(self.xp.matmul(dropped, v))  # (B, T, C)
+        return (context, dropped) if self.return_weights else context
+
+    def backward(self, grad: Any, grad_weights: Any = None) -> tuple[Any, ...]:
+        query, key, value, positions, bias_u, bias_v, kept, weights = self.saved
+        xp, matmul = self.xp, self.xp.matmul
+        k, v, g = _split(key, self.heads), _split(value, self.heads), _split(grad, self.heads)
+        dvalue = _merge(matmul(self._drop(weights, kept).swapaxes(-1, -2), g)) if self.needs[2] else None
+        dscores = matmul(g, v.swapaxes(-1, -2))  # (B, H, T, T); first the weights' gradient
+        if grad_weights is not None:
+            dscores += grad_weights
+        dscores = self._drop(dscores, kept)
+        dscores -= xp.einsum("bhij,bhij->bhi", dscores, weights)[..., None]
+        dscores *= weights
+
+        dq_content = matmul(dscores, k)  # (B, H, T, D)
+        dkey = None
+        if self.needs[1]:
+            dkey = _merge(matmul(dscores.swapaxes(-1, -2), self._biased_query(query, bias_u)))
+        dq, dpositions, dbias_u, dbias_v = dq_content, None, None, None
+        if positions is not None:
+            batch, heads, time, _ = dscores.shape
+            dproducts = xp.zeros((batch, heads, time, 2 * time - 1), dtype=dscores.dtype)
+            _by_distance(dproducts)[...] = dscores
+            dq_position = matmul(dproducts, _split(positions, self.heads))
+            dpositions = matmul(dproducts.swapaxes(-1, -2), self._biased_query(query, bias_v))
+            dpositions = _merge(dpositions.sum(axis=0, keepdims=True))  # (1, 2T-1, C)
+            dbias_u = dq_content.sum(axis=(0, 2)) * self.scaling  # (H, D)
+            dbias_v = dq_position.sum(axis=(0, 2)) * self.scaling
+            dq = dq_content + dq_position
+        dquery = _merge(dq)
+        dquery *= self.scaling
+        return dquery, dkey, dvalue, dpositions, dbias_u, dbias_v, None, None
+
+    def _biased_query(self, query: Any, bias: Any) -> Any:
+        """(q + bias) / sqrt(D) as (B, H, T, D); the bias is (H, D) or None."""
+        q = _split(query, self.heads)
+        return q * self.scaling if bias is None else (q + bias[:, None]) * self.scaling
+
+    def _drop(self, x: Any, kept: Any) -> Any:
+        return x if kept is None else x * kept * self.dropout_factor
+
+
+def attention(
+    query: Any,
+    key: Any,
+    value: Any,
+    heads: int,
+    mask: Any = None,
+    positions: Any = None,
+    bias_u: Any = None,
+    bias_v: Any = None,
+    dropout_p: float = 0.0,
+    kept: Any = None,
+    return_weights: bool = False,
+) -> Tensor | tuple[Tensor, Tensor]:
+    """Multi-head attention from already projected queries, keys and values.
+
+    Args:
+        query, key, value: (B, T, C).
+        heads: H, a divisor of C.
+        mask: None, or numbers that are added to the scores, broadcast to (B, H, T, T): 0 where a key may be seen, the
+            dtype's lowest number where not.
+        positions: None, or the projected relative positions (1, 2T-1, C), from T-1 down to -(T-1).
+        bias_u, bias_v: (H, D), given together with positions.
+        dropout_p: probability with which a weight is dropped.
+        kept: booleans (B, H, T, T) in place of random ones.
+        return_weights: also return the weights (after dropout), (B, H, T, T).
+
+    Returns:
+        context (B, T, C), or (context, weights).
+    """
+    if not (len(query.shape) == 3 and query.shape == key.shape == value.shape):
+        raise ValueError(f"attention: query, key, value must share one shape, got {query.shape}, {key.shape}, {value.shape}")
+    batch, time, channels = query.shape
+    if channels % heads:
+        raise ValueError(f"heads: {channels} channels do not split into {heads} heads")
+    if (positions is None) != (bias_u is None) or (positions is None) != (bias_v is None):
+        raise ValueError("attention: positions, bias_u and bias_v are given together or not at all")
+    if positions is not None and tuple(positions.shape) != (1, 2 * time - 1, channels):
+        raise ValueError(f"positions: expected shape {(1, 2 * time - 1, channels)}, got {tuple(positions.shape)}")
+    array = query.data if isinstance(query, Tensor) else query
+    if mask is not None:
+        mask = asarray(mask, array).astype(array.dtype, copy=False)
+    if kept is not None:
+        kept = asarray(kept, array)
+    elif dropout_p > 0:
+        kept = draw_kept((batch, heads, time, time), dropout_p, array)
+    operation = Attention(heads, dropout_p, return_weights)
+    return operation(query, key, value, positions, bias_u, bias_v, mask, kept)

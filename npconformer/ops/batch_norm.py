@@ -1,0 +1,101 @@
+"""Batch normalisation (Ioffe and Szegedy 2015, "Batch normalization", algorithm 1), over batch and time.
+
+Letters: B batch, T time, C channels. For each channel:
+
+    n = (x - mu) r,  r = 1 / sqrt(v + eps),  y = n w + b
+
+In evaluation mu and v are the running statistics, constants: dx = dy w r. In training they are the batch's own mean and
+(biased) variance, through which gradients flow: with g = dy * w,  dx = r (g - mean(g) - n mean(g n)).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from npconformer.autograd import Operation, Tensor
+
+
+class BatchNormEvaluation(Operation):
+    """y = (x - mean) / sqrt(variance + eps) * w + b with given statistics"""
+
+    def __init__(self, eps: float) -> None:
+        self.eps = eps
+
+    def forward(self, x: Any, weight: Any, bias: Any, mean: Any, variance: Any) -> Any:
+        r = 1 / self.xp.sqrt(variance + self.eps)  # (C,)
+        scale = weight * r
+        self.save(x, mean, r, scale)
+        y = x * scale
+        y += bias - mean * scale
+        return y
+
+    def backward(self, grad: Any) -> tuple[Any, ...]:
+        x, mean, r, scale = self.saved
+        dweight = None
+        if self.needs[1]:
+            dweight = self.xp.einsum("btc,btc->c", grad, (x - mean) * r)
+        return (
+            grad * scale if self.needs[0] else None,
+            dweight,
+            grad.sum(axis=(0, 1)) if self.needs[2] else None,
+            None,
+            None,
+        )
+
+
+class BatchNormTraining(Operation):
+    """y = n w + b with n normalised by the batch's own statistics, which are left in `mean` and `variance`."""
+
+    def __init__(self, eps: float) -> None:
+        self.eps = eps
+
+    def forward(self, x: Any, weight: Any, bias: Any) -> Any:
+        self.mean = x.mean(axis=(0, 1))  # (C,)
+        n = x - self.mean
+        self.variance = (n * n).mean(axis=(0, 1))
+        r = 1 / self.xp.sqrt(self.variance + self.eps)
+        n *= r
+        self.save(n, r, weight)
+        y = n * weight
+        y += bias
+        return y
+
+    def backward(self, grad: Any) -> tuple[Any, Any, Any]:
+        n, r, weight = self.saved
+        count = n.shape[0] * n.shape[1]
+        grad_sum = grad.sum(axis=(0, 1))
+        projection = self.xp.einsum("btc,btc->c", grad, n)
+        dx = None
+        if self.needs[0]:
+            dx = grad - grad_sum / count
+            dx -= n * (projection / count)
+            dx *= weight * r
+        return dx, projection if self.needs[1] else None, grad_sum if self.needs[2] else None
+
+
+def _check(x: Any, weight: Any) -> None:
+    if len(x.shape) != 3 or weight.shape != (x.shape[2],):
+        raise ValueError(f"batch_norm: expected x (B, T, C) and weight (C,), got {x.shape} and {weight.shape}")
+
+
+def batch_norm(x: Any, weight: Any, bias: Any, mean: Any, variance: Any, eps: float = 1e-5) -> Tensor:
+    """Evaluation: normalises x (B, T, C) with the given statistics (C,), then scales by weight and adds bias."""
+    _check(x, weight)
+    return BatchNormEvaluation(eps)(x, weight, bias, mean, variance)
+
+
+def batch_norm_training(x: Any, weight: Any, bias: Any, eps: float = 1e-5) -> tuple[Tensor, Any, Any]:
+    """Training: normalises x (B, T, C) with its own statistics.
+
+    Returns:
+        y (B, T, C); the batch's mean (C,); its variance (C,), biased: divided by the number of values.
+
+    Raises:
+        ValueError: a single value for each channel, whose variance says nothing.
+    """
+    _check(x, weight)
+    if x.shape[0] * x.shape[1] < 2:
+        raise ValueError(f"batch_norm: training needs more than one value for each channel, got x of shape {x.shape}")
+    operation = BatchNormTraining(eps)
+    y = operation(x, weight, bias)
+    return y, operation.mean, operation.variance

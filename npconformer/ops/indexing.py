@@ -1,0 +1,76 @@
+"""Reading with an index, and assignment under a mask."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from npconformer.autograd import Operation, Tensor
+from npconformer.backend import asarray, is_array, scatter_add
+from npconformer.ops.arithmetic import unbroadcast
+
+
+class GetItem(Operation):
+    """y = x[index];  dx is dy added up at the positions that the index names, 0 elsewhere"""
+
+    def __init__(self, index: Any) -> None:
+        self.index = index
+
+    def forward(self, x: Any) -> Any:
+        self.shape = x.shape
+        return self.xp.asarray(x[self.index])
+
+    def backward(self, grad: Any) -> Any:
+        dx = self.xp.zeros(self.shape, grad.dtype)
+        if _names_each_position_once(self.index):
+            dx[self.index] = grad
+        else:
+            scatter_add(dx, self.index, grad)
+        return dx
+
+
+def _names_each_position_once(index: Any) -> bool:
+    parts = index if isinstance(index, tuple) else (index,)
+    return all(
+        isinstance(part, (int, slice, type(None), type(...))) or (is_array(part) and part.dtype.kind == "b")
+        for part in parts
+    )
+
+
+class MaskedAssign(Operation):
+    """y = value where mask, x elsewhere (both broadcast to x);  dx = dy where not mask, dvalue = sum of dy where mask"""
+
+    def forward(self, x: Any, mask: Any, value: Any) -> Any:
+        self.save(mask, value)
+        return self.xp.where(mask, value.astype(x.dtype, copy=False), x)
+
+    def backward(self, grad: Any) -> tuple[Any, None, Any]:
+        mask, value = self.saved
+        zero = self.xp.zeros((), grad.dtype)
+        return (
+            self.xp.where(mask, zero, grad) if self.needs[0] else None,
+            None,
+            unbroadcast(self.xp.where(mask, grad, zero), value) if self.needs[2] else None,
+        )
+
+
+def getitem(x: Tensor, index: Any) -> Tensor:
+    """x[index] for integers, slices, integer arrays and boolean arrays, as in NumPy."""
+    parts = index if isinstance(index, tuple) else (index,)
+    parts = tuple(part.data if isinstance(part, Tensor) else part for part in parts)
+    parts = tuple(asarray(part, x.data) if is_array(part) else part for part in parts)
+    return GetItem(parts if isinstance(index, tuple) else parts[0])(x)
+
+
+def masked_assign(x: Tensor, mask: Any, value: Any) -> Tensor:
+    """A copy of x in which positions where the mask is true hold `value` (a number, array or tensor that broadcasts).
+
+    Raises:
+        ValueError: the mask is not boolean, or does not broadcast to x's shape.
+    """
+    if mask.dtype.kind != "b":
+        raise ValueError(f"mask: expected a boolean array, got dtype {mask.dtype}")
+    if mask.ndim > x.ndim or any(m not in (1, n) for m, n in zip(mask.shape[::-1], x.shape[::-1], strict=False)):
+        raise ValueError(f"mask: shape {mask.shape} does not broadcast to {x.shape}")
+    if not isinstance(value, Tensor):
+        value = asarray(value, x.data).astype(x.dtype)
+    return MaskedAssign()(x, asarray(mask, x.data), value)

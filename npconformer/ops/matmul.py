@@ -1,0 +1,75 @@
+"""Matrix products: batched `matmul`, and `linear`, which every projection and 1x1 convolution uses.
+
+Letters: N rows (all leading axes together), I inputs, O outputs.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from npconformer.autograd import Operation, Tensor
+from npconformer.ops.arithmetic import unbroadcast
+
+
+class MatMul(Operation):
+    """y = a b over the last two axes, leading axes broadcast;  da = dy b^T,  db = a^T dy"""
+
+    def forward(self, a: Any, b: Any) -> Any:
+        self.save(a, b)
+        return self.xp.matmul(a, b)
+
+    def backward(self, grad: Any) -> tuple[Any, Any]:
+        a, b = self.saved
+        return (
+            unbroadcast(self.xp.matmul(grad, b.swapaxes(-1, -2)), a) if self.needs[0] else None,
+            unbroadcast(self.xp.matmul(a.swapaxes(-1, -2), grad), b) if self.needs[1] else None,
+        )
+
+
+class Linear(Operation):
+    """y = x W^T + b;  dx = dy W,  dW = dy^T x,  db = sum of dy over the rows"""
+
+    def forward(self, x: Any, weight: Any, bias: Any) -> Any:
+        self.save(x, weight)
+        rows = x.reshape(-1, x.shape[-1])  # (N, I)
+        y = self.xp.matmul(rows, weight.T)  # (N, O)
+        if bias is not None:
+            y += bias
+        return y.reshape(*x.shape[:-1], weight.shape[0])
+
+    def backward(self, grad: Any) -> tuple[Any, Any, Any]:
+        x, weight = self.saved
+        grad_rows = grad.reshape(-1, grad.shape[-1])  # (N, O)
+        dx = dweight = dbias = None
+        if self.needs[0]:
+            dx = self.xp.matmul(grad_rows, weight).reshape(x.shape)
+        if self.needs[1]:
+            dweight = self.xp.matmul(grad_rows.T, x.reshape(-1, x.shape[-1]))  # (O, I)
+        if self.needs[2]:
+            dbias = grad_rows.sum(axis=0)
+        return dx, dweight, dbias
+
+
+def matmul(a: Any, b: Any) -> Tensor:
+    """The matrix product over the last two axes; leading axes are broadcast. Both have at least two axes."""
+    if len(a.shape) < 2 or len(b.shape) < 2 or a.shape[-1] != b.shape[-2]:
+        raise ValueError(f"matmul: expected shapes (..., N, I) and (..., I, O), got {a.shape} and {b.shape}")
+    return MatMul()(a, b)
+
+
+def linear(x: Any, weight: Any, bias: Any = None) -> Tensor:
+    """y = x W^T + b.
+
+    Args:
+        x: (..., I).
+        weight: (O, I), as checkpoints store it.
+        bias: (O,) or None.
+
+    Returns:
+        (..., O), in x's dtype.
+    """
+    if len(weight.shape) != 2 or len(x.shape) < 1 or x.shape[-1] != weight.shape[1]:
+        raise ValueError(f"linear: x of shape {x.shape} does not fit a weight of shape {weight.shape} (out, in)")
+    if x.dtype != weight.dtype:
+        raise ValueError(f"linear: x is {x.dtype} but the weight is {weight.dtype}")
+    return Linear()(x, weight, bias)

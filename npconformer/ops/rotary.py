@@ -1,0 +1,65 @@
+"""Rotary positions (Su et al. 2021, "RoFormer", equation 34), in the form of the reference.
+
+Letters: B batch, T time, H heads, D channels in a head (even), C = H D. In each head the first half of the channels is
+paired with the second half, and pair i at time t is turned by the angle t * base^(-2i/D):
+
+    y1 = x1 cos - x2 sin,    y2 = x2 cos + x1 sin;     backward turns the gradient the other way.
+
+Wav2Vec2-Conformer turns the hidden states before the query and key projections, not queries and keys after them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from npconformer.autograd import Operation, Tensor
+
+
+class Rotary(Operation):
+    """Turns the two halves of every head's channels by the given angles."""
+
+    def __init__(self, heads: int) -> None:
+        self.heads = heads
+
+    def forward(self, x: Any, cos: Any, sin: Any) -> Any:
+        self.save(cos, sin)
+        return self._turn(x, cos, sin)
+
+    def backward(self, grad: Any) -> tuple[Any, None, None]:
+        cos, sin = self.saved
+        return self._turn(grad, cos, -sin), None, None
+
+    def _turn(self, x: Any, cos: Any, sin: Any) -> Any:
+        batch, time, channels = x.shape
+        half = channels // self.heads // 2
+        halves = x.reshape(batch, time, self.heads, 2, half)
+        x1, x2 = halves[:, :, :, 0], halves[:, :, :, 1]  # (B, T, H, D/2)
+        cos, sin = cos[:, None], sin[:, None]  # (T, 1, D/2)
+        y = self.xp.empty((batch, time, self.heads, 2, half), dtype=x.dtype)
+        y[:, :, :, 0] = x1 * cos - x2 * sin
+        y[:, :, :, 1] = x2 * cos + x1 * sin
+        return y.reshape(x.shape)
+
+
+def rotary_angles(length: int, head_size: int, base: float, inverse_frequencies: Any = None) -> np.ndarray:
+    """(T, D/2) angles in float32, as the reference computes them: t * base^(-2i/D)."""
+    if inverse_frequencies is None:
+        inverse_frequencies = inverse_rotary_frequencies(head_size, base)
+    return np.arange(length, dtype=np.float32)[:, None] * inverse_frequencies
+
+
+def inverse_rotary_frequencies(head_size: int, base: float) -> np.ndarray:
+    """(D/2,) float32: base^(-2i/D)."""
+    exponents = np.arange(0, head_size, 2, dtype=np.float32) / np.float32(head_size)
+    return np.float32(1.0) / np.float32(base) ** exponents
+
+
+def rotary(x: Any, cos: Any, sin: Any, heads: int) -> Tensor:
+    """Turns x (B, T, C) by angles given as their cosines and sines, each (T, D/2) in x's dtype."""
+    if x.shape[-1] % (2 * heads):
+        raise ValueError(f"rotary: {x.shape[-1]} channels do not split into {heads} heads of even size")
+    if tuple(cos.shape) != (x.shape[1], x.shape[2] // heads // 2) or cos.shape != sin.shape:
+        raise ValueError(f"rotary: expected cos and sin of shape (T, D/2) for x {x.shape}, got {cos.shape}, {sin.shape}")
+    return Rotary(heads)(x, cos, sin)

@@ -1,0 +1,99 @@
+"""Operations that move values without changing them: reshape, transpose, concatenate, pad."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from npconformer.autograd import Operation, Tensor
+
+
+class Reshape(Operation):
+    """y has x's values in the same order, in another shape;  dx = dy in x's shape"""
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        self.shape = shape
+
+    def forward(self, x: Any) -> Any:
+        self.input_shape = x.shape
+        return x.reshape(self.shape)
+
+    def backward(self, grad: Any) -> Any:
+        return grad.reshape(self.input_shape)
+
+
+class Transpose(Operation):
+    """y[i_axes[0], i_axes[1], ...] = x[i_0, i_1, ...];  dx = dy under the inverse permutation"""
+
+    def __init__(self, axes: tuple[int, ...] | None) -> None:
+        self.axes = axes
+
+    def forward(self, x: Any) -> Any:
+        return x.transpose(self.axes)
+
+    def backward(self, grad: Any) -> Any:
+        inverse = None if self.axes is None else tuple(int(i) for i in np.argsort([a % grad.ndim for a in self.axes]))
+        return grad.transpose(inverse)
+
+
+class Concatenate(Operation):
+    """y = the inputs one after the other along an axis;  each dx = its own part of dy"""
+
+    def __init__(self, axis: int) -> None:
+        self.axis = axis
+
+    def forward(self, *arrays: Any) -> Any:
+        self.lengths = [x.shape[self.axis] for x in arrays]
+        return self.xp.concatenate(arrays, axis=self.axis)
+
+    def backward(self, grad: Any) -> tuple[Any, ...]:
+        axis = self.axis % grad.ndim
+        ends = np.cumsum(self.lengths).tolist()
+        parts = [(slice(None),) * axis + (slice(end - n, end),) for end, n in zip(ends, self.lengths, strict=True)]
+        return tuple(grad[part] if need else None for part, need in zip(parts, self.needs, strict=True))
+
+
+class Pad(Operation):
+    """y = x with a constant before and after it along each axis;  dx = the part of dy that x filled"""
+
+    def __init__(self, widths: Sequence[tuple[int, int]], value: float) -> None:
+        self.widths, self.value = widths, value
+
+    def forward(self, x: Any) -> Any:
+        self.inner = tuple(slice(before, before + n) for (before, _), n in zip(self.widths, x.shape, strict=True))
+        shape = tuple(before + n + after for (before, after), n in zip(self.widths, x.shape, strict=True))
+        y = self.xp.full(shape, self.value, dtype=x.dtype)
+        y[self.inner] = x
+        return y
+
+    def backward(self, grad: Any) -> Any:
+        return grad[self.inner]
+
+
+def reshape(x: Any, *shape: Any) -> Tensor:
+    """x in another shape; one length may be -1."""
+    return Reshape(tuple(shape[0]) if len(shape) == 1 and isinstance(shape[0], (tuple, list)) else shape)(x)
+
+
+def transpose(x: Any, *axes: Any) -> Tensor:
+    """x with its axes permuted; reversed when none are given."""
+    axes = axes[0] if len(axes) == 1 and (axes[0] is None or isinstance(axes[0], (tuple, list))) else axes or None
+    return Transpose(None if axes is None else tuple(axes))(x)
+
+
+def concatenate(tensors: Sequence[Any], axis: int = 0) -> Tensor:
+    """The tensors one after the other along the axis."""
+    if not tensors:
+        raise ValueError("tensors: expected at least one tensor to concatenate, got none")
+    return Concatenate(axis)(*tensors)
+
+
+def pad(x: Any, widths: Sequence[tuple[int, int]], value: float = 0.0) -> Tensor:
+    """x with `value` added around it: widths[i] = (before, after) along axis i."""
+    if len(widths) != len(x.shape):
+        raise ValueError(f"widths: expected one (before, after) for each of {len(x.shape)} axes, got {len(widths)}")
+    if any(n < 0 for pair in widths for n in pair):
+        raise ValueError(f"widths: expected lengths of 0 or more, got {list(widths)}")
+    return Pad([tuple(pair) for pair in widths], value)(x)

@@ -1,0 +1,39 @@
+"""Weight normalisation (Salimans and Kingma 2016, "Weight normalization", equation 2).
+
+    w = g v / |v|, with the norm over every axis but one
+
+    dg = sum of dw v / |v|,    dv = g / |v| (dw - v sum(dw v) / |v|^2)
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from npconformer.autograd import Operation, Tensor
+
+
+class WeightNorm(Operation):
+    """w = g v / |v|"""
+
+    def __init__(self, axis: int) -> None:
+        self.axis = axis
+
+    def forward(self, g: Any, v: Any) -> Any:
+        others = tuple(i for i in range(v.ndim) if i != self.axis % v.ndim)
+        norm = self.xp.sqrt((v * v).sum(axis=others, keepdims=True))
+        self.save(g, v, norm, others)
+        return v * (g / norm)
+
+    def backward(self, grad: Any) -> tuple[Any, Any]:
+        g, v, norm, others = self.saved
+        dg = (grad * v).sum(axis=others, keepdims=True) / norm
+        return dg, (grad - v * (dg / norm)) * (g / norm)
+
+
+def weight_norm(g: Any, v: Any, axis: int = 0) -> Tensor:
+    """The weight g v / |v|: direction from v (any shape), length from g (v's shape with 1 on every axis but `axis`)."""
+    axis = axis % len(v.shape)
+    expected = tuple(n if i == axis else 1 for i, n in enumerate(v.shape))
+    if tuple(g.shape) != expected:
+        raise ValueError(f"g: expected shape {expected} for v of shape {tuple(v.shape)} and axis {axis}, got {g.shape}")
+    return WeightNorm(axis)(g, v)

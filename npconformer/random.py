@@ -1,0 +1,34 @@
+"""The one source of randomness: a seedable host generator.
+
+Dropout masks, LayerDrop, SpecAugment spans and initial weights are all drawn here, on the host, so that the same seed
+gives the same numbers on a CPU and on a GPU.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+_generator = np.random.default_rng()
+
+
+def manual_seed(seed: int) -> None:
+    """Restarts the generator: what is drawn after the same seed is the same."""
+    global _generator
+    _generator = np.random.default_rng(seed)
+
+
+def get_generator() -> np.random.Generator:
+    """The generator that everything random draws from."""
+    return _generator
+
+
+def get_state() -> dict[str, Any]:
+    """The generator's state, for `set_state`."""
+    return _generator.bit_generator.state
+
+
+def set_state(state: dict[str, Any]) -> None:
+    """Puts the generator back to a state that `get_state` returned."""
+    _generator.bit_generator.state = state
