@@ -1,0 +1,217 @@
+"""``from_pretrained`` and ``save_pretrained``: a folder with ``config.json`` and ``model.safetensors``."""
+
+from __future__ import annotations
+
+import copy
+import os
+import warnings
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from npconformer.backend import backend_of, to_backend, to_host
+from npconformer.checkpoints.names import belongs_elsewhere, is_computed, is_never_called, match_names
+from npconformer.checkpoints.report import LoadReport, describe_mismatches, shorten
+from npconformer.checkpoints.safetensors_file import SafetensorsFile, write_safetensors
+from npconformer.files import atomic_path
+
+WEIGHTS_NAME = "model.safetensors"
+NOT_READ_YET = ("model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json")
+
+
+class PretrainedMixin:
+    """Loading and saving for a Module that is built from a config.
+
+    The class it is mixed into has ``config_class`` and ``base_model_prefix``, takes the config as its
+    constructor's argument and keeps it as ``config``.
+    """
+
+    config_class: ClassVar[type]
+    base_model_prefix: ClassVar[str] = ""
+
+    @classmethod
+    def from_config(cls, config: Any) -> PretrainedMixin:
+        """A model with random weights."""
+        return cls(config)
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        path: str | os.PathLike,
+        *,
+        dtype: Any = "float32",
+        device: str | None = None,
+        config: Any = None,
+        output_loading_info: bool = False,
+        allow_missing: bool = False,
+        **config_overrides: Any,
+    ) -> Any:
+        """A model with the weights of ``path``, in eval mode.
+
+        The file is memory-mapped: weights stored in the wanted dtype are read-only views of it, so nothing is
+        copied, and whoever trains assigns new arrays to ``parameter.data``.
+
+        Args:
+            path: folder that holds ``model.safetensors`` and, unless ``config`` is given, ``config.json``.
+            dtype: "float32", "float64", or "auto" for what the config names; "float16" with a GPU as device.
+            device: as in ``model.to(device)``; None leaves the weights on the host.
+            config: a config object, or a folder to read it from.
+            output_loading_info: return (model, LoadReport). The report is also ``model.load_report``.
+            allow_missing: initialise weights that the file lacks at random instead of raising.
+            **config_overrides: replace fields of the config.
+
+        Raises:
+            FileNotFoundError: no such folder, or it lacks one of the files.
+            ValueError: the files contradict each other, are damaged, or lack weights; the message names them.
+        """
+        folder = Path(path)
+        _require_folder(folder)
+        config = cls._read_config(folder, config, config_overrides)
+        file = SafetensorsFile(_find_weights(folder))
+        dtype = _resolve_dtype(dtype, config, device)
+        config.dtype = dtype.name
+
+        model, report = cls._build_for(file, config, allow_missing)
+        model._assign(file, dtype)
+        model.load_report = report
+        model.to(dtype)  # what the file lacks; leaves what was read in this dtype as it is
+        model.eval()
+        if device is not None:
+            model = model.to(device)
+        if report.unexpected:
+            warnings.warn(
+                f"{file.path} holds {len(report.unexpected)} weights that have no place in {cls.__name__} "
+                f"with this config: {shorten(report.unexpected)}",
+                stacklevel=2,
+            )
+        return (model, report) if output_loading_info else model
+
+    def save_pretrained(self, path: str | os.PathLike, dtype: Any = None) -> None:
+        """Write ``config.json`` and ``model.safetensors`` into folder ``path``; transformers can load it.
+
+        Both files are complete before either gets its name. ``path`` may be the folder the model came from.
+
+        Args:
+            path: folder; created where absent.
+            dtype: "float16", "float32" or "float64" to store the weights in; None keeps the model's.
+        """
+        folder = Path(path)
+        folder.mkdir(parents=True, exist_ok=True)
+        arrays = {name: to_host(array) for name, array in self.state_dict().items()}
+        if dtype is not None:
+            arrays = {
+                name: array.astype(dtype, copy=False) if array.dtype.kind == "f" else array
+                for name, array in arrays.items()
+            }
+        config = copy.copy(self.config)
+        config.architectures = [type(self).__name__]
+        config.dtype = next((array.dtype.name for array in arrays.values() if array.dtype.kind == "f"), None)
+        with atomic_path(folder / WEIGHTS_NAME) as weights, atomic_path(folder / "config.json") as settings:
+            write_safetensors(weights, arrays, metadata={"format": "pt"})
+            settings.write_text(config.to_json_string(), encoding="utf-8")
+
+    # ---- steps of from_pretrained ----
+
+    @classmethod
+    def _read_config(cls, folder: Path, config: Any, overrides: dict[str, Any]) -> Any:
+        if config is None or isinstance(config, (str, os.PathLike)):
+            return cls.config_class.from_pretrained(folder if config is None else config, **overrides)
+        if not isinstance(config, cls.config_class):
+            raise ValueError(
+                f"config is a {type(config).__name__}; expected a {cls.config_class.__name__} or a folder"
+            )
+        return cls.config_class.from_dict(config.to_dict(), **overrides)
+
+    @classmethod
+    def _build_for(cls, file: SafetensorsFile, config: Any, allow_missing: bool) -> tuple[Any, LoadReport]:
+        """The model, with random weights only if some are missing, and the report of what fits."""
+        from npconformer.nn.init import no_init
+
+        with no_init():
+            model = cls(config)
+        own = {name: array.shape for name, array in model.state_dict().items()}
+        report = _compare(file, own, cls.base_model_prefix)
+        if report.mismatched:
+            raise ValueError(
+                f"the config contradicts the weights in {file.path}: {describe_mismatches(report.mismatched)}"
+            )
+        if report.missing and not allow_missing:
+            raise ValueError(
+                f"{file.path} lacks {len(report.missing)} of the {len(own)} weights of {cls.__name__}: "
+                f"{shorten(report.missing)}. Either the config describes another model, or these weights are "
+                "to be trained: then pass allow_missing=True, which initialises them at random"
+            )
+        return (cls(config) if report.missing else model), report
+
+    def _assign(self, file: SafetensorsFile, dtype: np.dtype) -> None:
+        """Put the file's arrays in the place of the model's own, in the memory it was built in."""
+        parameters = dict(self.named_parameters())
+        own = self.state_dict()
+        for stored, name in match_names(file, own, self.base_model_prefix).items():
+            if name not in own:
+                continue
+            is_float = own[name].dtype.kind == "f"
+            array = file.read(stored, dtype).astype(dtype if is_float else own[name].dtype, copy=False)
+            array = to_backend(array, backend_of(own[name]))
+            if name in parameters:
+                parameters[name].data = array
+            else:
+                self.set_buffer(name, array)
+
+
+def _compare(file: SafetensorsFile, own: dict[str, tuple[int, ...]], prefix: str) -> LoadReport:
+    """Which names of the file and of the model find each other."""
+    report = LoadReport(path=str(file.path))
+    matched = match_names(file, own, prefix)
+    for stored, name in matched.items():
+        if name not in own:
+            kind = report.unused_by_design if belongs_elsewhere(name) else report.unexpected
+            kind.append(stored)
+        elif file.shape(stored) != tuple(own[name]):
+            report.mismatched.append((name, file.shape(stored), tuple(own[name])))
+        else:
+            report.loaded.append(name)
+            if is_never_called(name):
+                report.unused_by_design.append(name)
+    found = set(matched.values())
+    for name in own:
+        if name not in found:
+            (report.computed if is_computed(name) else report.missing).append(name)
+    return report
+
+
+def _require_folder(folder: Path) -> None:
+    if folder.is_dir():
+        return
+    found = "is a file" if folder.exists() else "does not exist"
+    raise FileNotFoundError(
+        f"{str(folder)!r} {found}; expected a folder with config.json and {WEIGHTS_NAME} "
+        "(loading by repository name is not supported yet: download the files first)"
+    )
+
+
+def _find_weights(folder: Path) -> Path:
+    if (folder / WEIGHTS_NAME).is_file():
+        return folder / WEIGHTS_NAME
+    for name in NOT_READ_YET:
+        if (folder / name).is_file():
+            raise FileNotFoundError(
+                f"{folder} has its weights in {name}, which is not supported yet; expected one {WEIGHTS_NAME}"
+            )
+    raise FileNotFoundError(f"{folder} holds no {WEIGHTS_NAME}")
+
+
+def _resolve_dtype(dtype: Any, config: Any, device: str | None) -> np.dtype:
+    if isinstance(dtype, str) and dtype == "auto":
+        dtype = "float64" if config.dtype == "float64" else "float32"
+    on_gpu = device is not None and not str(device).startswith("cpu")
+    allowed = ("float32", "float64", "float16") if on_gpu else ("float32", "float64")
+    try:
+        resolved = np.dtype(str(dtype).removeprefix("torch.") if isinstance(dtype, str) else dtype)
+    except TypeError:
+        resolved = None
+    if resolved is None or resolved.name not in allowed:
+        hint = "" if on_gpu else " ('float16' needs a GPU as device)"
+        raise ValueError(f"dtype is {dtype!r}; expected one of {', '.join(allowed)} or 'auto'{hint}")
+    return resolved

@@ -1,0 +1,60 @@
+"""What loading a checkpoint did with every name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+SHOWN = 8
+
+
+@dataclass
+class LoadReport:
+    """Where each parameter and buffer came from, and what the file held beyond them.
+
+    Attributes:
+        path: the file.
+        loaded: names in the model that were filled from the file.
+        missing: names in the model that the file lacks; initialised at random.
+        computed: names in the model that the file lacks and that follow from the config (``inv_freq``).
+        unexpected: names in the file that the model lacks and that nothing explains.
+        unused_by_design: names in the file that no output of this model depends on: another task's head,
+            which is left out, and ``pos_conv_embed``, which is loaded and saved again but never called.
+        mismatched: (name, shape in the file, shape in the model); loading stops at these.
+    """
+
+    path: str = ""
+    loaded: list[str] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+    computed: list[str] = field(default_factory=list)
+    unexpected: list[str] = field(default_factory=list)
+    unused_by_design: list[str] = field(default_factory=list)
+    mismatched: list[tuple[str, tuple[int, ...], tuple[int, ...]]] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        lines = [f"{self.path}: {len(self.loaded)} loaded"]
+        explained = {
+            "missing": "missing in the file, initialised at random",
+            "computed": "missing in the file, computed from the config",
+            "unexpected": "unexpected: in the file, not in the model",
+            "unused_by_design": "unused by design",
+        }
+        for name, meaning in explained.items():
+            names = getattr(self, name)
+            if names:
+                lines.append(f"{len(names)} {meaning}: {shorten(names)}")
+        if self.mismatched:
+            lines.append(f"{len(self.mismatched)} of another shape: {describe_mismatches(self.mismatched)}")
+        return "\n  ".join(lines)
+
+
+def shorten(names: list[str]) -> str:
+    """The first few names, and how many more there are."""
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more
+
+
+def describe_mismatches(mismatched: list[tuple[str, tuple[int, ...], tuple[int, ...]]]) -> str:
+    """ "lm_head.bias is (32,) in the file and (30,) in the model", the first few of them."""
+    return shorten(
+        [f"{name} is {stored} in the file and {own} in the model" for name, stored, own in mismatched]
+    )

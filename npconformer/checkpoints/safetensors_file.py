@@ -1,0 +1,224 @@
+"""Safetensors files: memory-mapped reading, atomic writing.
+
+The format: 8 bytes with the length n of the header (little-endian), n bytes of JSON, then the tensors' bytes.
+
+    {"__metadata__": {"format": "pt"}, "name": {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]}}
+
+Offsets count from the end of the header; together the tensors cover the rest of the file without gap or
+overlap. The header is parsed here because the safetensors package copies every tensor and cannot give
+bfloat16 to NumPy.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from npconformer.files import atomic_path
+
+LENGTH_BYTES = 8
+LONGEST_HEADER = 100_000_000  # the format's own limit
+MOST_DIMENSIONS = 32
+LARGEST_ARRAY = 2**56
+DTYPES = {
+    "F64": "<f8",
+    "F32": "<f4",
+    "F16": "<f2",
+    "BF16": "<u2",  # the upper half of a float32; NumPy has no type for it
+    "I64": "<i8",
+    "I32": "<i4",
+    "I16": "<i2",
+    "I8": "|i1",
+    "U64": "<u8",
+    "U32": "<u4",
+    "U16": "<u2",
+    "U8": "|u1",
+    "BOOL": "|b1",
+}
+
+
+@dataclass(frozen=True)
+class TensorEntry:
+    """A tensor's dtype in the format's spelling, its shape, and where its bytes lie after the header."""
+
+    dtype: str
+    shape: tuple[int, ...]
+    begin: int
+    end: int
+
+
+class SafetensorsFile:
+    """A safetensors file mapped into memory, read-only.
+
+    Nothing is read until an array's elements are: opening a file of gigabytes takes milliseconds. ``read``
+    gives a view of the map where the stored dtype is the wanted one. Such an array is not writeable; whoever
+    changes a weight assigns a new array. The map (and with it one file handle) lives as long as any view of
+    it. Replacing the file by renaming another over it is safe meanwhile; cutting it short in place is not.
+
+    Args:
+        path: the file.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the file is truncated or is no safetensors file; the message names it.
+    """
+
+    def __init__(self, path: str | os.PathLike) -> None:
+        self.path = Path(path)
+        size = self.path.stat().st_size
+        with open(self.path, "rb") as file:
+            length = _header_length(self.path, file.read(LENGTH_BYTES), size)
+            header = _parse_json(self.path, file.read(length))
+        self._data_start = LENGTH_BYTES + length
+        self.metadata: dict[str, str] = _metadata(self.path, header)
+        self.entries: dict[str, TensorEntry] = {
+            name: _entry(self.path, name, fields) for name, fields in header.items()
+        }
+        _check_layout(self.path, self.entries, size - self._data_start)
+        self._bytes = np.memmap(self.path, dtype=np.uint8, mode="r").view(np.ndarray)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.entries)
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.entries
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        """Shape of tensor ``name``, from the header alone."""
+        return self.entries[name].shape
+
+    def read(self, name: str, dtype: Any = None) -> np.ndarray:
+        """Tensor ``name`` as an array.
+
+        Args:
+            name: one of the names that iterating gives.
+            dtype: floating-point type to give floating-point tensors in; None keeps the stored type (float32
+                for bfloat16). Integers and booleans keep theirs.
+
+        Returns:
+            A read-only view of the memory map where no conversion is needed, otherwise a new array.
+        """
+        entry = self.entries[name]
+        raw = self._bytes[self._data_start + entry.begin : self._data_start + entry.end]
+        array = raw.view(DTYPES[entry.dtype]).reshape(entry.shape)
+        if entry.dtype == "BF16":
+            array = bfloat16_to_float32(array)
+        if not array.flags.aligned:  # a header of odd length, from another writer
+            array = array.copy()
+        wanted = array.dtype.newbyteorder("=")
+        if dtype is not None and array.dtype.kind == "f":
+            wanted = np.dtype(dtype)
+        return array.astype(wanted, copy=False)
+
+
+def bfloat16_to_float32(bits: np.ndarray) -> np.ndarray:
+    """float32 values of bfloat16 given as uint16: bfloat16 is a float32 cut after its upper 16 bits."""
+    return (bits.astype(np.uint32) << 16).view(np.float32)
+
+
+def write_safetensors(
+    path: str | os.PathLike, arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str] | None = None
+) -> None:
+    """Write host arrays to ``path``: the whole file or, on failure, nothing.
+
+    Args:
+        path: target; an existing file is replaced, also while it is mapped.
+        arrays: by name; float16, float32, float64, integers or booleans.
+        metadata: strings for the header; ``{"format": "pt"}`` unless given, which transformers asks for.
+
+    Raises:
+        ValueError: an array has a dtype that the format lacks.
+    """
+    from safetensors.numpy import save_file
+
+    contiguous = {}
+    for name, array in arrays.items():
+        array = np.asarray(array, order="C")
+        if array.dtype.newbyteorder("<").str not in DTYPES.values():
+            raise ValueError(f"cannot save {name!r}: safetensors files hold no dtype {array.dtype}")
+        contiguous[name] = array
+    with atomic_path(path) as temporary:
+        save_file(contiguous, temporary, metadata=dict(metadata or {"format": "pt"}))
+
+
+# ---- the header, strictly ----
+
+
+def _corrupt(path: Path, found: str) -> ValueError:
+    return ValueError(f"{path} is truncated or no safetensors file: {found}")
+
+
+def _header_length(path: Path, first: bytes, size: int) -> int:
+    if len(first) < LENGTH_BYTES:
+        raise _corrupt(path, f"it has {size} bytes; expected {LENGTH_BYTES} for the header's length alone")
+    length = int.from_bytes(first, "little")
+    if length > LONGEST_HEADER:
+        raise _corrupt(path, f"its header would be {length} bytes; expected at most {LONGEST_HEADER}")
+    if LENGTH_BYTES + length > size:
+        raise _corrupt(path, f"it has {size} bytes; expected at least {LENGTH_BYTES + length} for its header")
+    return length
+
+
+def _parse_json(path: Path, text: bytes) -> dict[str, Any]:
+    def without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        names = [name for name, _ in pairs]
+        if len(set(names)) < len(names):
+            raise ValueError("a name occurs twice")
+        return dict(pairs)
+
+    try:
+        header = json.loads(text.decode("utf-8"), object_pairs_hook=without_duplicates)
+    except (ValueError, RecursionError) as error:
+        raise _corrupt(path, f"its header is not the expected JSON ({error})") from None
+    if not isinstance(header, dict):
+        raise _corrupt(path, f"its header is a {type(header).__name__}; expected a JSON object")
+    return header
+
+
+def _metadata(path: Path, header: dict[str, Any]) -> dict[str, str]:
+    metadata = header.pop("__metadata__", {})
+    if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
+        raise _corrupt(path, f"its __metadata__ is {metadata!r}; expected an object of strings")
+    return metadata
+
+
+def _entry(path: Path, name: str, fields: Any) -> TensorEntry:
+    if not isinstance(fields, dict) or set(fields) != {"dtype", "shape", "data_offsets"}:
+        raise _corrupt(path, f"the entry of {name!r} is {fields!r}; expected dtype, shape and data_offsets")
+    dtype, shape, offsets = fields["dtype"], fields["shape"], fields["data_offsets"]
+    if not isinstance(dtype, str) or dtype not in DTYPES:
+        raise ValueError(f"{path}: {name!r} has dtype {dtype!r}; expected one of {', '.join(DTYPES)}")
+    if not _all_counts(shape) or not _all_counts(offsets) or len(offsets) != 2:
+        raise _corrupt(path, f"{name!r} has shape {shape!r} and data_offsets {offsets!r}; expected counts")
+    begin, end = offsets
+    if len(shape) > MOST_DIMENSIONS or math.prod(size or 1 for size in shape) > LARGEST_ARRAY:
+        raise _corrupt(path, f"{name!r} has shape {shape!r}, more than an array can have")
+    expected = math.prod(shape) * np.dtype(DTYPES[dtype]).itemsize
+    if end - begin != expected:
+        raise _corrupt(path, f"{name!r}, {dtype} {shape}, has {end - begin} bytes; expected {expected}")
+    return TensorEntry(dtype, tuple(shape), begin, end)
+
+
+def _all_counts(values: Any) -> bool:
+    return isinstance(values, list) and all(type(value) is int and value >= 0 for value in values)
+
+
+def _check_layout(path: Path, entries: dict[str, TensorEntry], available: int) -> None:
+    """The tensors follow one another from 0 to the end of the file."""
+    position = 0
+    for name, entry in sorted(entries.items(), key=lambda item: (item[1].begin, item[1].end)):
+        if entry.begin != position:
+            raise _corrupt(path, f"the data of {name!r} begins at {entry.begin}; expected {position}")
+        position = entry.end
+    if position != available:
+        raise _corrupt(path, f"it has {available} bytes of data after its header; expected {position}")
