@@ -12,7 +12,7 @@ from npconformer.audio.feature_extraction import PROCESSOR_FILE, Wav2Vec2Feature
 from npconformer.batch_feature import BatchFeature
 from npconformer.files import read_json, write_json_atomically
 from npconformer.text.ctc_decoding import best_path
-from npconformer.text.tokenizer import CTCDecoderOutput, Wav2Vec2CTCTokenizer
+from npconformer.text.tokenizer import Wav2Vec2CTCTokenizer, Wav2Vec2CTCTokenizerOutput
 
 SHARED_OPTIONS = {
     "padding", "max_length", "truncation", "pad_to_multiple_of", "return_attention_mask", "return_tensors",
@@ -81,14 +81,14 @@ class Wav2Vec2Processor:
             inputs["labels"] = encoding["input_ids"]
         return inputs
 
-    def decode(self, token_ids: Any, **options: Any) -> str | CTCDecoderOutput:
+    def decode(self, token_ids: Any, **options: Any) -> str | Wav2Vec2CTCTokenizerOutput:
         """The text of one utterance, from the ids (T,) or logits (T, V) of its frames; see the tokenizer."""
         ids = np.asarray(token_ids)
         return self.tokenizer.decode(ids.argmax(-1) if _are_logits(ids, 2) else token_ids, **options)
 
     def batch_decode(
         self, sequences: Any, *, lengths: Any = None, **options: Any
-    ) -> list[str] | CTCDecoderOutput:
+    ) -> list[str] | Wav2Vec2CTCTokenizerOutput:
         """The texts of several utterances, from ids (B, T), a list of id sequences, or logits (B, T, V).
 
         lengths: number of real frames of each utterance (B,). In a padded batch the frames after them hold

@@ -152,8 +152,8 @@ class Wav2Vec2FeatureExtractor:
             if [len(mask) for mask in masks] != [len(value) for value in values]:
                 raise ValueError("attention_mask and input_values must have the same lengths")
         if truncation:
-            if max_length is None:
-                raise ValueError("truncation=True needs max_length")
+            if max_length is None or max_length < 1:
+                raise ValueError(f"truncation=True needs a positive max_length, got {max_length!r}")
             limit = round_up(max_length, pad_to_multiple_of)
             values, masks = [v[:limit] for v in values], [m[:limit] for m in masks]
         if strategy != "do_not_pad":

@@ -19,8 +19,9 @@ import numpy as np
 
 from npconformer.batch_feature import BatchFeature, check_padding, check_return_tensors, round_up
 from npconformer.files import read_json, write_json_atomically
-from npconformer.text.added_tokens import AddedToken, compile_pattern, split_on_tokens
+from npconformer.text.added_tokens import AddedToken
 from npconformer.text.ctc_decoding import Span, cut, group_words, runs
+from npconformer.text.vocabulary import Vocabulary
 
 VOCABULARY_FILE = "vocab.json"
 SETTINGS_FILE = "tokenizer_config.json"
@@ -32,7 +33,7 @@ UNLIMITED = int(1e30)  # what transformers writes for model_max_length when ther
 
 
 @dataclass
-class CTCDecoderOutput:
+class Wav2Vec2CTCTokenizerOutput:
     """Text with the frames it came from. For a batch every field is a list with one entry per utterance.
 
     char_offsets: [{"char", "start_offset", "end_offset"}, ...]; word_offsets: the same with "word". Offsets
@@ -53,7 +54,7 @@ class CTCDecoderOutput:
         return [name for name, value in vars(self).items() if value is not None]
 
 
-class Wav2Vec2CTCTokenizer:
+class Wav2Vec2CTCTokenizer(Vocabulary):
     """Characters to ids and back; see the module's text.
 
     vocab: path of a vocab.json, or a dict from token to id; with target_lang, a dict of such dicts by
@@ -82,9 +83,6 @@ class Wav2Vec2CTCTokenizer:
         vocab = vocab if vocab is not None else vocab_file
         if vocab is None:
             raise ValueError("vocab is missing: give the path of a vocab.json or a dict from token to id")
-        self.vocab = dict(vocab) if isinstance(vocab, Mapping) else read_json(vocab)
-        self.target_lang = target_lang
-        self.encoder = self._choose_language(target_lang)
         self.do_lower_case = do_lower_case
         self.replace_word_delimiter_char = replace_word_delimiter_char
 
@@ -105,83 +103,14 @@ class Wav2Vec2CTCTokenizer:
             extra = []
         named = {name: AddedToken.read(value) for name, value in named.items() if value is not None}
         extra = [AddedToken.read(value) for value in extra]
-        self._named = {name: token.content for name, token in named.items()}
-        self._extra = [token.content for token in extra]
-
-        saved = settings.pop("added_tokens_decoder", None) or {}
-        self._added = {int(index): AddedToken.read(token) for index, token in saved.items()}
-        for token in [*named.values(), *extra]:
-            if token.content not in {added.content for added in self._added.values()}:
-                self._add(AddedToken(**{**token.to_dict(), "special": True}))
-        self._adopt_vocabulary()
+        added = settings.pop("added_tokens_decoder", None) or {}
+        added = {int(index): AddedToken.read(token) for index, token in added.items()}
         self._unknown_settings = settings
-
-    # ---- special tokens
-
-    bos_token = property(lambda self: self._named.get("bos_token"))
-    eos_token = property(lambda self: self._named.get("eos_token"))
-    unk_token = property(lambda self: self._named.get("unk_token"))
-    pad_token = property(lambda self: self._named.get("pad_token"))
-    word_delimiter_token = property(lambda self: self._named.get("word_delimiter_token"))
-    bos_token_id = property(lambda self: self.convert_tokens_to_ids(self.bos_token))
-    eos_token_id = property(lambda self: self.convert_tokens_to_ids(self.eos_token))
-    unk_token_id = property(lambda self: self.convert_tokens_to_ids(self.unk_token))
-    pad_token_id = property(lambda self: self.convert_tokens_to_ids(self.pad_token))
-    word_delimiter_token_id = property(lambda self: self.convert_tokens_to_ids(self.word_delimiter_token))
-
-    @property
-    def all_special_tokens(self) -> list[str]:
-        """Every special token once, the named ones first."""
-        return list(dict.fromkeys([*self._named.values(), *self._extra]))
-
-    @property
-    def all_special_ids(self) -> list[int]:
-        return self.convert_tokens_to_ids(self.all_special_tokens)
-
-    # ---- vocabulary
-
-    @property
-    def vocab_size(self) -> int:
-        """Number of ids in the vocabulary of the chosen language, without tokens added to it; see len()."""
-        return len(self.decoder)
-
-    def __len__(self) -> int:
-        return len(self.get_vocab())
+        super().__init__(vocab, named, extra, added, target_lang)
 
     def __repr__(self) -> str:
         language = f", target_lang={self.target_lang!r}" if self.target_lang else ""
         return f"{type(self).__name__}(vocab_size={self.vocab_size}, special tokens {self._named}{language})"
-
-    def get_vocab(self) -> dict[str, int]:
-        """Every token with its id, added ones included."""
-        return {**self.encoder, **{token.content: index for index, token in sorted(self._added.items())}}
-
-    def set_target_lang(self, target_lang: str) -> None:
-        """Switch to another language of a vocabulary that holds several. ValueError where it cannot."""
-        self.encoder = self._choose_language(target_lang)
-        self.target_lang = target_lang
-        ids = set(self.encoder.values())
-        self._added = {index: token for index, token in self._added.items() if index not in ids}
-        self._adopt_vocabulary()
-
-    def convert_tokens_to_ids(self, tokens: str | list[str] | None) -> int | list[int] | None:
-        """The id of a token, or of each in a list; unknown ones get unk_token's id, or None."""
-        if tokens is None:
-            return None
-        if not isinstance(tokens, str):
-            return [self.convert_tokens_to_ids(token) for token in tokens]
-        for token in (tokens, self.unk_token):
-            for vocabulary in (self._added_ids, self.encoder):
-                if token in vocabulary:
-                    return vocabulary[token]
-        return None
-
-    def convert_ids_to_tokens(self, ids: Any, skip_special_tokens: bool = False) -> str | list[str]:
-        """The token of an id, or of each in a list or array; unknown ids give the unknown token."""
-        if np.ndim(ids) == 0:
-            return self._token(int(ids))
-        skip = set(self.all_special_ids) if skip_special_tokens else ()
-        return [self._token(int(index)) for index in ids if int(index) not in skip]
 
     # ---- text to ids
 
@@ -190,15 +119,13 @@ class Wav2Vec2CTCTokenizer:
         if not isinstance(text, str):
             raise ValueError(f"text must be a string, got {type(text).__name__}")
         tokens = []
-        for piece in split_on_tokens(
-            " " + text if is_split_into_words else text, self._by_content, self._pattern
-        ):
-            if piece in self._by_content:
+        for piece, kept_whole in self.split_on_added_tokens(" " + text if is_split_into_words else text):
+            if kept_whole:
                 tokens.append(piece)
-            else:
-                piece = piece.upper() if self.do_lower_case else piece
-                delimiter = self.word_delimiter_token
-                tokens.extend(piece if delimiter is None else piece.replace(" ", delimiter))
+                continue
+            piece = piece.upper() if self.do_lower_case else piece
+            delimiter = self.word_delimiter_token
+            tokens.extend(piece if delimiter is None else piece.replace(" ", delimiter))
         return tokens
 
     def encode(self, text: str | list[str] | list[int], **options: Any) -> list[int]:
@@ -214,7 +141,7 @@ class Wav2Vec2CTCTokenizer:
         self,
         text: str | list[str] | list[int] | list[list[int]],
         padding: bool | str = False,
-        truncation: bool | None = None,
+        truncation: bool | str | None = None,
         max_length: int | None = None,
         pad_to_multiple_of: int | None = None,
         padding_side: str | None = None,
@@ -231,27 +158,17 @@ class Wav2Vec2CTCTokenizer:
         is.
         """
         check_return_tensors(return_tensors)
-        single = isinstance(text, str) or (len(text) > 0 and isinstance(text[0], int | np.integer))
-        texts = [text] if single else text
-        if not isinstance(texts, list | tuple | np.ndarray):
+        if not isinstance(text, str | list | tuple | np.ndarray):
             raise ValueError(f"text must be a string or a list of strings, got {type(text).__name__}")
-        ids = []
-        for one in texts:
-            if isinstance(one, str):
-                one = self.convert_tokens_to_ids(self.tokenize(one, is_split_into_words))
-                if None in one:
-                    raise ValueError(
-                        "the text has characters out of the vocabulary, and there is no unk_token"
-                    )
-            ids.append([int(index) for index in one])
+        single = isinstance(text, str) or (len(text) > 0 and isinstance(text[0], int | np.integer))
+        ids = [self._text_to_ids(one, is_split_into_words) for one in ([text] if single else text)]
         if truncation is None:
             truncation = max_length is not None and check_padding(padding) == "do_not_pad"
-        if truncation and max_length is None and self.model_max_length < UNLIMITED:
-            max_length = self.model_max_length
-        if truncation and max_length is not None:
-            ids = [one[:max_length] if self.truncation_side == "right" else one[-max_length:] for one in ids]
-        return self.pad(
-            {"input_ids": ids[0] if single else ids},
+        limit = max_length or min(self.model_max_length, UNLIMITED)
+        if truncation and truncation != "do_not_truncate":
+            ids = [one[:limit] if self.truncation_side == "right" else one[-limit:] for one in ids]
+        batch = self.pad(
+            {"input_ids": ids},
             padding=padding,
             max_length=max_length,
             pad_to_multiple_of=pad_to_multiple_of,
@@ -259,6 +176,17 @@ class Wav2Vec2CTCTokenizer:
             return_attention_mask=return_attention_mask,
             return_tensors=return_tensors,
         )
+        if single and return_tensors is None:
+            return BatchFeature({name: rows[0] for name, rows in batch.items()})
+        return batch
+
+    def _text_to_ids(self, text: Any, is_split_into_words: bool) -> list[int]:
+        if not isinstance(text, str):
+            return [int(index) for index in text]
+        ids = self.convert_tokens_to_ids(self.tokenize(text, is_split_into_words))
+        if None in ids:
+            raise ValueError(f"{text!r} has characters out of the vocabulary, and there is no unk_token")
+        return ids
 
     def pad(
         self,
@@ -282,7 +210,7 @@ class Wav2Vec2CTCTokenizer:
         if "input_ids" not in encoded_inputs:
             raise ValueError(f"expected an entry 'input_ids', got {sorted(encoded_inputs)}")
         ids = encoded_inputs["input_ids"]
-        single = len(ids) > 0 and np.ndim(ids[0]) == 0
+        single = len(ids) > 0 and np.ndim(ids[0]) == 0  # one bare sequence
         ids = [[int(index) for index in one] for one in ([ids] if single else ids)]
         length = None
         if strategy == "max_length":
@@ -321,18 +249,18 @@ class Wav2Vec2CTCTokenizer:
         output_word_offsets: bool = False,
         group_tokens: bool = True,
         spaces_between_special_tokens: bool = False,
-    ) -> str | CTCDecoderOutput:
+    ) -> str | Wav2Vec2CTCTokenizerOutput:
         """Read the text from one utterance's ids (T,), one per frame.
 
         Runs of one id are merged (unless group_tokens=False, for labels), the blank is dropped, word
         delimiters become spaces. With output_char_offsets or output_word_offsets the result is a
-        CTCDecoderOutput.
+        Wav2Vec2CTCTokenizerOutput.
 
         skip_special_tokens also drops <s>, </s>, <unk> and other special tokens, but not the word delimiter.
         They are dropped after runs are merged; transformers 5.23 drops them, the blank among them, before,
         and so reads HELLO as HELO and counts offsets in the frames that are left.
         """
-        ids = self._canonical(token_ids)
+        ids = self.canonical_ids(token_ids)
         if group_tokens:
             ids, starts, ends = runs(ids)
         else:
@@ -356,7 +284,7 @@ class Wav2Vec2CTCTokenizer:
         text = _tidy_punctuation(text) if clean_up_tokenization_spaces else text
         if not (output_char_offsets or output_word_offsets):
             return text
-        output = CTCDecoderOutput(text)
+        output = Wav2Vec2CTCTokenizerOutput(text)
         if output_char_offsets:
             output.char_offsets = [_offsets("char", character) for character in characters]
         if output_word_offsets:
@@ -366,18 +294,20 @@ class Wav2Vec2CTCTokenizer:
 
     def batch_decode(
         self, sequences: Any, *, lengths: Any = None, **options: Any
-    ) -> list[str] | CTCDecoderOutput:
+    ) -> list[str] | Wav2Vec2CTCTokenizerOutput:
         """Decode several utterances; options as in `decode`.
 
         sequences: ids (B, T), or a list of sequences. lengths: number of real frames of each utterance (B,).
         Give it for a padded batch, whose last frames hold garbage. With offsets asked for, the result is one
-        CTCDecoderOutput whose fields are lists.
+        Wav2Vec2CTCTokenizerOutput whose fields are lists.
         """
         decoded = [self.decode(one, **options) for one in cut(sequences, lengths)]
         if not (options.get("output_char_offsets") or options.get("output_word_offsets")):
             return decoded
         fields = ["text"] + [n for n in ("char_offsets", "word_offsets") if options.get(f"output_{n}")]
-        return CTCDecoderOutput(**{name: [getattr(one, name) for one in decoded] for name in fields})
+        return Wav2Vec2CTCTokenizerOutput(
+            **{name: [getattr(one, name) for one in decoded] for name in fields}
+        )
 
     # ---- files
 
@@ -420,6 +350,7 @@ class Wav2Vec2CTCTokenizer:
         folder.mkdir(parents=True, exist_ok=True)
         settings = {
             **copy.deepcopy(self._unknown_settings),
+            **dict.fromkeys(("bos_token", "eos_token", "unk_token", "pad_token", "word_delimiter_token")),
             **self._named,
             "added_tokens_decoder": {str(i): token.to_dict() for i, token in sorted(self._added.items())},
             "clean_up_tokenization_spaces": self.clean_up_tokenization_spaces,
@@ -440,66 +371,6 @@ class Wav2Vec2CTCTokenizer:
         for name, content in files.items():
             write_json_atomically(folder / name, content)
         return [str(folder / name) for name in files]
-
-    # ---- inside
-
-    def _choose_language(self, target_lang: str | None) -> dict[str, int]:
-        nested = bool(self.vocab) and all(isinstance(value, Mapping) for value in self.vocab.values())
-        if target_lang is None:
-            vocabulary = self.vocab
-            if nested:
-                raise ValueError(
-                    f"vocab holds several languages; choose target_lang from {', '.join(self.vocab)}"
-                )
-        elif not nested:
-            raise ValueError(f"target_lang={target_lang!r} was given, but vocab holds only one language")
-        elif target_lang not in self.vocab:
-            raise ValueError(
-                f"target_lang={target_lang!r} is not in vocab; choose one of {', '.join(self.vocab)}"
-            )
-        else:
-            vocabulary = self.vocab[target_lang]
-        for token, index in vocabulary.items():
-            if not isinstance(index, int) or isinstance(index, bool) or index < 0:
-                raise ValueError(f"vocab gives token {token!r} the id {index!r}; ids are integers from 0")
-        return dict(vocabulary)
-
-    def _add(self, token: AddedToken) -> None:
-        """Keep `token` whole when reading texts; one that the vocabulary lacks gets the next free id."""
-        if token.content:
-            vocabulary = self.get_vocab()
-            self._added[vocabulary.get(token.content, len(vocabulary))] = token
-
-    def _adopt_vocabulary(self) -> None:
-        """Index the current vocabulary, and keep its tokens of several characters whole."""
-        self.decoder = {index: token for token, index in self.encoder.items()}
-        for token in self.encoder:
-            if len(token) > 1:
-                self._add(AddedToken(token, lstrip=True, rstrip=True))
-        self._by_content = {token.content: token for token in self._added.values()}
-        self._added_ids = {token.content: index for index, token in self._added.items()}
-        self._pattern = compile_pattern(self._by_content)
-
-    def _token(self, index: int) -> str | None:
-        if index in self.decoder:
-            return self.decoder[index]
-        return self._added[index].content if index in self._added else self.unk_token
-
-    def _canonical(self, token_ids: Any) -> np.ndarray:
-        """Ids (T,) as an integer array in which ids that mean the same token are equal."""
-        ids = np.atleast_1d(np.asarray(token_ids))
-        if ids.ndim != 1:
-            raise ValueError(
-                f"decode takes the ids of one utterance, got shape {ids.shape}; use batch_decode"
-            )
-        if ids.size == 0:
-            return ids.astype(np.int64)
-        if ids.dtype.kind not in "iu":
-            raise ValueError(
-                f"token ids must be integers, got dtype {ids.dtype}; logits need argmax(axis=-1) first"
-            )
-        unknown = [i for i in np.unique(ids).tolist() if i not in self.decoder and i not in self._added]
-        return np.where(np.isin(ids, unknown), -1 if self.unk_token_id is None else self.unk_token_id, ids)
 
 
 def _fill(row: list[int], length: int, value: int, left: bool) -> list[int]:

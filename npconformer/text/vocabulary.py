@@ -1,0 +1,176 @@
+"""The vocabulary of a CTC tokenizer: tokens and their ids, special tokens, several languages."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from npconformer.files import read_json
+from npconformer.text.added_tokens import AddedToken, compile_pattern, split_on_tokens
+
+
+class Vocabulary:
+    """Tokens and ids, both ways.
+
+    vocab: path of a vocab.json, or a dict from token to id; with target_lang, a dict of such dicts by
+    language. named_tokens: special tokens by their role, such as `pad_token`. extra_tokens: special tokens
+    without one. added_tokens: tokens that are kept whole when a text is read, by id. Special tokens that the
+    vocabulary lacks get ids after its last one; its own tokens of several characters are kept whole, too.
+    """
+
+    def __init__(
+        self,
+        vocab: str | os.PathLike | Mapping[str, Any],
+        named_tokens: Mapping[str, AddedToken],
+        extra_tokens: Iterable[AddedToken] = (),
+        added_tokens: Mapping[int, AddedToken] | None = None,
+        target_lang: str | None = None,
+    ) -> None:
+        self.vocab = vocab if isinstance(vocab, Mapping) else read_json(vocab)
+        if not isinstance(self.vocab, Mapping):
+            raise ValueError(f"vocab must map tokens to ids, got a {type(self.vocab).__name__} from {vocab}")
+        self.target_lang = target_lang
+        self.encoder = self._choose_language(target_lang)
+        self._named = {name: token.content for name, token in named_tokens.items()}
+        self._extra = [token.content for token in extra_tokens]
+        self._added = dict(added_tokens or {})
+        for token in [*named_tokens.values(), *extra_tokens]:
+            if token.content not in {added.content for added in self._added.values()}:
+                self._add(AddedToken(**{**token.to_dict(), "special": True}))
+        self._index()
+
+    # ---- special tokens
+
+    bos_token = property(lambda self: self._named.get("bos_token"))
+    eos_token = property(lambda self: self._named.get("eos_token"))
+    unk_token = property(lambda self: self._named.get("unk_token"))
+    pad_token = property(lambda self: self._named.get("pad_token"))
+    word_delimiter_token = property(lambda self: self._named.get("word_delimiter_token"))
+    bos_token_id = property(lambda self: self.convert_tokens_to_ids(self.bos_token))
+    eos_token_id = property(lambda self: self.convert_tokens_to_ids(self.eos_token))
+    unk_token_id = property(lambda self: self.convert_tokens_to_ids(self.unk_token))
+    pad_token_id = property(lambda self: self.convert_tokens_to_ids(self.pad_token))
+    word_delimiter_token_id = property(lambda self: self.convert_tokens_to_ids(self.word_delimiter_token))
+
+    @property
+    def special_tokens_map(self) -> dict[str, str]:
+        """The special tokens that have a role, by its name."""
+        return dict(self._named)
+
+    @property
+    def all_special_tokens(self) -> list[str]:
+        """Every special token once, the named ones first."""
+        return list(dict.fromkeys([*self._named.values(), *self._extra]))
+
+    @property
+    def all_special_ids(self) -> list[int]:
+        return self.convert_tokens_to_ids(self.all_special_tokens)
+
+    # ---- tokens and ids
+
+    @property
+    def vocab_size(self) -> int:
+        """Number of ids in the vocabulary of the chosen language, without tokens added to it; see len()."""
+        return len(self.decoder)
+
+    def __len__(self) -> int:
+        return len(self.get_vocab())
+
+    def get_vocab(self) -> dict[str, int]:
+        """Every token with its id, added ones included."""
+        return {**self.encoder, **{token.content: index for index, token in sorted(self._added.items())}}
+
+    def set_target_lang(self, target_lang: str) -> None:
+        """Switch to another language of a vocabulary that holds several. ValueError where it cannot."""
+        self.encoder = self._choose_language(target_lang)
+        self.target_lang = target_lang
+        ids = set(self.encoder.values())
+        self._added = {index: token for index, token in self._added.items() if index not in ids}
+        self._index()
+
+    def convert_tokens_to_ids(self, tokens: str | list[str] | None) -> int | list[int] | None:
+        """The id of a token, or of each in a list; unknown ones get unk_token's id, or None."""
+        if tokens is None:
+            return None
+        if not isinstance(tokens, str):
+            return [self.convert_tokens_to_ids(token) for token in tokens]
+        for token in (tokens, self.unk_token):
+            for vocabulary in (self._added_ids, self.encoder):
+                if token in vocabulary:
+                    return vocabulary[token]
+        return None
+
+    def convert_ids_to_tokens(self, ids: Any, skip_special_tokens: bool = False) -> str | list[str]:
+        """The token of an id, or of each in a list or array; unknown ids give the unknown token."""
+        if np.ndim(ids) == 0:
+            return self._token(int(ids))
+        skip = set(self.all_special_ids) if skip_special_tokens else ()
+        return [self._token(int(index)) for index in ids if int(index) not in skip]
+
+    def canonical_ids(self, token_ids: Any) -> np.ndarray:
+        """Ids (T,) as an integer array, every unknown id replaced by unk_token's, or by -1."""
+        ids = np.atleast_1d(np.asarray(token_ids))
+        if ids.ndim != 1:
+            raise ValueError(
+                f"decode takes the ids of one utterance, got shape {ids.shape}; use batch_decode"
+            )
+        if ids.size == 0:
+            return ids.astype(np.int64)
+        if ids.dtype.kind not in "iu":
+            raise ValueError(
+                f"token ids must be integers, got dtype {ids.dtype}; take argmax(axis=-1) of logits"
+            )
+        unknown = [i for i in np.unique(ids).tolist() if i not in self.decoder and i not in self._added]
+        return np.where(np.isin(ids, unknown), -1 if self.unk_token_id is None else self.unk_token_id, ids)
+
+    def split_on_added_tokens(self, text: str) -> list[tuple[str, bool]]:
+        """Cut a text into tokens that are kept whole (True) and the stretches between them (False)."""
+        pieces = split_on_tokens(text, self._by_content, self._pattern)
+        return [(piece, piece in self._by_content) for piece in pieces]
+
+    # ---- inside
+
+    def _choose_language(self, target_lang: str | None) -> dict[str, int]:
+        nested = bool(self.vocab) and all(isinstance(value, Mapping) for value in self.vocab.values())
+        if target_lang is None:
+            if nested:
+                raise ValueError(
+                    f"vocab holds several languages; choose target_lang from {', '.join(self.vocab)}"
+                )
+            vocabulary = self.vocab
+        elif not nested:
+            raise ValueError(f"target_lang={target_lang!r} was given, but vocab holds only one language")
+        elif target_lang not in self.vocab:
+            raise ValueError(
+                f"target_lang={target_lang!r} is not in vocab; choose one of {', '.join(self.vocab)}"
+            )
+        else:
+            vocabulary = self.vocab[target_lang]
+        for token, index in vocabulary.items():
+            if not isinstance(index, int) or isinstance(index, bool) or index < 0:
+                raise ValueError(f"vocab gives token {token!r} the id {index!r}; ids are integers from 0")
+        return dict(vocabulary)
+
+    def _add(self, token: AddedToken) -> None:
+        """Keep `token` whole when reading texts; one that the vocabulary lacks gets the next free id."""
+        if token.content:
+            vocabulary = self.get_vocab()
+            self._added[vocabulary.get(token.content, len(vocabulary))] = token
+
+    def _index(self) -> None:
+        """Prepare the look-ups, once the vocabulary has changed."""
+        self.decoder = {index: token for token, index in self.encoder.items()}
+        for token in self.encoder:
+            if len(token) > 1:
+                self._add(AddedToken(token, lstrip=True, rstrip=True))
+        self._by_content = {token.content: token for token in self._added.values()}
+        self._added_ids = {token.content: index for index, token in self._added.items()}
+        self._pattern = compile_pattern(self._by_content)
+
+    def _token(self, index: int) -> str | None:
+        if index in self.decoder:
+            return self.decoder[index]
+        return self._added[index].content if index in self._added else self.unk_token
