@@ -211,7 +211,7 @@ def _resolve_dtype(dtype: Any, config: Any, device: str | None) -> np.dtype:
         resolved = np.dtype(str(dtype).removeprefix("torch.") if isinstance(dtype, str) else dtype)
     except TypeError:
         resolved = None
-    if resolved is None or resolved.name not in allowed:
+    if dtype is None or resolved is None or resolved.name not in allowed:
         hint = "" if on_gpu else " ('float16' needs a GPU as device)"
         raise ValueError(f"dtype is {dtype!r}; expected one of {', '.join(allowed)} or 'auto'{hint}")
     return resolved
