@@ -15,9 +15,7 @@ WEIGHT_NORM = {
 }
 
 # First parts of the names of all tasks' heads, and of the pretraining quantizer.
-HEADS = frozenset(
-    "lm_head classifier projector layer_weights tdnn objective quantizer project_q project_hid".split()
-)
+HEADS = frozenset("lm_head classifier projector layer_weights tdnn objective quantizer project_q project_hid".split())
 XVECTOR_PROJECTION = (
     "feature_extractor.weight",
     "feature_extractor.bias",

@@ -118,9 +118,7 @@ class PretrainedMixin:
         if config is None or isinstance(config, (str, os.PathLike)):
             return cls.config_class.from_pretrained(folder if config is None else config, **overrides)
         if not isinstance(config, cls.config_class):
-            raise ValueError(
-                f"config is a {type(config).__name__}; expected a {cls.config_class.__name__} or a folder"
-            )
+            raise ValueError(f"config is a {type(config).__name__}; expected a {cls.config_class.__name__} or a folder")
         return cls.config_class.from_dict(config.to_dict(), **overrides)
 
     @classmethod

@@ -54,7 +54,5 @@ def shorten(names: list[str]) -> str:
 
 
 def describe_mismatches(mismatched: list[tuple[str, tuple[int, ...], tuple[int, ...]]]) -> str:
-    """ "lm_head.bias is (32,) in the file and (30,) in the model", the first few of them."""
-    return shorten(
-        [f"{name} is {stored} in the file and {own} in the model" for name, stored, own in mismatched]
-    )
+    """The first few as text: lm_head.bias is (32,) in the file and (30,) in the model."""
+    return shorten([f"{name} is {stored} in the file and {own} in the model" for name, stored, own in mismatched])

@@ -31,9 +31,7 @@ def integer(field: str, value: Any, at_least: int | None = 1) -> int:
 
 def real(field: str, value: Any, at_least: float = -math.inf, above: float = -math.inf) -> float | int:
     """A finite number, ``>= at_least`` and ``> above``. An int stays an int, so that JSON round trips."""
-    bounds = "".join(
-        f" {sign} {bound:g}" for sign, bound in ((">=", at_least), (">", above)) if bound != -math.inf
-    )
+    bounds = "".join(f" {sign} {bound:g}" for sign, bound in ((">=", at_least), (">", above)) if bound != -math.inf)
     is_real = isinstance(value, numbers.Real) and not isinstance(value, bool) and math.isfinite(value)
     if not is_real or value < at_least or value <= above:
         raise wrong(field, value, f"a finite number{bounds}")
@@ -80,9 +78,7 @@ def same_length(**lists: tuple) -> None:
     lengths = {name: len(values) for name, values in lists.items()}
     if len(set(lengths.values())) > 1:
         found = ", ".join(f"{name} has {length}" for name, length in lengths.items())
-        raise ValueError(
-            f"config fields {', '.join(map(repr, lengths))} must have equal lengths, but {found}"
-        )
+        raise ValueError(f"config fields {', '.join(map(repr, lengths))} must have equal lengths, but {found}")
 
 
 def divisible(field: str, value: int, by_field: str, by: int) -> None:

@@ -37,8 +37,7 @@ class PretrainedConfig:
 
     model_type: ClassVar[str] = ""
     defaults_not_written: ClassVar[frozenset[str]] = frozenset(
-        "architectures dtype id2label label2id output_attentions output_hidden_states problem_type "
-        "return_dict".split()
+        "architectures dtype id2label label2id output_attentions output_hidden_states problem_type return_dict".split()
     )
 
     architectures: list[str] | None = None
@@ -53,9 +52,7 @@ class PretrainedConfig:
     def __init__(self, **settings: Any) -> None:
         declared_type = settings.pop("model_type", self.model_type)
         if declared_type != self.model_type:
-            raise wrong(
-                "model_type", declared_type, f"{self.model_type!r}, which {type(self).__name__} describes"
-            )
+            raise wrong("model_type", declared_type, f"{self.model_type!r}, which {type(self).__name__} describes")
         former_dtype = settings.pop("torch_dtype", None)
         if settings.get("dtype") is None:
             settings["dtype"] = former_dtype
@@ -219,14 +216,10 @@ class PretrainedConfig:
 
 
 def _dtype_name(dtype: Any) -> str | None:
-    """ "float32" from "float32", "torch.float32", np.float32 or a dtype object; None stays None."""
+    """The name "float32" for "float32", "torch.float32", np.float32 or a dtype object; None stays None."""
     if dtype is None:
         return None
-    name = (
-        dtype
-        if isinstance(dtype, str)
-        else getattr(dtype, "name", None) or getattr(dtype, "__name__", str(dtype))
-    )
+    name = dtype if isinstance(dtype, str) else getattr(dtype, "name", None) or getattr(dtype, "__name__", str(dtype))
     name = name.removeprefix("torch.")
     if name not in DTYPES:
         raise wrong("dtype", dtype, "one of " + ", ".join(map(repr, DTYPES)))

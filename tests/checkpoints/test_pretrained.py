@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from strict_device import STRICT
 
 from npconformer.checkpoints import pretrained
 from npconformer.checkpoints.safetensors_file import SafetensorsFile, write_safetensors
@@ -38,9 +39,7 @@ KINDS = [
         conv_bias=norm == "layer",
         add_adapter=adapter,
     )
-    for position, norm, adapter in itertools.product(
-        ("relative", "rotary", None), ("group", "layer"), (False, True)
-    )
+    for position, norm, adapter in itertools.product(("relative", "rotary", None), ("group", "layer"), (False, True))
 ]
 
 
@@ -168,10 +167,7 @@ def test_old_weight_norm_names(folder):
         }
 
     edit_weights(folder, rename)
-    assert (
-        sum(name.endswith(("weight_g", "weight_v")) for name in SafetensorsFile(folder / "model.safetensors"))
-        == 2
-    )
+    assert sum(name.endswith(("weight_g", "weight_v")) for name in SafetensorsFile(folder / "model.safetensors")) == 2
     assert_same_state(expected, Wav2Vec2ConformerForCTC.from_pretrained(folder).state_dict())
 
 
@@ -181,12 +177,9 @@ def test_head_is_left_out_and_missed(tmp_path):
     assert {"lm_head.weight", "lm_head.bias"} < set(report.unused_by_design)
     assert not report.missing and not report.unexpected
     model.save_pretrained(tmp_path / "base")
-    assert json.loads((tmp_path / "base/config.json").read_text())["architectures"] == [
-        "Wav2Vec2ConformerModel"
-    ]
+    assert json.loads((tmp_path / "base/config.json").read_text())["architectures"] == ["Wav2Vec2ConformerModel"]
     assert not any(
-        name.startswith("wav2vec2_conformer.")
-        for name in SafetensorsFile(tmp_path / "base/model.safetensors")
+        name.startswith("wav2vec2_conformer.") for name in SafetensorsFile(tmp_path / "base/model.safetensors")
     )
 
     with pytest.raises(ValueError, match=r"lacks 2 of the .*lm_head\.weight.*allow_missing=True"):
@@ -213,9 +206,7 @@ def test_computed_buffers_may_be_missing(tmp_path):
     model.save_pretrained(tmp_path)
 
     def without_computed(arrays):
-        return {
-            name: arrays[name] for name in arrays if not name.endswith(("inv_freq", "num_batches_tracked"))
-        }
+        return {name: arrays[name] for name in arrays if not name.endswith(("inv_freq", "num_batches_tracked"))}
 
     edit_weights(tmp_path, without_computed)
     again, report = Wav2Vec2ConformerForCTC.from_pretrained(tmp_path, output_loading_info=True)
@@ -316,6 +307,15 @@ def test_model_memory_is_released(folder):
     assert str(folder) not in maps.read_text()
 
 
+def test_saving_from_a_device(folder, tmp_path):
+    model = Wav2Vec2ConformerForCTC.from_pretrained(folder)
+    before = model.state_dict()
+    model.to(STRICT)
+    assert not isinstance(model.lm_head.weight.data, np.ndarray)
+    model.save_pretrained(tmp_path)
+    assert_same_state(before, Wav2Vec2ConformerForCTC.from_pretrained(tmp_path).state_dict())
+
+
 # ---- against transformers ----
 
 
@@ -397,11 +397,7 @@ def test_real_checkpoint(tmp_path):
     model, report = Wav2Vec2ConformerForCTC.from_pretrained(DIGITS, output_loading_info=True)
     assert not report.missing and not report.unexpected and not report.computed
     model.save_pretrained(tmp_path)
-    assert json.loads((tmp_path / "config.json").read_text()) == json.loads(
-        (DIGITS / "config.json").read_text()
-    )
+    assert json.loads((tmp_path / "config.json").read_text()) == json.loads((DIGITS / "config.json").read_text())
     ours, original = (SafetensorsFile(path / "model.safetensors") for path in (tmp_path, DIGITS))
     assert ours.metadata == original.metadata
-    assert_same_state(
-        {name: ours.read(name) for name in ours}, {name: original.read(name) for name in original}
-    )
+    assert_same_state({name: ours.read(name) for name in ours}, {name: original.read(name) for name in original})

@@ -189,9 +189,7 @@ class Wav2Vec2ConformerConfig(PretrainedConfig):
 
     def _check_contradictions(self) -> None:
         check.same_length(conv_dim=self.conv_dim, conv_stride=self.conv_stride, conv_kernel=self.conv_kernel)
-        check.same_length(
-            tdnn_dim=self.tdnn_dim, tdnn_kernel=self.tdnn_kernel, tdnn_dilation=self.tdnn_dilation
-        )
+        check.same_length(tdnn_dim=self.tdnn_dim, tdnn_kernel=self.tdnn_kernel, tdnn_dilation=self.tdnn_dilation)
         layers = self.extra.pop("num_feat_extract_layers", self.num_feat_extract_layers)
         if layers != self.num_feat_extract_layers:
             expected = f"{self.num_feat_extract_layers}, the number of entries in 'conv_dim'"
@@ -199,9 +197,7 @@ class Wav2Vec2ConformerConfig(PretrainedConfig):
         check.divisible("hidden_size", self.hidden_size, "num_attention_heads", self.num_attention_heads)
         groups = self.num_conv_pos_embedding_groups
         check.divisible("hidden_size", self.hidden_size, "num_conv_pos_embedding_groups", groups)
-        check.divisible(
-            "codevector_dim", self.codevector_dim, "num_codevector_groups", self.num_codevector_groups
-        )
+        check.divisible("codevector_dim", self.codevector_dim, "num_codevector_groups", self.num_codevector_groups)
         if self.conv_depthwise_kernel_size % 2 == 0:
             raise check.wrong(
                 "conv_depthwise_kernel_size",

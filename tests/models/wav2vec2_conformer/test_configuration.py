@@ -244,6 +244,4 @@ def test_real_checkpoint_is_written_back_unchanged(tmp_path):
     if not folder.is_dir():
         pytest.skip("no checkpoint beside the repository")
     Wav2Vec2ConformerConfig.from_pretrained(folder).save_pretrained(tmp_path)
-    assert json.loads((tmp_path / "config.json").read_text()) == json.loads(
-        (folder / "config.json").read_text()
-    )
+    assert json.loads((tmp_path / "config.json").read_text()) == json.loads((folder / "config.json").read_text())
