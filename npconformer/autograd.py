@@ -299,7 +299,8 @@ def backward(tensors: Sequence[Tensor], gradients: Sequence[Any], retain_graph: 
             if source.leaf is None:
                 deliver(source.maker, source.index, gradient)
             else:
-                _accumulate_leaf(source.leaf, gradient, given=(*outputs, *results[:position]))
+                others = (*outputs, *results[:position], *results[position + 1 :])
+                _accumulate_leaf(source.leaf, gradient, given=others)
         if not retain_graph:
             operation.saved, operation.sources = None, ()
         del outputs, results
@@ -311,7 +312,9 @@ def _upstream_gradient(tensor: Tensor, gradient: Any) -> Any:
     xp = get_array_module(tensor.data)
     if gradient is None:
         if tensor.size != 1:
-            raise ValueError(f"gradient: needed for a tensor of shape {tensor.shape}; only one element may leave it out")
+            raise ValueError(
+                f"gradient: needed for a tensor of shape {tensor.shape}; only one element may leave it out"
+            )
         return xp.ones_like(tensor.data)
     gradient = gradient.data if isinstance(gradient, Tensor) else gradient
     gradient = gradient if is_array(gradient) else np.asarray(gradient)
@@ -333,6 +336,8 @@ def _complete(operation: Operation, gradients: list[Any]) -> list[Any]:
     for index, (shape, dtype) in enumerate(operation.output_specs):
         if gradients[index] is None:
             gradients[index] = operation.xp.zeros(shape, dtype)
+        elif isinstance(gradients[index], np.generic):  # NumPy's arithmetic on 0-d arrays gives scalars
+            gradients[index] = np.asarray(gradients[index])
     return gradients
 
 
@@ -346,7 +351,9 @@ def _call_backward(operation: Operation, gradients: list[Any]) -> tuple[Any, ...
     if _mode.anomaly:
         for position, gradient in enumerate(results):
             if gradient is not None and bool(get_array_module(gradient).isnan(gradient).any()):
-                raise AnomalyError(f"the backward of {operation._where()}\ngave NaN in the gradient of input {position}")
+                raise AnomalyError(
+                    f"the backward of {operation._where()}\ngave NaN in the gradient of input {position}"
+                )
     return results
 
 
@@ -366,6 +373,8 @@ def _accumulate_leaf(leaf: Tensor, gradient: Any, given: tuple[Any, ...]) -> Non
         leaf.grad = gradient.copy()
     else:
         leaf.grad = gradient
+    if isinstance(leaf.grad, np.generic):  # NumPy's arithmetic on 0-d arrays gives scalars
+        leaf.grad = np.asarray(leaf.grad)
 
 
 class _Recompute(Operation):

@@ -76,7 +76,7 @@ __all__ = [
 ]
 
 
-def _other_way_round(operation):  # noqa: ANN001, ANN202
+def _other_way_round(operation):
     return lambda self, other: operation(other, self)
 
 

@@ -7,8 +7,9 @@ Letters: B batch, T time, H heads, D channels in a head, C = H D; i is a query's
                                                                       (Dai et al. 2019, "Transformer-XL", section 3.3)
     weight[i, :] = softmax(score[i, :]),    context_i = sum over j of weight[i, j] v_j
 
-p_r is the projected table of relative positions; its rows run from r = T-1 down to r = -(T-1). So score[i, j] needs row
-T-1-i+j of the products with the table: in a (T, 2T-1) array that is a view whose rows start one column earlier each time.
+p_r is the projected table of relative positions; its rows run from r = T-1 down to r = -(T-1). So score[i, j] needs
+column T-1-i+j of the products with the table: in a (T, 2T-1) array that is a view whose rows start one column earlier
+each time.
 """
 
 from __future__ import annotations
@@ -136,7 +137,9 @@ def attention(
         context (B, T, C), or (context, weights).
     """
     if not (len(query.shape) == 3 and query.shape == key.shape == value.shape):
-        raise ValueError(f"attention: query, key, value must share one shape, got {query.shape}, {key.shape}, {value.shape}")
+        raise ValueError(
+            f"attention: query, key, value must share one shape, got {query.shape}, {key.shape}, {value.shape}"
+        )
     batch, time, channels = query.shape
     if channels % heads:
         raise ValueError(f"heads: {channels} channels do not split into {heads} heads")

@@ -1,6 +1,6 @@
 """Dropout (Srivastava et al. 2014), scaled while training so that evaluation needs nothing.
 
-    y = x m / (1 - p), where m is 0 with probability p, else 1;   dx = dy m / (1 - p)
+y = x m / (1 - p), where m is 0 with probability p, else 1;   dx = dy m / (1 - p)
 """
 
 from __future__ import annotations

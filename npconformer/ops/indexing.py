@@ -37,7 +37,7 @@ def _names_each_position_once(index: Any) -> bool:
 
 
 class MaskedAssign(Operation):
-    """y = value where mask, x elsewhere (both broadcast to x);  dx = dy where not mask, dvalue = sum of dy where mask"""
+    """y = value where mask, x elsewhere;  dx = dy where not mask,  dvalue = dy where mask, summed to value's shape"""
 
     def forward(self, x: Any, mask: Any, value: Any) -> Any:
         self.save(mask, value)

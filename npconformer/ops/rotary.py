@@ -61,5 +61,7 @@ def rotary(x: Any, cos: Any, sin: Any, heads: int) -> Tensor:
     if x.shape[-1] % (2 * heads):
         raise ValueError(f"rotary: {x.shape[-1]} channels do not split into {heads} heads of even size")
     if tuple(cos.shape) != (x.shape[1], x.shape[2] // heads // 2) or cos.shape != sin.shape:
-        raise ValueError(f"rotary: expected cos and sin of shape (T, D/2) for x {x.shape}, got {cos.shape}, {sin.shape}")
+        raise ValueError(
+            f"rotary: expected cos and sin of shape (T, D/2) for x {x.shape}, got {cos.shape}, {sin.shape}"
+        )
     return Rotary(heads)(x, cos, sin)

@@ -1,8 +1,8 @@
 """Weight normalisation (Salimans and Kingma 2016, "Weight normalization", equation 2).
 
-    w = g v / |v|, with the norm over every axis but one
+w = g v / |v|, with the norm over every axis but one
 
-    dg = sum of dw v / |v|,    dv = g / |v| (dw - v sum(dw v) / |v|^2)
+dg = sum of dw v / |v|,    dv = g / |v| (dw - v sum(dw v) / |v|^2)
 """
 
 from __future__ import annotations

@@ -20,9 +20,7 @@ class Wav2Vec2ConformerAdapterLayer(Module):
     def __init__(self, config: Wav2Vec2ConformerConfig) -> None:
         super().__init__()
         channels = config.output_hidden_size
-        self.conv = Conv1d(
-            channels, 2 * channels, config.adapter_kernel_size, stride=config.adapter_stride, padding=1
-        )
+        self.conv = Conv1d(channels, 2 * channels, config.adapter_kernel_size, stride=config.adapter_stride, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
         return ops.glu(self.conv(x))

@@ -56,9 +56,7 @@ class Wav2Vec2ConformerConvolutionModule(Module):
         channels, kernel = config.hidden_size, config.conv_depthwise_kernel_size
         self.layer_norm = LayerNorm(channels)
         self.pointwise_conv1 = PointwiseConv1d(channels, 2 * channels)
-        self.depthwise_conv = Conv1d(
-            channels, channels, kernel, padding=(kernel - 1) // 2, groups=channels, bias=False
-        )
+        self.depthwise_conv = Conv1d(channels, channels, kernel, padding=(kernel - 1) // 2, groups=channels, bias=False)
         self.batch_norm = BatchNorm1d(channels)
         self.activation = ops.get_activation(config.hidden_act)
         self.pointwise_conv2 = PointwiseConv1d(channels, channels)
