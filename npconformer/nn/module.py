@@ -43,6 +43,7 @@ class Module:
         return self.forward(*args, **kwargs)
 
     def __setattr__(self, name: str, value: Any) -> None:
+        self.__dict__.pop(name, None)  # a plain attribute of that name (such as None) would hide a registered one
         if isinstance(value, Parameter):
             self._parameters[name] = value
         elif isinstance(value, Module):
