@@ -1,11 +1,12 @@
-"""Makes `digits.flac`, the recording that `npconformer demo` transcribes: connected digits, spoken by espeak-ng.
+"""Makes `digits.flac`, the recording that `npconformer demo` transcribes: connected digits, spoken by
+espeak-ng.
 
     python make_recording.py            # writes digits.flac beside this file
 
-Needs the program espeak-ng (Debian: `apt-get install espeak-ng`). Nobody's voice is in it. Voice, speed and pauses
-were chosen among 27 combinations x 5 pauses so that the embedded recogniser, which knows six human voices only, hears
-every word; with shorter pauses it often does not. The band above 4 kHz is removed because the recogniser was trained
-on recordings made at 8 kHz.
+Needs the program espeak-ng (Debian: `apt-get install espeak-ng`). Nobody's voice is in it. Voice, speed and
+pauses were chosen among 27 combinations x 5 pauses so that the embedded recogniser, which knows six human
+voices only, hears every word; with shorter pauses it often does not. The band above 4 kHz is removed
+because the recogniser was trained on recordings made at 8 kHz.
 """
 
 import io

@@ -1,0 +1,63 @@
+"""The command `npconformer`: reads the arguments and hands over to one file per subcommand in `commands/`.
+
+Exit status: 0 all went well; 1 some recordings failed, each named on standard error; 2 nothing could be
+started (wrong arguments, no such model, no GPU); 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from npconformer import __version__
+from npconformer.commands import demo, transcribe
+
+DESCRIPTION = "Wav2Vec2-Conformer in NumPy: transcribe speech on the command line."
+EXAMPLES = """\
+examples:
+  npconformer demo                                      see it work, nothing to download
+  npconformer transcribe digits.wav                     with the embedded recogniser of spoken digits
+  npconformer transcribe talk.flac --model checkpoint   with your own checkpoint
+  npconformer transcribe --help                         formats, time stamps, batches, GPU
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command with `argv` (by default the process's own arguments); returns the exit status."""
+    parser = build_parser()
+    arguments = parser.parse_args(argv)
+    if arguments.version:
+        print(f"npconformer {__version__}")
+        return 0
+    if arguments.command is None:
+        parser.print_help(sys.stderr)
+        return 2
+    try:
+        return arguments.run(arguments)
+    except KeyboardInterrupt:
+        print("npconformer: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # the reader of our output, such as `head`, has gone: nothing is left to be said
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of all subcommands."""
+    parser = argparse.ArgumentParser(
+        prog="npconformer",
+        description=DESCRIPTION,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="store_true", help="print the version and exit")
+    subcommands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    for module in (transcribe, demo):
+        module.add_parser(subcommands)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The subcommands of `npconformer`, one file each: `add_parser` declares its arguments, `run` does it."""

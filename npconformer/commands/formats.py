@@ -1,0 +1,80 @@
+"""How `npconformer transcribe` writes results: text, JSON, or subtitles.
+
+A format writes `before`, then `one` for each recording as its result comes, then `after`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import Any
+
+from npconformer.text.subtitles import lines_of_words, one_cue_each, to_srt, to_vtt
+
+EXTENSIONS = {"srt": ".srt", "vtt": ".vtt"}
+
+
+class TextFormat:
+    """One line per recording, after its name when there are several; then a line for each time stamp."""
+
+    before = after = ""
+
+    def __init__(self, several: bool, timestamps: str | None) -> None:
+        self.several = several
+
+    def one(self, name: str, result: Any) -> str:
+        if isinstance(result, Exception):
+            return ""  # named on standard error
+        lines = [f"{name}: {result['text']}" if self.several else result["text"]]
+        for chunk in result.get("chunks", ()):
+            start, end = chunk["timestamp"]
+            lines.append(f"{start:.2f}\t{end:.2f}\t{chunk['text']}")
+        return "\n".join(lines) + "\n"
+
+
+class JsonFormat:
+    """An array of one object per recording, on a line of its own, failures included."""
+
+    def __init__(self, several: bool, timestamps: str | None) -> None:
+        self.before, self.after = "[", "\n]\n"
+        self.count = 0
+
+    def one(self, name: str, result: Any) -> str:
+        if isinstance(result, Exception):
+            entry = {"file": name, "error": str(result)}
+        else:
+            entry = {"file": name, **result}
+            if "chunks" in result:
+                entry["chunks"] = [
+                    {**chunk, "timestamp": [round(time, 4) for time in chunk["timestamp"]]}
+                    for chunk in result["chunks"]
+                ]
+        self.count += 1
+        return ("\n" if self.count == 1 else ",\n") + json.dumps(entry, ensure_ascii=False)
+
+
+class SubtitleFormat:
+    """The subtitles of one recording."""
+
+    before = after = ""
+    to_file = staticmethod(to_srt)
+
+    def __init__(self, several: bool, timestamps: str | None) -> None:
+        self.to_cues = one_cue_each if timestamps else lines_of_words
+
+    def one(self, name: str, result: Any) -> str:
+        return "" if isinstance(result, Exception) else self.to_file(self.to_cues(result["chunks"]))
+
+
+class VttFormat(SubtitleFormat):
+    """The same as WebVTT."""
+
+    to_file = staticmethod(to_vtt)
+
+
+FORMATS = {"text": TextFormat, "json": JsonFormat, "srt": SubtitleFormat, "vtt": VttFormat}
+
+
+def format_of(arguments: argparse.Namespace, several: bool) -> Any:
+    """The format that the arguments ask for."""
+    return FORMATS[arguments.format](several, arguments.timestamps)

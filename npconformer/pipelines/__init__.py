@@ -1,0 +1,54 @@
+"""Pipelines: from a recording to an answer in one call, as in transformers.
+
+>>> import npconformer
+>>> recognise = npconformer.pipeline("automatic-speech-recognition", model="path/to/checkpoint")
+>>> recognise("hello.wav")
+{'text': 'HELLO'}
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from npconformer.pipelines.automatic_speech_recognition import AutomaticSpeechRecognitionPipeline
+
+__all__ = ["EMBEDDED_DIGITS", "TASKS", "AutomaticSpeechRecognitionPipeline", "pipeline"]
+
+EMBEDDED_DIGITS = Path(__file__).resolve().parents[1] / "pretrained" / "digits"
+
+TASKS = {"automatic-speech-recognition": AutomaticSpeechRecognitionPipeline}
+
+
+def pipeline(
+    task: str = "automatic-speech-recognition",
+    model: Any = None,
+    processor: Any = None,
+    tokenizer: Any = None,
+    feature_extractor: Any = None,
+    device: str | None = None,
+    dtype: Any = None,
+    batch_size: int = 1,
+) -> AutomaticSpeechRecognitionPipeline:
+    """Build the pipeline for `task`.
+
+    task: one of TASKS. model: the folder of a checkpoint, or a loaded model; None takes the small
+    recogniser of spoken English digits that comes with the package. processor: a folder or a loaded
+    processor; None reads it from the model's folder. A tokenizer and a feature_extractor may be given in
+    its place, as transformers has it. device: "cpu" or "cuda"; None leaves the model where it is. dtype: of
+    the weights; None is float32 for a folder and leaves a loaded model as it is. batch_size: how many
+    recordings go through the model at once; it changes the speed, never the text.
+
+    Raises ValueError for an unknown task and for arguments that do not fit together.
+    """
+    if task not in TASKS:
+        raise ValueError(f"task={task!r} is not known; known tasks: {', '.join(sorted(TASKS))}")
+    return TASKS[task].build(
+        model=EMBEDDED_DIGITS if model is None else model,
+        processor=processor,
+        tokenizer=tokenizer,
+        feature_extractor=feature_extractor,
+        device=device,
+        dtype=dtype,
+        batch_size=batch_size,
+    )
