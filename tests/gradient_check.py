@@ -1,0 +1,160 @@
+"""Gradients compared with differences of the function itself, in float64.
+
+For outputs y = f(x), random upstream gradients g and a random direction d, the tape's gradient dx must satisfy
+
+    sum(dx d) = sum(g dy/dh)   with   dy/dh = (8 (y(x+hd) - y(x-hd)) - (y(x+2hd) - y(x-2hd))) / 12h
+
+whose own error is h^4/30 times the fifth derivative, and rounding: eps |y| / h. With h = 1e-3 both are near 1e-12 for
+functions of ordinary size, so that a relative error of 1e-7 is a wrong formula. The upstream gradients are random,
+never ones: softmax and batch norm send a constant gradient to zero, right or wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from npconformer.autograd import Tensor, backward, no_grad
+from npconformer.backend import NUMPY, Backend, to_host
+
+STEP = 1e-3
+
+
+class GradientError(AssertionError):
+    """The tape's gradient differs from the function's slope."""
+
+
+def as_tuple(outputs: Any) -> tuple[Any, ...]:
+    return outputs if isinstance(outputs, tuple) else (outputs,)
+
+
+def differentiable(arrays: Sequence[Any]) -> list[int]:
+    """The positions of the inputs that can have gradients: floating arrays."""
+    return [i for i, x in enumerate(arrays) if isinstance(x, np.ndarray) and x.dtype.kind == "f"]
+
+
+def place(arrays: Sequence[Any], wrt: Sequence[int], backend: Backend) -> list[Any]:
+    """The inputs as the function takes them: tensors that require gradients, arrays of the backend, other things."""
+    placed = [backend.from_host(x) if isinstance(x, np.ndarray) else x for x in arrays]
+    return [Tensor(x, requires_grad=True) if i in wrt else x for i, x in enumerate(placed)]
+
+
+def values(function: Callable, arrays: Sequence[Any], wrt: Sequence[int], backend: Backend) -> list[np.ndarray]:
+    """The floating outputs on the host, computed without recording."""
+    with no_grad():
+        outputs = as_tuple(function(*place(arrays, wrt, backend)))
+    return [to_host(y.data) for y in outputs if y.dtype.kind == "f"]
+
+
+def upstream(outputs: Sequence[np.ndarray], generator: np.random.Generator) -> list[np.ndarray]:
+    """Random gradients with the outputs' shapes and dtypes."""
+    return [generator.normal(size=y.shape).astype(y.dtype) for y in outputs]
+
+
+def slope(
+    function: Callable, arrays: Sequence[Any], wrt: Sequence[int], direction: dict[int, np.ndarray], backend: Backend
+) -> list[np.ndarray]:
+    """dy/dh along the direction, for each output."""
+
+    def moved(h: float) -> list[np.ndarray]:
+        shifted = [x + h * direction[i] if i in direction else x for i, x in enumerate(arrays)]
+        return values(function, shifted, wrt, backend)
+
+    near, far = zip(moved(STEP), moved(-STEP)), zip(moved(2 * STEP), moved(-2 * STEP))
+    return [(8 * (a - b) - (c - d)) / (12 * STEP) for (a, b), (c, d) in zip(near, far)]
+
+
+def tape_gradients(
+    function: Callable, arrays: Sequence[Any], wrt: Sequence[int], gradients: Sequence[np.ndarray], backend: Backend
+) -> list[np.ndarray]:
+    """The tape's gradients of the inputs in `wrt`, on the host."""
+    placed = place(arrays, wrt, backend)
+    outputs = [y for y in as_tuple(function(*placed)) if y.dtype.kind == "f"]
+    backward(outputs, [backend.from_host(g) for g in gradients])
+    found = []
+    for i in wrt:
+        if placed[i].grad is None:
+            raise GradientError(f"input {i}: no gradient reached it")
+        found.append(to_host(placed[i].grad))
+    return found
+
+
+def check_gradients(
+    function: Callable,
+    *arrays: Any,
+    wrt: Sequence[int] | None = None,
+    backend: Backend = NUMPY,
+    directions: int = 2,
+    tolerance: float = 1e-7,
+    seed: int = 0,
+) -> None:
+    """Compares the tape's gradients with differences, for each input alone, along random directions.
+
+    Args:
+        function: takes the inputs (tensors where a gradient is asked for) and returns a tensor or a tuple of them. It
+            must be smooth at the inputs and give the same result each time.
+        arrays: the inputs: float64 arrays, and whatever else the function takes.
+        wrt: positions of the inputs to check; all floating arrays by default.
+        tolerance: allowed error, relative to the sum of |dx d|.
+
+    Raises:
+        GradientError: with the input's position and its worst element.
+    """
+    generator = np.random.default_rng(seed)
+    wrt = differentiable(arrays) if wrt is None else list(wrt)
+    assert wrt and all(arrays[i].dtype == np.float64 for i in wrt), "gradients are checked on float64 inputs"
+    outputs = values(function, arrays, wrt, backend)
+    gradients = upstream(outputs, generator)
+    found = tape_gradients(function, arrays, wrt, gradients, backend)
+    rounding = (
+        32 * np.finfo(np.float64).eps * sum(float(np.abs(g * y).sum()) for g, y in zip(gradients, outputs)) / STEP
+    )
+    for i, dx in zip(wrt, found, strict=True):
+        if dx.shape != arrays[i].shape or dx.dtype != arrays[i].dtype:
+            raise GradientError(f"input {i} is {arrays[i].dtype} {arrays[i].shape}, its gradient {dx.dtype} {dx.shape}")
+        for _ in range(directions):
+            d = generator.choice([-1.0, 1.0], size=dx.shape) * generator.uniform(0.5, 1.5, size=dx.shape)
+            slopes = slope(function, arrays, wrt, {i: d}, backend)
+            expected = sum(float(np.vdot(g, s)) for g, s in zip(gradients, slopes))
+            got = float(np.vdot(dx, d))
+            allowed = tolerance * max(abs(expected), float(np.abs(dx * d).sum())) + rounding
+            if not abs(got - expected) <= allowed:
+                where = locate_error(function, arrays, wrt, i, gradients, dx, backend)
+                raise GradientError(f"input {i}: {got:.12g} along a direction, expected {expected:.12g}; {where}")
+
+
+def elementwise_gradient(
+    function: Callable, arrays: Sequence[Any], wrt: Sequence[int], i: int, gradients: Sequence[Any], backend: Backend
+) -> np.ndarray:
+    """The gradient of input i, one element at a time: slow, for small inputs and for locating errors."""
+    result = np.zeros_like(arrays[i])
+    for position in np.ndindex(result.shape):
+        d = np.zeros_like(result)
+        d[position] = 1.0
+        slopes = slope(function, arrays, wrt, {i: d}, backend)
+        result[position] = sum(float(np.vdot(g, s)) for g, s in zip(gradients, slopes))
+    return result
+
+
+def locate_error(
+    function: Callable,
+    arrays: Sequence[Any],
+    wrt: Sequence[int],
+    i: int,
+    gradients: Sequence[Any],
+    dx: np.ndarray,
+    backend: Backend,
+) -> str:
+    """Says in words which elements of input i's gradient are wrong."""
+    if dx.size > 2000:
+        return "too many elements to locate the error"
+    expected = elementwise_gradient(function, arrays, wrt, i, gradients, backend)
+    error = np.abs(dx - expected)
+    wrong = ~(error <= 1e-6 * np.abs(expected).max() + 1e-9)
+    worst = np.unravel_index(int(np.argmax(np.where(np.isnan(error), np.inf, error))), error.shape)
+    at = tuple(int(n) for n in worst)
+    return (
+        f"{wrong.sum()} of {dx.size} elements are wrong, the worst at {at}: {dx[at]:.9g}, expected {expected[at]:.9g}"
+    )
