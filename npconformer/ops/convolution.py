@@ -7,7 +7,7 @@ s stride, d dilation.
 
 In a contiguous (B, T, C) array the s rows from u*s on are one run of s*C numbers, and the next output's run starts
 right behind it. So s neighbouring taps together are one matrix product on a view, and nothing is copied: a kernel of 3
-with a stride of 2 is one product over taps 0 and 1, and one over tap 2. With dilation or groups the run is a single tap.
+with a stride of 2 is one product over taps 0 and 1, and one over tap 2. With dilation or groups a run is a single tap.
 """
 
 from __future__ import annotations
