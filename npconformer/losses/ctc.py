@@ -1,0 +1,222 @@
+"""Connectionist temporal classification (Graves et al. 2006), in the log domain.
+
+The loss of an item is -log p(labels | frames), where p sums over every alignment: one class for each frame that
+gives the labels once repeats are merged and blanks removed. Let y_t be the softmax of frame t's logits and l_s the
+class of state s, l = (blank, label 1, blank, label 2, …, blank). From one frame to the next a state is kept,
+or followed by the next one, or by the next but one where that is a label other than the one before it. So
+
+    α_t(s) = y_t(l_s) · (α_{t-1}(s) + α_{t-1}(s-1) + [may skip to s] α_{t-1}(s-2))
+    β_t(s) = Σ_{s'} [s may be followed by s'] y_{t+1}(l_s') β_{t+1}(s'),    1 in the last label and blank at the end
+
+(equations 6 and 10 of the paper, where β contains frame t too) and p = Σ_s α_t(s) β_t(s) for any t. The posterior
+α_t(s) β_t(s) / p is the probability of being in state s at frame t, and the gradient (equation 16) is
+
+    d loss / d logit_t(k) = y_t(k) - Σ_{s: l_s = k} α_t(s) β_t(s) / p
+
+Letters: B batch, T frames, V classes, S labels (longest item), L = 2S+1 states. All items and states advance
+together; the only Python loop runs over time. The recursions run in float64 whatever the logits' dtype, because
+log α grows with the number of frames, and in float32 its rounding would be a visible error of the posterior.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from npconformer.autograd import Operation, Tensor
+from npconformer.backend import asarray, get_array_module
+from npconformer.losses.ctc_targets import CTCTargets, prepare_targets
+
+_LOWEST = float(np.finfo(np.float64).min)
+REDUCTIONS = ("none", "sum", "mean")
+
+
+def _log_sum(xp: Any, *terms: Any) -> Any:
+    """log Σ exp(term); -inf where every term is -inf. (CuPy's logaddexp gives NaN there.)"""
+    largest = terms[0]
+    for term in terms[1:]:
+        largest = xp.maximum(largest, term)
+    shift = xp.maximum(largest, _LOWEST)  # -inf - -inf would be NaN
+    total = xp.exp(terms[0] - shift)
+    for term in terms[1:]:
+        total += xp.exp(term - shift)
+    return xp.log(total) + shift
+
+
+def _state_log_probs(log_probs: Any, targets: CTCTargets) -> Any:
+    """log y_t(l_s) as (T, B, L) float64, up to the longest item's last frame."""
+    xp = get_array_module(log_probs)
+    frames = int(targets.input_lengths.max())
+    item = xp.arange(log_probs.shape[0])[None, :, None]
+    time = xp.arange(frames)[:, None, None]
+    states = asarray(targets.states, like=log_probs)
+    return log_probs[item, time, states[None]].astype(np.float64)
+
+
+def _skip_penalty(targets: CTCTargets, like: Any) -> Any:
+    """(B, L): 0 where state s may follow state s-2, -inf where it may not."""
+    return asarray(np.where(targets.skips, 0.0, -np.inf), like=like)
+
+
+def ctc_forward(log_probs: Any, targets: CTCTargets) -> tuple[Any, Any]:
+    """-log p of each item, and log α.
+
+    Args:
+        log_probs: (B, T, V) logarithms of the class probabilities.
+        targets: from `prepare_targets`.
+
+    Returns:
+        losses (B,) float64, inf where no alignment exists; log_alpha (T', B, L+2) float64, T' the longest
+        item's frames, with two states before the first that are never reached (-inf).
+    """
+    xp = get_array_module(log_probs)
+    emissions = _state_log_probs(log_probs, targets)
+    frames, batch, size = emissions.shape
+    skip = _skip_penalty(targets, like=log_probs)
+    log_alpha = xp.full((frames, batch, size + 2), -np.inf)
+    log_alpha[0, :, 2:4] = emissions[0, :, :2]  # an alignment starts with the first blank or the first label
+    with np.errstate(divide="ignore"):  # log 0 = -inf is meant
+        for t in range(1, frames):
+            before = log_alpha[t - 1]
+            log_alpha[t, :, 2:] = _log_sum(xp, before[:, 2:], before[:, 1:-1], before[:, :-2] + skip) + emissions[t]
+        last = asarray(targets.input_lengths - 1, like=log_probs)
+        end = asarray(2 * targets.target_lengths + 2, like=log_probs)
+        item = xp.arange(batch)
+        log_p = _log_sum(xp, log_alpha[last, item, end], log_alpha[last, item, end - 1])  # (B,)
+    return -log_p, log_alpha
+
+
+def ctc_posteriors(log_probs: Any, targets: CTCTargets, losses: Any, log_alpha: Any) -> Any:
+    """The probability of each state at each frame given the labels, by the β recursion.
+
+    Args:
+        log_probs, targets: as given to `ctc_forward`.
+        losses, log_alpha: as it returned them.
+
+    Returns:
+        (B, T', L) float64. Undefined past an item's last frame and for an item without alignment.
+    """
+    xp = get_array_module(log_probs)
+    emissions = _state_log_probs(log_probs, targets)
+    frames, batch, size = emissions.shape
+    skip_from = xp.full((batch, size), -np.inf)  # from state s to s+2
+    skip_from[:, :-2] = _skip_penalty(targets, like=log_probs)[:, 2:]
+    at_end = asarray(np.where(targets.ends, 0.0, -np.inf), like=log_probs)  # (B, L)
+    last = asarray(targets.input_lengths - 1, like=log_probs)[:, None]
+    posteriors = xp.empty((batch, frames, size))
+    onward = xp.full((batch, size + 2), -np.inf)  # log β_{t+1}(s) y_{t+1}(l_s), two unreachable states at the end
+    log_beta = at_end
+    with np.errstate(divide="ignore"):
+        for t in range(frames - 1, -1, -1):
+            if t < frames - 1:
+                onward[:, :-2] = log_beta + emissions[t + 1]
+                log_beta = _log_sum(xp, onward[:, :-2], onward[:, 1:-1], onward[:, 2:] + skip_from)
+                log_beta = xp.where(last > t, log_beta, at_end)
+            posteriors[:, t] = log_alpha[t, :, 2:] + log_beta
+    with np.errstate(invalid="ignore", over="ignore"):
+        posteriors += losses[:, None, None]
+        return xp.exp(posteriors, out=posteriors)
+
+
+def ctc_backward(log_probs: Any, targets: CTCTargets, losses: Any, log_alpha: Any) -> Any:
+    """d loss / d logits of each item: softmax minus the classes' posteriors, 0 past the item's last frame.
+
+    Returns:
+        (B, T, V) in log_probs' dtype; NaN in the frames of an item without alignment.
+    """
+    xp = get_array_module(log_probs)
+    posteriors = ctc_posteriors(log_probs, targets, losses, log_alpha)  # (B, T', L)
+    frames = posteriors.shape[1]
+    # Summed over the states of a class by a matrix product with the classes that occur, K of V: it is
+    # deterministic on a GPU, which scatter-add is not.
+    classes, column = np.unique(targets.states, return_inverse=True)
+    is_class = np.arange(len(classes)) == column.reshape(targets.states.shape)[:, :, None]  # (B, L, K)
+    occupation = posteriors @ asarray(is_class.astype(np.float64), like=log_probs)  # (B, T', K)
+    grad = xp.exp(log_probs)
+    grad[:, :frames, asarray(classes, like=log_probs)] -= occupation.astype(grad.dtype)
+    length = asarray(targets.input_lengths, like=log_probs)[:, None, None]
+    grad = xp.where(xp.isinf(losses)[:, None, None], np.nan, grad)
+    return xp.where(xp.arange(grad.shape[1])[None, :, None] < length, grad, 0.0)
+
+
+class CTCLoss(Operation):
+    """loss_b = -log p(labels_b | logits_b), reduced; the log-softmax is part of the operation."""
+
+    def __init__(self, targets: CTCTargets, reduction: str, zero_infinity: bool, compute_dtype: Any) -> None:
+        self.targets, self.reduction, self.zero_infinity = targets, reduction, zero_infinity
+        self.compute_dtype = compute_dtype
+
+    def forward(self, logits: Any) -> Any:
+        xp = self.xp
+        self.grad_dtype = logits.dtype
+        log_probs = logits.astype(self.compute_dtype or logits.dtype)  # (B, T, V)
+        log_probs -= log_probs.max(axis=-1, keepdims=True)
+        log_probs -= xp.log(xp.exp(log_probs).sum(axis=-1, keepdims=True))
+        losses, log_alpha = ctc_forward(log_probs, self.targets)  # (B,)
+        self.save(log_probs, losses, log_alpha)
+        if self.zero_infinity:
+            losses = xp.where(xp.isinf(losses), 0.0, losses)
+        losses = losses * asarray(self._item_weights(), like=logits)
+        if self.reduction != "none":
+            losses = losses.sum()
+        return losses.astype(log_probs.dtype)
+
+    def backward(self, grad: Any) -> Any:
+        log_probs, losses, log_alpha = self.saved
+        xp = self.xp
+        item_grad = grad * asarray(self._item_weights().astype(grad.dtype), like=grad)  # (B,)
+        logits_grad = ctc_backward(log_probs, self.targets, losses, log_alpha) * item_grad[:, None, None]
+        if self.zero_infinity:
+            logits_grad = xp.where(xp.isinf(losses)[:, None, None], 0.0, logits_grad)
+        return logits_grad.astype(self.grad_dtype, copy=False)
+
+    def _item_weights(self) -> np.ndarray:
+        """What each item's loss counts for in the result: 1, or for the mean 1 / (B max(labels, 1))."""
+        lengths = self.targets.target_lengths
+        if self.reduction == "mean":
+            return 1.0 / (len(lengths) * np.maximum(lengths, 1))
+        return np.ones(len(lengths))
+
+
+def ctc_loss(
+    logits: Any,
+    labels: Any,
+    input_lengths: Any = None,
+    target_lengths: Any = None,
+    blank: int = 0,
+    reduction: str = "mean",
+    zero_infinity: bool = False,
+    compute_dtype: Any = np.float32,
+) -> Tensor:
+    """CTC loss of a batch of logits (not of probabilities: the log-softmax is taken here).
+
+    Args:
+        logits: (B, T, V) floating tensor or array.
+        labels: (B, S) integers, on the host or the device: classes other than the blank, and -100 anywhere
+            for padding. An item may have no label at all.
+        input_lengths: (B,) frames of each item, 1..T; None: T for all. Later frames have no influence.
+        target_lengths: (B,) labels of each item, which are then its first ones and the rest is ignored; None:
+            whatever is not -100.
+        blank: the class of the blank.
+        reduction: "none" gives (B,); "sum"; "mean" divides each loss by its number of labels (at least 1) and
+            averages over the batch.
+        zero_infinity: gives items without alignment (more labels and repeats than frames) loss and gradient
+            0. Without it their loss is inf and the gradient in their frames NaN, as torch's, so that nobody
+            trains on them unaware.
+        compute_dtype: dtype of the log-softmax and of the loss; None for the logits' own.
+
+    Returns:
+        The loss, 0-d or (B,), in compute_dtype. The gradient has the logits' dtype.
+
+    Raises:
+        ValueError: a wrong shape or dtype, a label that is no class or is the blank, a length out of range,
+            an unknown reduction.
+    """
+    data = logits.data if isinstance(logits, Tensor) else logits
+    if data.ndim != 3 or data.dtype.kind != "f" or 0 in data.shape:
+        raise ValueError(f"logits: expected a floating array (batch, frames, classes), got {data.dtype} {data.shape}")
+    if reduction not in REDUCTIONS:
+        raise ValueError(f"reduction: expected one of {', '.join(REDUCTIONS)}, got {reduction!r}")
+    targets = prepare_targets(data.shape, labels, input_lengths, target_lengths, blank)
+    return CTCLoss(targets, reduction, zero_infinity, compute_dtype)(logits)
