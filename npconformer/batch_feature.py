@@ -15,9 +15,7 @@ class BatchFeature(dict):
         try:
             return self[name]
         except KeyError:
-            raise AttributeError(
-                f"this batch has no {name!r}; it holds {', '.join(self) or 'nothing'}"
-            ) from None
+            raise AttributeError(f"this batch has no {name!r}; it holds {', '.join(self) or 'nothing'}") from None
 
     def __setattr__(self, name: str, value: Any) -> None:
         self[name] = value
@@ -38,9 +36,7 @@ def check_padding(padding: Any) -> str:
     padding = getattr(padding, "value", padding)  # an enum of transformers, in code that was written for it
     strategy = padding if isinstance(padding, str) else strategies.get(padding)
     if strategy not in ("longest", "max_length", "do_not_pad"):
-        raise ValueError(
-            f"padding={padding!r}: expected True or 'longest', 'max_length', False or 'do_not_pad'"
-        )
+        raise ValueError(f"padding={padding!r}: expected True or 'longest', 'max_length', False or 'do_not_pad'")
     return strategy
 
 

@@ -25,9 +25,7 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
     removed, `path` stays as it was, and the error goes on. The folder of `path` must exist.
     """
     target = Path(path)
-    descriptor, name = tempfile.mkstemp(
-        dir=target.parent, prefix=f".{target.stem}.", suffix=f".part{target.suffix}"
-    )
+    descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.stem}.", suffix=f".part{target.suffix}")
     os.close(descriptor)
     temporary = Path(name)
     try:

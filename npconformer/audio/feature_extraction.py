@@ -244,9 +244,7 @@ class Wav2Vec2FeatureExtractor:
 def _utterances(raw_speech: Any) -> list[np.ndarray]:
     """Split raw_speech into validated waveforms: [(N_1,), (N_2,), ...]."""
     if isinstance(raw_speech, dict | str | bytes | os.PathLike):
-        raise ValueError(
-            f"raw_speech must be samples, got {type(raw_speech).__name__}; read files with read_audio"
-        )
+        raise ValueError(f"raw_speech must be samples, got {type(raw_speech).__name__}; read files with read_audio")
     if isinstance(raw_speech, list | tuple):
         if len(raw_speech) == 0:
             raise ValueError("raw_speech is empty")

@@ -35,9 +35,7 @@ def cut(ids: Sequence[Sequence[int]] | np.ndarray, lengths: Sequence[int] | None
         return ids
     lengths = [int(length) for length in np.asarray(lengths)]
     if len(lengths) != len(ids):
-        raise ValueError(
-            f"lengths must give one number of frames per utterance ({len(ids)}), got {len(lengths)}"
-        )
+        raise ValueError(f"lengths must give one number of frames per utterance ({len(ids)}), got {len(lengths)}")
     for b, (one, length) in enumerate(zip(ids, lengths)):
         if not 0 <= length <= len(one):
             raise ValueError(f"lengths[{b}] is {length}, but utterance {b} has {len(one)} frames")
@@ -47,9 +45,7 @@ def cut(ids: Sequence[Sequence[int]] | np.ndarray, lengths: Sequence[int] | None
 def runs(ids: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Merge runs of the same id: ids (T,) gives (id, start, end) of each run, each (R,)."""
     ids = np.asarray(ids)
-    starts = np.flatnonzero(
-        np.diff(ids, prepend=ids[:1] - 1)
-    )  # a prefix that differs: the first run starts at 0
+    starts = np.flatnonzero(np.diff(ids, prepend=ids[:1] - 1))  # a prefix that differs: the first run starts at 0
     ends = np.append(starts[1:], len(ids)) if len(ids) else starts
     return ids[starts], starts, ends
 

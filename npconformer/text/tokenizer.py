@@ -305,9 +305,7 @@ class Wav2Vec2CTCTokenizer(Vocabulary):
         if not (options.get("output_char_offsets") or options.get("output_word_offsets")):
             return decoded
         fields = ["text"] + [n for n in ("char_offsets", "word_offsets") if options.get(f"output_{n}")]
-        return Wav2Vec2CTCTokenizerOutput(
-            **{name: [getattr(one, name) for one in decoded] for name in fields}
-        )
+        return Wav2Vec2CTCTokenizerOutput(**{name: [getattr(one, name) for one in decoded] for name in fields})
 
     # ---- files
 

