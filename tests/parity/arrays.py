@@ -19,6 +19,7 @@ class Inputs:
     input_values: np.ndarray  # (B, N) float32
     attention_mask: np.ndarray | None  # (B, N) int64
     labels: np.ndarray  # (B, S) int64, padded with -100
+    logits_gradient: np.ndarray  # (B, T, V) float64, random: that of a random linear functional of the logits
 
 
 def generator(case: Case, purpose: str) -> np.random.Generator:
@@ -37,12 +38,19 @@ def make_inputs(case: Case) -> Inputs:
     labels = np.full((batch, max(len(row) for row in case.labels)), IGNORED_LABEL, np.int64)
     for row, values in enumerate(case.labels):
         labels[row, : len(values)] = values
-    return Inputs(input_values, attention_mask if case.masked else None, labels)
+    logits_gradient = random.standard_normal((batch, frames(case, samples), case.config["vocab_size"]))
+    return Inputs(input_values, attention_mask if case.masked else None, labels, logits_gradient)
 
 
-def upstream_gradient(case: Case, shape: tuple[int, ...]) -> np.ndarray:
-    """The random gradient of the logits: that of a random linear functional of them."""
-    return generator(case, "upstream").standard_normal(shape)
+def frames(case: Case, length: int) -> int:
+    """How many frames of logits a batch has whose longest utterance is of that many samples."""
+    config = case.config
+    for kernel, stride in zip(config["conv_kernel"], config["conv_stride"], strict=True):
+        length = (length - kernel) // stride + 1
+    if config.get("add_adapter"):
+        for _ in range(config["num_adapter_layers"]):
+            length = (length + 2 - config.get("adapter_kernel_size", 3)) // config.get("adapter_stride", 2) + 1
+    return length
 
 
 def randomise(name: str, value: np.ndarray, random: np.random.Generator) -> np.ndarray:

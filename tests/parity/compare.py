@@ -6,11 +6,11 @@ zero both sides hold rounding only: that is measured against the largest gradien
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-
-from .cases import Case
 
 OUTPUTS = ("logits", "last_hidden_state", "extract_features")
 
@@ -34,7 +34,7 @@ def kind_of(tensor: str) -> str:
     return "outputs" if first in OUTPUTS else first.replace("_", " ")
 
 
-def limit_of(kind: str, dtype: str, positions: str) -> float:
+def limit_of(kind: str, dtype: str, config: Mapping[str, Any]) -> float:
     """The largest relative difference allowed.
 
     In float64 the two programs agree to rounding, except where the reference itself leaves float64: it builds position
@@ -42,11 +42,11 @@ def limit_of(kind: str, dtype: str, positions: str) -> float:
     """
     if dtype == "float32":
         return 2e-4 if "gradients" in kind else 2e-5
-    rounds_to_float32 = positions != "none" or kind in ("loss", "loss gradients")
+    rounds_to_float32 = config["position_embeddings_type"] is not None or kind in ("loss", "loss gradients")
     return 5e-6 if rounds_to_float32 else 1e-9
 
 
-def has_zero_gradient(tensor: str, case: Case) -> bool:
+def has_zero_gradient(tensor: str, config: Mapping[str, Any]) -> bool:
     """Whether the parameter's gradient is zero in exact arithmetic although backward reaches it.
 
     The key bias adds the same number to all scores of a query, which softmax ignores. A bias in front of group norm
@@ -54,7 +54,7 @@ def has_zero_gradient(tensor: str, case: Case) -> bool:
     """
     if tensor.endswith("linear_k.bias"):
         return True
-    return case.config["feat_extract_norm"] == "group" and tensor.endswith("conv_layers.0.conv.bias")
+    return config["feat_extract_norm"] == "group" and tensor.endswith("conv_layers.0.conv.bias")
 
 
 def relative_difference(ours: np.ndarray, theirs: np.ndarray, scale: float | None = None) -> float:
@@ -68,7 +68,9 @@ def relative_difference(ours: np.ndarray, theirs: np.ndarray, scale: float | Non
     return 0.0 if gap == 0 else float(gap / scale) if scale else np.inf
 
 
-def compare(case: Case, dtype: str, ours: dict[str, np.ndarray], theirs: dict[str, np.ndarray]) -> list[Difference]:
+def compare(
+    config: Mapping[str, Any], dtype: str, ours: dict[str, np.ndarray], theirs: dict[str, np.ndarray]
+) -> list[Difference]:
     """The differences of all tensors of two runs. A tensor that one side lacks counts as infinitely far."""
     scales: dict[str, float] = {}
     for tensor, value in theirs.items():
@@ -77,7 +79,7 @@ def compare(case: Case, dtype: str, ours: dict[str, np.ndarray], theirs: dict[st
     differences = []
     for tensor in sorted(ours.keys() | theirs.keys()):
         kind = kind_of(tensor)
-        if "gradients" in kind and has_zero_gradient(tensor, case):
+        if "gradients" in kind and has_zero_gradient(tensor, config):
             # Rounding may leave it out on one side altogether, as an exact zero.
             present = ours.get(tensor, theirs.get(tensor))
             a, b = (side.get(tensor, np.zeros_like(present)) for side in (ours, theirs))
@@ -86,7 +88,7 @@ def compare(case: Case, dtype: str, ours: dict[str, np.ndarray], theirs: dict[st
             value = relative_difference(ours[tensor], theirs[tensor])
         else:
             value = np.inf
-        differences.append(Difference(tensor, kind, value, limit_of(kind, dtype, case.positions)))
+        differences.append(Difference(tensor, kind, value, limit_of(kind, dtype, config)))
     return differences
 
 

@@ -10,8 +10,7 @@ import numpy as np
 import npconformer
 from npconformer.losses import ctc_loss
 
-from .arrays import make_inputs, nonzero_gradients, upstream_gradient
-from .cases import Case
+from .arrays import Inputs, nonzero_gradients
 
 
 def load(folder: Path, dtype: str) -> npconformer.Wav2Vec2ConformerForCTC:
@@ -28,14 +27,13 @@ def gradients(model: npconformer.Wav2Vec2ConformerForCTC, prefix: str) -> dict[s
     return nonzero_gradients(found, prefix)
 
 
-def run(case: Case, folder: Path, dtype: str, train: bool) -> dict[str, np.ndarray]:
+def run(folder: Path, inputs: Inputs, dtype: str, train: bool) -> dict[str, np.ndarray]:
     """Outputs, running statistics and gradients of npconformer, under the names that `reference.run` gives them.
 
     One forward, then three backward passes over the same tape: of the CTC loss as the model computes it (in float32,
     as the reference does), of the CTC loss in the model's own dtype, and of a random linear functional of the logits.
     """
     model = load(folder, dtype).train(train)
-    inputs = make_inputs(case)
     outputs = model(
         inputs.input_values,
         attention_mask=inputs.attention_mask,
@@ -63,7 +61,7 @@ def run(case: Case, folder: Path, dtype: str, train: bool) -> dict[str, np.ndarr
     result["exact loss"] = exact
     exact.backward()
     found |= gradients(model, "exact loss gradients.")
-    outputs.logits.backward(upstream_gradient(case, outputs.logits.shape).astype(dtype))
+    outputs.logits.backward(inputs.logits_gradient.astype(dtype))
     found |= gradients(model, "gradients.")
 
     with npconformer.no_grad():

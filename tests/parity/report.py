@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import transformers
 
 from . import ours, reference
+from .arrays import make_inputs
 from .cases import CASES
 from .compare import Difference, compare
 
@@ -34,9 +35,9 @@ def measure() -> Iterator[tuple[str, str, str, list[Difference]]]:
         for dtype in ("float64", "float32"):
             for train in (False, True):
                 theirs = reference.run(case, dtype, train)
-                mine = ours.run(case, reference.saved(case.name), dtype, train)
+                mine = ours.run(reference.saved(case.name), make_inputs(case), dtype, train)
                 name = f"{case.name}, {'training' if train else 'evaluation'}"
-                yield case.positions, dtype, name, compare(case, dtype, mine, theirs)
+                yield case.positions, dtype, name, compare(case.config, dtype, mine, theirs)
 
 
 def main() -> int:
