@@ -132,7 +132,8 @@ def ctc_backward(log_probs: Any, targets: CTCTargets, losses: Any, log_alpha: An
     # deterministic on a GPU, which scatter-add is not.
     classes, column = np.unique(targets.states, return_inverse=True)
     is_class = np.arange(len(classes)) == column.reshape(targets.states.shape)[:, :, None]  # (B, L, K)
-    occupation = posteriors @ asarray(is_class.astype(np.float64), like=log_probs)  # (B, T', K)
+    with np.errstate(invalid="ignore"):  # past an item's last frame
+        occupation = posteriors @ asarray(is_class.astype(np.float64), like=log_probs)  # (B, T', K)
     grad = xp.exp(log_probs)
     grad[:, :frames, asarray(classes, like=log_probs)] -= occupation.astype(grad.dtype)
     length = asarray(targets.input_lengths, like=log_probs)[:, None, None]
