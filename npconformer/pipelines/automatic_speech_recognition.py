@@ -52,7 +52,7 @@ class AutomaticSpeechRecognitionPipeline:
         `pipeline`.
         """
         _check_batch_size(batch_size)  # before seconds are spent on loading
-        folder = model if isinstance(model, str | os.PathLike) else None
+        folder = model if _is_path(model) else None
         processor = _find_processor(processor, tokenizer, feature_extractor, folder)
         if folder is not None:
             from npconformer.models.wav2vec2_conformer import Wav2Vec2ConformerForCTC
@@ -96,16 +96,12 @@ class AutomaticSpeechRecognitionPipeline:
         Returns {"text": str} and, if asked for, "chunks": [{"text": str, "timestamp": (start, end)}] in
         seconds. Raises ValueError or FileNotFoundError for the first recording that cannot be transcribed.
         """
-        options = {
-            "return_timestamps": return_timestamps,
-            "batch_size": batch_size,
-            "sampling_rate": sampling_rate,
-        }
-        if isinstance(inputs, list | tuple):
-            return list(self.stream(inputs, **options))
-        if isinstance(inputs, Iterator):
-            return self.stream(inputs, **options)
-        return next(self.stream([inputs], **options))
+        if isinstance(inputs, Iterator | list | tuple):
+            results = self.stream(inputs, return_timestamps, batch_size, sampling_rate)
+            return results if isinstance(inputs, Iterator) else list(results)
+        _check_timestamps(return_timestamps)
+        (ids,) = self._best_path([self._prepare(inputs, sampling_rate)])
+        return self._decode(ids, return_timestamps)
 
     def stream(
         self,
@@ -120,8 +116,7 @@ class AutomaticSpeechRecognitionPipeline:
 
         return_errors: yield the ValueError or OSError of a bad recording in its place, and go on.
         """
-        if return_timestamps not in TIMESTAMPS:
-            raise ValueError(f'return_timestamps must be None, "char" or "word", got {return_timestamps!r}')
+        _check_timestamps(return_timestamps)
         batch_size = self.batch_size if batch_size is None else _check_batch_size(batch_size)
         return self._stream(iter(inputs), return_timestamps, batch_size, sampling_rate, return_errors)
 
@@ -134,28 +129,31 @@ class AutomaticSpeechRecognitionPipeline:
         return_errors: bool,
     ) -> Iterator[Any]:
         read_ahead = 1 if batch_size == 1 else batch_size * BATCHES_READ_AHEAD
-        while window := list(islice(inputs, read_ahead)):
-            results: list[Any] = [None] * len(window)
+        numbered = enumerate(inputs)
+        while window := dict(islice(numbered, read_ahead)):
+            results: dict[int, Any] = {}
             waveforms: dict[int, np.ndarray] = {}
-            for i, recording in enumerate(window):
+            for i, recording in window.items():
                 try:
                     waveforms[i] = self._prepare(recording, sampling_rate)
                 except (ValueError, OSError) as error:
+                    named = error if _is_path(recording) else ValueError(f"inputs[{i}]: {error}")
                     if not return_errors:
-                        raise
-                    results[i] = error
+                        raise named from error.__cause__
+                    results[i] = named
             for batch in self._batches({i: len(waveform) for i, waveform in waveforms.items()}, batch_size):
-                frames = self._best_path([waveforms[i] for i in batch])
-                for i, ids in zip(batch, frames):
+                best_paths = self._best_path([waveforms[i] for i in batch])
+                for i, ids in zip(batch, best_paths):
                     results[i] = self._decode(ids, return_timestamps)
-            yield from results
+            for i in window:
+                yield results[i]
 
     def _prepare(self, recording: Any, sampling_rate: int | None) -> np.ndarray:
         """One recording as a waveform (N,) at the model's rate that is long enough for one frame."""
         waveform = load_waveform(recording, self.sampling_rate, sampling_rate)
         shortest = self.model.receptive_field
         if len(waveform) < shortest:
-            name = f"{os.fspath(recording)}: " if isinstance(recording, str | os.PathLike) else ""
+            name = f"{os.fspath(recording)}: " if _is_path(recording) else ""
             raise ValueError(
                 f"{name}{len(waveform)} samples at {self.sampling_rate} Hz are too short: "
                 f"the model needs {shortest} ({shortest / self.sampling_rate:.3f} s) for one frame"
@@ -210,6 +208,15 @@ class AutomaticSpeechRecognitionPipeline:
         return {"text": decoded["text"], "chunks": chunks}
 
 
+def _is_path(value: Any) -> bool:
+    return isinstance(value, str | os.PathLike)
+
+
+def _check_timestamps(return_timestamps: Any) -> None:
+    if return_timestamps not in TIMESTAMPS:
+        raise ValueError(f'return_timestamps must be None, "char" or "word", got {return_timestamps!r}')
+
+
 def _check_batch_size(batch_size: Any) -> int:
     if isinstance(batch_size, bool) or not isinstance(batch_size, int | np.integer) or batch_size < 1:
         raise ValueError(f"batch_size must be a whole number of at least 1, got {batch_size!r}")
@@ -220,7 +227,7 @@ def _find_processor(processor: Any, tokenizer: Any, feature_extractor: Any, fold
     """The processor given, or made of the two parts given, or read from a folder."""
     from npconformer.processing import Wav2Vec2Processor
 
-    if isinstance(processor, str | os.PathLike):
+    if _is_path(processor):
         return Wav2Vec2Processor.from_pretrained(processor)
     if processor is not None:
         return processor

@@ -29,8 +29,8 @@ def load_waveform(recording: Any, model_rate: int, given_rate: int | None = None
         return read_audio(recording, sampling_rate=model_rate)
     if isinstance(recording, Mapping):
         return _from_dict(recording, model_rate)
-    if isinstance(recording, bytes):
-        raise ValueError("a recording may be a path, an array or a dict, got bytes")
+    if isinstance(recording, bytes) or not hasattr(recording, "__len__"):  # None, a number
+        raise ValueError(f"a recording may be a path, an array or a dict, got {type(recording).__name__}")
     if given_rate is None:
         given_rate = model_rate
     return _from_array(recording, "the array", given_rate, model_rate)
@@ -50,7 +50,7 @@ def _from_array(array: Any, name: str, rate: int, model_rate: int) -> np.ndarray
     """Average the channels, check the samples, change the rate: (N,) or (K, N) -> (N',)."""
     if isinstance(rate, bool) or not isinstance(rate, int | float | np.number) or not rate > 0:
         raise ValueError(f"sampling_rate must be a positive number of samples per second, got {rate!r}")
-    shape = np.shape(array)
+    shape = getattr(array, "shape", ())
     if len(shape) == 2:
         if shape[0] > MOST_CHANNELS:
             raise ValueError(
