@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -146,16 +147,15 @@ def _write_one_file_each(results: Iterator[tuple[str, Any]], arguments: argparse
         folder.mkdir(parents=True, exist_ok=True)
     except FileExistsError:
         arguments.parser.error(f"several recordings need a folder to go to, and {folder} is a file")
-    failed, taken = 0, set()
+    failed, used = 0, Counter()
     for name, result in results:
         if isinstance(result, Exception):
             failed += 1
             continue
-        target = folder / f"{Path(name).stem}{EXTENSIONS[arguments.format]}"
-        if target in taken:  # a.wav and a.flac, or the same name in two folders
-            target = folder / f"{Path(name).name}{len(taken)}{EXTENSIONS[arguments.format]}"
-        taken.add(target)
-        write_text_atomically(target, format_of(arguments, several=False).one(name, result))
+        stem = Path(name).stem
+        used[stem] += 1  # a.wav and a.flac, or the same name in two folders: a.srt and a-2.srt
+        ending = EXTENSIONS[arguments.format] if used[stem] == 1 else f"-{used[stem]}{EXTENSIONS[arguments.format]}"
+        write_text_atomically(folder / f"{stem}{ending}", format_of(arguments, several=False).one(name, result))
     return failed
 
 
