@@ -59,7 +59,7 @@ def slope(
     """dy/dh along the direction, for each output."""
 
     def moved(h: float) -> list[np.ndarray]:
-        shifted = [x + h * direction[i] if i in direction else x for i, x in enumerate(arrays)]
+        shifted = [np.asarray(x + h * direction[i]) if i in direction else x for i, x in enumerate(arrays)]
         return values(function, shifted, wrt, backend)
 
     near, far = zip(moved(STEP), moved(-STEP)), zip(moved(2 * STEP), moved(-2 * STEP))

@@ -183,8 +183,11 @@ def _check_float32(run: _Run, tolerance: float) -> None:
         for k, (a, b) in enumerate(zip(narrow, wide, strict=True)):
             assert a.dtype == np.float32, f"{name} {k} of float32 inputs is {a.dtype}"
             assert_close(a, b, tolerance)
+    inputs = [
+        Tensor(_copy_to(run.backend, x)) if i in run.wrt else _copy_to(run.backend, x) for i, x in enumerate(arrays)
+    ]
     with no_grad():
-        outputs = as_tuple(run.function(*[_copy_to(run.backend, x) for x in arrays]))
+        outputs = as_tuple(run.function(*inputs))
     assert all(y.dtype == np.float32 for y in outputs if y.dtype.kind == "f"), "float32 is not kept under no_grad()"
 
 

@@ -124,6 +124,8 @@ class Power(Operation):
 
     def backward(self, grad: Any) -> Any:
         (x,) = self.saved
+        if self.exponent == 0:
+            return self.xp.zeros_like(grad)
         return grad * (self.exponent * x ** (self.exponent - 1))
 
 
@@ -181,17 +183,22 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float))
 
 
+def _plain(number: int | float) -> int | float:
+    """A Python number, which takes the array's dtype; np.float64 is a float too, but would widen float32."""
+    return number if isinstance(number, int) else float(number)
+
+
 def add(a: Any, b: Any) -> Tensor:
     """a + b with broadcasting; arrays and numbers are constants in the tensor's dtype."""
     if _is_number(b):
-        return Shift(float(b))(a)
+        return Shift(_plain(b))(a)
     return add(b, a) if _is_number(a) else Add()(*_pair(a, b))
 
 
 def multiply(a: Any, b: Any) -> Tensor:
     """a * b with broadcasting; arrays and numbers are constants in the tensor's dtype."""
     if _is_number(b):
-        return Scale(float(b))(a)
+        return Scale(_plain(b))(a)
     return multiply(b, a) if _is_number(a) else Multiply()(*_pair(a, b))
 
 
@@ -202,13 +209,15 @@ def negative(x: Any) -> Tensor:
 
 def subtract(a: Any, b: Any) -> Tensor:
     """a - b with broadcasting"""
-    return add(a, -b) if not isinstance(b, Tensor) else add(negative(b), a)
+    if _is_number(b):
+        return Shift(-_plain(b))(a)
+    return add(negative(b), a) if isinstance(b, Tensor) else add(a, -_constant(b, a.data))
 
 
 def divide(a: Any, b: Any) -> Tensor:
     """a / b with broadcasting"""
     if _is_number(b):
-        return Scale(1.0 / b)(a)
+        return Scale(1.0 / float(b))(a)
     return Divide()(*_pair(a, b))
 
 
@@ -221,7 +230,7 @@ def power(x: Any, exponent: float) -> Tensor:
     """x ** exponent for a number."""
     if not _is_number(exponent):
         raise ValueError(f"exponent: expected a number, got {type(exponent).__name__}")
-    return Power(exponent)(x)
+    return Power(_plain(exponent))(x)
 
 
 def exp(x: Any) -> Tensor:

@@ -61,16 +61,18 @@ def getitem(x: Tensor, index: Any) -> Tensor:
     return GetItem(parts if isinstance(index, tuple) else parts[0])(x)
 
 
-def masked_assign(x: Tensor, mask: Any, value: Any) -> Tensor:
+def masked_assign(x: Any, mask: Any, value: Any) -> Tensor:
     """A copy of x in which positions where the mask is true hold `value` (a number, array or tensor that broadcasts).
 
     Raises:
-        ValueError: the mask is not boolean, or does not broadcast to x's shape.
+        ValueError: the mask is not boolean, or the mask or the value does not broadcast to x's shape.
     """
     if mask.dtype.kind != "b":
         raise ValueError(f"mask: expected a boolean array, got dtype {mask.dtype}")
-    if mask.ndim > x.ndim or any(m not in (1, n) for m, n in zip(mask.shape[::-1], x.shape[::-1], strict=False)):
-        raise ValueError(f"mask: shape {mask.shape} does not broadcast to {x.shape}")
+    array = x.data if isinstance(x, Tensor) else x
     if not isinstance(value, Tensor):
-        value = asarray(value, x.data).astype(x.dtype)
-    return MaskedAssign()(x, asarray(mask, x.data), value)
+        value = asarray(value, array).astype(array.dtype, copy=False)
+    for name, shape in (("mask", mask.shape), ("value", value.shape)):
+        if len(shape) > x.ndim or any(m not in (1, n) for m, n in zip(shape[::-1], x.shape[::-1], strict=False)):
+            raise ValueError(f"{name}: shape {shape} does not broadcast to {x.shape}")
+    return MaskedAssign()(x, asarray(mask, array), value)
