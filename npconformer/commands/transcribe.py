@@ -52,7 +52,9 @@ def add_parser(subcommands: Any) -> None:
     parser.add_argument("--model", metavar="PATH", help="checkpoint folder; default: embedded digits recogniser")
     parser.add_argument("--timestamps", choices=("word", "char"), help="also say when each was said")
     parser.add_argument("--format", choices=tuple(FORMATS), default="text", help="default: text")
-    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="default: cpu; cuda needs CuPy")
+    parser.add_argument(
+        "--device", choices=("cpu", "cuda"), help="default: cpu, or what NPCONFORMER_BACKEND names; cuda needs CuPy"
+    )
     parser.add_argument("--batch-size", type=_positive, default=1, metavar="N", help="recordings at once; default: 1")
     parser.add_argument("--output", metavar="FILE", help="write here, all or nothing, instead of to standard output")
     parser.set_defaults(run=run, parser=parser)
