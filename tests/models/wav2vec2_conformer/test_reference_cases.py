@@ -54,8 +54,8 @@ def test_span_masks_are_those_of_the_reference() -> None:
     for index, mask in masks.items():
         settings = json.loads(str(arrays[f"{index}.settings"]))
         rng = np.random.RandomState(settings.pop("seed"))
-        found = compute_mask_indices(
-            mask.shape, attention_mask=arrays.get(f"{index}.attention_mask"), rng=rng, **settings
-        )
+        valid = arrays.get(f"{index}.attention_mask", np.ones(mask.shape)) != 0
+        found = compute_mask_indices(mask.shape, attention_mask=valid, rng=rng, **settings)
         assert found.dtype == bool
-        np.testing.assert_array_equal(found, mask, err_msg=f"spans {index}: {settings}")
+        # For an utterance without room for a span the reference marks the batch's last frame, which is padding.
+        np.testing.assert_array_equal(found, mask & valid, err_msg=f"spans {index}: {settings}")
