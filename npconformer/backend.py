@@ -155,9 +155,9 @@ def asarray(array: Any, like: Any) -> Any:
     return to_backend(array, backend_of(like))
 
 
-def erf(x: Any) -> Any:
+def erf(x: Any, out: Any = None) -> Any:
     """erf(x) = 2/sqrt(pi) * integral from 0 to x of exp(-t^2) dt, element by element, in x's dtype."""
-    return backend_of(x).erf(x)
+    return backend_of(x).erf(x, out=out)
 
 
 def scatter_add(target: Any, index: Any, values: Any) -> None:

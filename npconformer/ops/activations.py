@@ -1,4 +1,8 @@
-"""Activations, element by element; each is a function and its derivative. `get_activation` finds one by its name."""
+"""Activations, element by element; each is a function and its derivative. `get_activation` finds one by its name.
+
+Each class has `compute(xp, y, x)`, which writes y = f(x) for a block of rows that fits the cache, and
+`differentiate(xp, dx, x)`, which multiplies dx, the upstream gradient, by f'(x) in place.
+"""
 
 from __future__ import annotations
 
@@ -6,129 +10,182 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from npconformer import blocks
 from npconformer.autograd import Operation, Tensor
 from npconformer.backend import erf
 
 
-def _sigmoid(xp: Any, x: Any) -> Any:
-    """1 / (1 + e^-x), with e^-|x| so that nothing overflows and small values keep their precision."""
-    e = xp.exp(-abs(x))
-    return xp.where(x >= 0, xp.ones((), x.dtype), e) / (1 + e)
+def _rows(x: Any) -> Any:
+    """(..., C) -> (N, C)"""
+    return x.reshape(-1, x.shape[-1]) if x.ndim > 1 else x.reshape(-1)
 
 
-class ReLU(Operation):
-    """y = max(x, 0);  dx = dy where x > 0"""
-
-    def forward(self, x: Any) -> Any:
-        self.save(x > 0)
-        return self.xp.maximum(x, 0)
-
-    def backward(self, grad: Any) -> Any:
-        (positive,) = self.saved
-        return grad * positive
+def sigmoid_into(xp: Any, y: Any, x: Any) -> None:
+    """y = 1 / (1 + e^-x). Where e^-x overflows to infinity y is 0, which is right."""
+    xp.negative(x, out=y)
+    xp.exp(y, out=y)
+    y += 1
+    xp.reciprocal(y, out=y)
 
 
-class Sigmoid(Operation):
-    """y = 1 / (1 + e^-x);  dx = dy y (1 - y)"""
+class Activation(Operation):
+    """y = f(x);  dx = dy f'(x). With `overwrite`, y takes x's memory where no gradient will need x."""
 
-    def forward(self, x: Any) -> Any:
-        y = _sigmoid(self.xp, x)
-        self.save(y)
-        return y
-
-    def backward(self, grad: Any) -> Any:
-        (y,) = self.saved
-        return grad * y * (1 - y)
-
-
-class Tanh(Operation):
-    """y = tanh x;  dx = dy (1 - y^2)"""
-
-    def forward(self, x: Any) -> Any:
-        y = self.xp.tanh(x)
-        self.save(y)
-        return y
-
-    def backward(self, grad: Any) -> Any:
-        (y,) = self.saved
-        return grad * (1 - y * y)
-
-
-class SiLU(Operation):
-    """y = x s, s = sigmoid(x), also called swish;  dx = dy s (1 + x (1 - s))"""
+    def __init__(self, overwrite: bool = False) -> None:
+        self.overwrite = overwrite
 
     def forward(self, x: Any) -> Any:
         self.save(x)
-        y = _sigmoid(self.xp, x)
-        y *= x
+        in_place = self.overwrite and not self.recording and x.flags.c_contiguous
+        y = x if in_place else self.xp.empty(x.shape, dtype=x.dtype)
+        blocks.run(self.compute, _rows(y), _rows(x))
         return y
 
     def backward(self, grad: Any) -> Any:
         (x,) = self.saved
-        s = _sigmoid(self.xp, x)
-        return grad * (s * (1 + x * (1 - s)))
-
-
-class GELU(Operation):
-    """y = x P, P = (1 + erf(x / sqrt 2)) / 2;  dx = dy (P + x e^(-x^2/2) / sqrt(2 pi))   (Hendrycks and Gimpel 2016)"""
-
-    def forward(self, x: Any) -> Any:
-        self.save(x)
-        y = self._probability(x)
-        y *= x
-        return y
-
-    def backward(self, grad: Any) -> Any:
-        (x,) = self.saved
-        density = self.xp.exp(x * x * -0.5)
-        density *= 1 / math.sqrt(2 * math.pi)
-        return grad * (self._probability(x) + x * density)
+        dx = self.xp.ascontiguousarray(grad).copy()
+        blocks.run(self.differentiate, _rows(dx), _rows(x))
+        return dx
 
     @staticmethod
-    def _probability(x: Any) -> Any:
-        p = erf(x * (1 / math.sqrt(2)))
-        p += 1
-        p *= 0.5
-        return p
+    def compute(xp: Any, y: Any, x: Any) -> None:
+        raise NotImplementedError
+
+    @staticmethod
+    def differentiate(xp: Any, dx: Any, x: Any) -> None:
+        raise NotImplementedError
 
 
-class GELUNew(Operation):
+class ReLU(Activation):
+    """y = max(x, 0);  dx = dy where x > 0"""
+
+    @staticmethod
+    def compute(xp: Any, y: Any, x: Any) -> None:
+        xp.maximum(x, 0, out=y)
+
+    @staticmethod
+    def differentiate(xp: Any, dx: Any, x: Any) -> None:
+        dx *= x > 0
+
+
+class Sigmoid(Activation):
+    """y = 1 / (1 + e^-x);  dx = dy y (1 - y)"""
+
+    compute = staticmethod(sigmoid_into)
+
+    @staticmethod
+    def differentiate(xp: Any, dx: Any, x: Any) -> None:
+        y = xp.empty_like(x)
+        sigmoid_into(xp, y, x)
+        dx *= y
+        dx *= 1 - y
+
+
+class Tanh(Activation):
+    """y = tanh x;  dx = dy (1 - y^2)"""
+
+    @staticmethod
+    def compute(xp: Any, y: Any, x: Any) -> None:
+        xp.tanh(x, out=y)
+
+    @staticmethod
+    def differentiate(xp: Any, dx: Any, x: Any) -> None:
+        y = xp.tanh(x)
+        dx *= 1 - y * y
+
+
+class SiLU(Activation):
+    """y = x s, s = sigmoid(x), also called swish;  dx = dy s (1 + x (1 - s))"""
+
+    @staticmethod
+    def compute(xp: Any, y: Any, x: Any) -> None:
+        s = xp.negative(x)
+        xp.exp(s, out=s)
+        s += 1
+        xp.divide(x, s, out=y)
+
+    @staticmethod
+    def differentiate(xp: Any, dx: Any, x: Any) -> None:
+        s = xp.empty_like(x)
+        sigmoid_into(xp, s, x)
+        dx *= s
+        dx *= 1 + x * (1 - s)
+
+
+class GELU(Activation):
+    """y = x P, P = (1 + erf(x / sqrt 2)) / 2;  dx = dy (P + x e^(-x^2/2) / sqrt(2 pi))   (Hendrycks and Gimpel 2016)"""
+
+    @staticmethod
+    def compute(xp: Any, y: Any, x: Any) -> None:
+        half = x * 0.5
+        xp.multiply(x, 1 / math.sqrt(2), out=y)
+        erf(y, out=y)
+        y += 1
+        y *= half
+
+    @staticmethod
+    def differentiate(xp: Any, dx: Any, x: Any) -> None:
+        slope = x * x
+        slope *= -0.5
+        xp.exp(slope, out=slope)
+        slope *= x
+        slope *= 1 / math.sqrt(2 * math.pi)
+        probability = erf(x * (1 / math.sqrt(2)))
+        probability += 1
+        probability *= 0.5
+        slope += probability
+        dx *= slope
+
+
+class GELUNew(Activation):
     """y = x (1 + t) / 2, t = tanh(a (x + c x^3)), a = sqrt(2/pi), c = 0.044715
 
     dx = dy ((1 + t) / 2 + x (1 - t^2) a (1 + 3 c x^2) / 2)
     """
 
-    a, c = math.sqrt(2 / math.pi), 0.044715
+    @staticmethod
+    def compute(xp: Any, y: Any, x: Any) -> None:
+        t = _gelu_new_tanh(xp, x)
+        t += 1
+        t *= 0.5
+        xp.multiply(x, t, out=y)
 
-    def forward(self, x: Any) -> Any:
-        self.save(x)
-        return 0.5 * x * (1 + self._t(x))
-
-    def backward(self, grad: Any) -> Any:
-        (x,) = self.saved
-        t = self._t(x)
-        slope = self.a * (1 + 3 * self.c * x * x)
-        return grad * (0.5 * (1 + t) + 0.5 * x * (1 - t * t) * slope)
-
-    def _t(self, x: Any) -> Any:
-        return self.xp.tanh(self.a * (x + self.c * x * x * x))
+    @staticmethod
+    def differentiate(xp: Any, dx: Any, x: Any) -> None:
+        t = _gelu_new_tanh(xp, x)
+        slope = _GELU_NEW_A * (1 + 3 * _GELU_NEW_C * x * x)
+        dx *= 0.5 * (1 + t) + 0.5 * x * (1 - t * t) * slope
 
 
-class SELU(Operation):
+_GELU_NEW_A, _GELU_NEW_C = math.sqrt(2 / math.pi), 0.044715
+
+
+def _gelu_new_tanh(xp: Any, x: Any) -> Any:
+    t = x * x
+    t *= _GELU_NEW_C
+    t += 1
+    t *= x
+    t *= _GELU_NEW_A
+    return xp.tanh(t, out=t)
+
+
+class SELU(Activation):
     """y = l x for x > 0, l a (e^x - 1) elsewhere;  dx = dy l, or dy l a e^x   (Klambauer et al. 2017)"""
 
-    alpha, scale = 1.6732632423543772848170429916717, 1.0507009873554804934193349852946
+    @staticmethod
+    def compute(xp: Any, y: Any, x: Any) -> None:
+        negative = _SELU_ALPHA * xp.expm1(xp.minimum(x, 0))
+        y[...] = xp.where(x > 0, x, negative)
+        y *= _SELU_SCALE
 
-    def forward(self, x: Any) -> Any:
-        self.save(x)
-        xp = self.xp
-        return self.scale * xp.where(x > 0, x, self.alpha * xp.expm1(xp.minimum(x, 0)))
+    @staticmethod
+    def differentiate(xp: Any, dx: Any, x: Any) -> None:
+        slope = _SELU_ALPHA * xp.exp(xp.minimum(x, 0))
+        dx *= xp.where(x > 0, xp.ones((), x.dtype), slope)
+        dx *= _SELU_SCALE
 
-    def backward(self, grad: Any) -> Any:
-        (x,) = self.saved
-        xp = self.xp
-        slope = self.alpha * xp.exp(xp.minimum(x, 0))
-        return grad * (self.scale * xp.where(x > 0, xp.ones((), x.dtype), slope))
+
+_SELU_ALPHA, _SELU_SCALE = 1.6732632423543772848170429916717, 1.0507009873554804934193349852946
 
 
 class GLU(Operation):
@@ -136,54 +193,66 @@ class GLU(Operation):
 
     def forward(self, x: Any) -> Any:
         self.save(x)
-        channels = x.shape[-1] // 2
-        y = _sigmoid(self.xp, x[..., channels:])
-        y *= x[..., :channels]
+        y = self.xp.empty((*x.shape[:-1], x.shape[-1] // 2), dtype=x.dtype)
+        blocks.run(self.compute, _rows(y), _rows(x))
         return y
 
     def backward(self, grad: Any) -> Any:
         (x,) = self.saved
-        channels = x.shape[-1] // 2
-        s = _sigmoid(self.xp, x[..., channels:])
-        dx = self.xp.empty_like(x)
-        dx[..., :channels] = grad * s
-        dx[..., channels:] = grad * x[..., :channels] * (s * (1 - s))
+        dx = self.xp.empty(x.shape, dtype=x.dtype)
+        blocks.run(self.differentiate, _rows(dx), _rows(x), _rows(grad))
         return dx
 
+    @staticmethod
+    def compute(xp: Any, y: Any, x: Any) -> None:
+        channels = y.shape[-1]
+        sigmoid_into(xp, y, x[..., channels:])
+        y *= x[..., :channels]
 
-def relu(x: Any) -> Tensor:
+    @staticmethod
+    def differentiate(xp: Any, dx: Any, x: Any, grad: Any) -> None:
+        channels = grad.shape[-1]
+        da, db = dx[..., :channels], dx[..., channels:]
+        s = xp.empty_like(grad)
+        sigmoid_into(xp, s, x[..., channels:])
+        xp.multiply(grad, s, out=da)
+        xp.multiply(da, x[..., :channels], out=db)
+        db *= 1 - s
+
+
+def relu(x: Any, overwrite: bool = False) -> Tensor:
     """max(x, 0)"""
-    return ReLU()(x)
+    return ReLU(overwrite)(x)
 
 
-def sigmoid(x: Any) -> Tensor:
+def sigmoid(x: Any, overwrite: bool = False) -> Tensor:
     """1 / (1 + e^-x)"""
-    return Sigmoid()(x)
+    return Sigmoid(overwrite)(x)
 
 
-def tanh(x: Any) -> Tensor:
+def tanh(x: Any, overwrite: bool = False) -> Tensor:
     """The hyperbolic tangent."""
-    return Tanh()(x)
+    return Tanh(overwrite)(x)
 
 
-def silu(x: Any) -> Tensor:
+def silu(x: Any, overwrite: bool = False) -> Tensor:
     """x sigmoid(x), also called swish."""
-    return SiLU()(x)
+    return SiLU(overwrite)(x)
 
 
-def gelu(x: Any) -> Tensor:
+def gelu(x: Any, overwrite: bool = False) -> Tensor:
     """x times the probability that a standard normal number is below x, exactly (with erf)."""
-    return GELU()(x)
+    return GELU(overwrite)(x)
 
 
-def gelu_new(x: Any) -> Tensor:
+def gelu_new(x: Any, overwrite: bool = False) -> Tensor:
     """The tanh approximation of gelu."""
-    return GELUNew()(x)
+    return GELUNew(overwrite)(x)
 
 
-def selu(x: Any) -> Tensor:
+def selu(x: Any, overwrite: bool = False) -> Tensor:
     """The self-normalising exponential linear unit."""
-    return SELU()(x)
+    return SELU(overwrite)(x)
 
 
 def glu(x: Any) -> Tensor:
@@ -193,7 +262,7 @@ def glu(x: Any) -> Tensor:
     return GLU()(x)
 
 
-ACTIVATIONS: dict[str, Callable[[Any], Tensor]] = {
+ACTIVATIONS: dict[str, Callable[..., Tensor]] = {
     "relu": relu,
     "gelu": gelu,
     "gelu_new": gelu_new,
@@ -205,7 +274,7 @@ ACTIVATIONS: dict[str, Callable[[Any], Tensor]] = {
 }
 
 
-def get_activation(name: str) -> Callable[[Any], Tensor]:
+def get_activation(name: str) -> Callable[..., Tensor]:
     """The activation of that name, as configs write it."""
     if name not in ACTIVATIONS:
         raise ValueError(f"activation {name!r} is not known: expected one of {sorted(ACTIVATIONS)}")

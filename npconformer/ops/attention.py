@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from npconformer import blocks
 from npconformer.autograd import Operation, Tensor
 from npconformer.backend import asarray, sliding_view
 from npconformer.ops.arithmetic import broadcasts_to
@@ -36,11 +37,15 @@ def _merge(x: Any) -> Any:
 
 
 def _by_distance(products: Any) -> Any:
-    """A view (B, H, T, T) of products (B, H, T, 2T-1): element [i, j] is column T-1-i+j of row i."""
-    batch, heads, time, _ = products.shape
+    """A view (B, H, Q, T) of products (B, H, Q, T+Q-1): element [i, j] is column Q-1-i+j of row i."""
+    batch, heads, queries, columns = products.shape
     step_b, step_h, step_i, step_r = products.strides
-    shape, strides = (batch, heads, time, time), (step_b, step_h, step_i - step_r, step_r)
-    return sliding_view(products[..., time - 1 :], shape, strides)
+    shape, strides = (batch, heads, queries, columns - queries + 1), (step_b, step_h, step_i - step_r, step_r)
+    return sliding_view(products[..., queries - 1 :], shape, strides)
+
+
+SCORES_AT_ONCE = 64 * 1024  # scores of a head that are worked on together where no gradient is recorded
+SMALLEST_BLOCK = 64  # queries, however many keys there are: smaller matrix products are slow
 
 
 class Attention(Operation):
@@ -54,19 +59,47 @@ class Attention(Operation):
         self, query: Any, key: Any, value: Any, positions: Any, bias_u: Any, bias_v: Any, mask: Any, kept: Any
     ) -> Any:
         self.scaling = (query.shape[2] // self.heads) ** -0.5
-        k, v = _split(key, self.heads), _split(value, self.heads)  # (B, H, T, D)
-        weights = self.xp.matmul(self._biased_query(query, bias_u), k.swapaxes(-1, -2))  # (B, H, T, T)
-        if positions is not None:
-            p = _split(positions, self.heads)  # (1, H, 2T-1, D)
-            products = self.xp.matmul(self._biased_query(query, bias_v), p.swapaxes(-1, -2))  # (B, H, T, 2T-1)
-            weights += _by_distance(products)
+        batch, time, channels = query.shape
+        v = _split(value, self.heads)  # (B, H, T, D)
+        if self.recording or self.return_weights:
+            weights = self._weights(query, key, positions, bias_u, bias_v, mask, 0, time)  # (B, H, T, T)
+            self.save(query, key, value, positions, bias_u, bias_v, kept, weights)
+            dropped = self._drop(weights, kept)
+            context = _merge(self.xp.matmul(dropped, v))  # (B, T, C)
+            return (context, dropped) if self.return_weights else context
+        context = self.xp.empty((batch, time, channels), dtype=query.dtype)
+        step = max(SMALLEST_BLOCK, SCORES_AT_ONCE // time)
+        for first in range(0, time, step):  # blocks of Q queries, so that memory grows with T and not with T^2
+            stop = min(first + step, time)
+            weights = self._weights(query, key, positions, bias_u, bias_v, mask, first, stop)  # (B, H, Q, T)
+            weights = self._drop(weights, None if kept is None else kept[:, :, first:stop])
+            _split(context[:, first:stop], self.heads)[...] = self.xp.matmul(weights, v)
+        return context
+
+    def _weights(
+        self, query: Any, key: Any, positions: Any, bias_u: Any, bias_v: Any, mask: Any, first: int, stop: int
+    ) -> Any:
+        """The attention weights (B, H, Q, T) of the queries from `first` up to `stop`."""
+        batch, time, _ = query.shape
+        query = query[:, first:stop]
+        weights = self.xp.matmul(self._biased_query(query, bias_u), _split(key, self.heads).swapaxes(-1, -2))
+        shifted = None
+        if positions is not None:  # the rows of relative positions first - (T-1) to stop - 1 only
+            p = _split(positions[:, time - stop : 2 * time - 1 - first], self.heads)  # (1, H, T+Q-1, D)
+            shifted = _by_distance(self.xp.matmul(self._biased_query(query, bias_v), p.swapaxes(-1, -2)))
         if mask is not None:
-            weights += mask
-        softmax_in_place(self.xp, weights)
-        self.save(query, key, value, positions, bias_u, bias_v, kept, weights)
-        dropped = self._drop(weights, kept)
-        context = _merge(self.xp.matmul(dropped, v))  # (B, T, C)
-        return (context, dropped) if self.return_weights else context
+            mask = mask[:, :, first:stop] if mask.ndim == 4 and mask.shape[2] > 1 else mask
+            mask = self.xp.broadcast_to(mask, weights.shape)
+
+        def finish(xp: Any, weights: Any, *added: Any) -> None:
+            for scores in added:
+                weights += scores
+            softmax_in_place(xp, weights)
+
+        added = [scores for scores in (shifted, mask) if scores is not None]
+        for item in range(batch):
+            blocks.run(finish, weights[item], *[scores[item] for scores in added])
+        return weights
 
     def backward(self, grad: Any, grad_weights: Any = None) -> tuple[Any, ...]:
         query, key, value, positions, bias_u, bias_v, kept, weights = self.saved

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from npconformer import blocks
 from npconformer.autograd import Operation
+from npconformer.backend import backend_of
 
 
 class Depthwise(Operation):
@@ -20,19 +22,28 @@ class Depthwise(Operation):
 
     def forward(self, x: Any, weight: Any, bias: Any) -> Any:
         self.save(x, weight)
+        batch, _, channels = x.shape
         outputs = self._output_length(x, weight)
-        y = self.xp.zeros((x.shape[0], outputs, x.shape[2]), dtype=x.dtype)  # (B, U, C)
-        for tap, (outs, ins) in self._overlaps(x, weight, outputs):
-            y[:, outs] += x[:, ins] * weight[:, 0, tap]
-        if bias is not None:
-            y += bias
+        taps = self.xp.ascontiguousarray(weight[:, 0].T)  # (K, C)
+        y = self.xp.empty((batch, outputs, channels), dtype=x.dtype)  # (B, U, C)
+
+        def convolve(first: int, stop: int) -> None:
+            part = y[:, first:stop]
+            part[...] = 0 if bias is None else bias
+            products = self.xp.empty_like(part)
+            for tap, (outs, ins) in self._overlaps(x, weight, first, stop):
+                product = products[:, outs]
+                self.xp.multiply(x[:, ins], taps[tap], out=product)
+                part[:, outs] += product
+
+        blocks.run_ranges(convolve, outputs, batch * channels, backend_of(x))
         return y
 
     def backward(self, grad: Any) -> tuple[Any, Any, Any]:
         x, weight = self.saved
         dx = self.xp.zeros_like(x) if self.needs[0] else None
         dweight = self.xp.zeros_like(weight) if self.needs[1] else None
-        for tap, (outs, ins) in self._overlaps(x, weight, grad.shape[1]):
+        for tap, (outs, ins) in self._overlaps(x, weight, 0, grad.shape[1]):
             if dx is not None:
                 dx[:, ins] += grad[:, outs] * weight[:, 0, tap]
             if dweight is not None:
@@ -43,16 +54,17 @@ class Depthwise(Operation):
         reach = self.dilation * (weight.shape[2] - 1) + 1
         return (x.shape[1] + sum(self.padding) - reach) // self.stride + 1
 
-    def _overlaps(self, x: Any, weight: Any, outputs: int) -> Any:
-        """For each tap, the outputs whose input at this tap is inside x (not padding), and those inputs.
+    def _overlaps(self, x: Any, weight: Any, first: int, stop: int) -> Any:
+        """For each tap, the outputs from `first` on whose input at this tap is inside x (not padding), and those inputs.
 
         Output u reads input i = u*s + offset with offset = k*d - left; 0 <= i < T bounds u on both sides.
         """
         time, stride = x.shape[1], self.stride
         for tap in range(weight.shape[2]):
             offset = tap * self.dilation - self.padding[0]
-            first = max(0, -(offset // stride))  # the smallest u with u*s + offset >= 0
-            last = min(outputs, (time - 1 - offset) // stride + 1)  # one behind the largest with u*s + offset < T
-            if first < last:
-                start = first * stride + offset
-                yield tap, (slice(first, last), slice(start, start + (last - first - 1) * stride + 1, stride))
+            low = max(first, -(offset // stride))  # the smallest u with u*s + offset >= 0
+            high = min(stop, (time - 1 - offset) // stride + 1)  # one behind the largest with u*s + offset < T
+            if low < high:
+                start = low * stride + offset
+                ins = slice(start, start + (high - low - 1) * stride + 1, stride)
+                yield tap, (slice(low - first, high - first), ins)

@@ -11,25 +11,38 @@ from __future__ import annotations
 
 from typing import Any
 
+from npconformer import blocks
 from npconformer.autograd import Operation, Tensor
 
 
 class LayerNorm(Operation):
     """y = n w + b with n the normalised rows; keeps n and r."""
 
-    def __init__(self, eps: float) -> None:
-        self.eps = eps
+    def __init__(self, eps: float, overwrite: bool) -> None:
+        self.eps, self.overwrite = eps, overwrite
 
     def forward(self, x: Any, weight: Any, bias: Any) -> Any:
         xp, channels = self.xp, x.shape[-1]
-        n = x - x.mean(axis=-1, keepdims=True)  # (..., C)
-        variance = xp.einsum("...c,...c->...", n, n)[..., None] / channels  # (..., 1)
-        r = 1 / xp.sqrt(variance + self.eps)
-        n *= r
-        self.save(n, r, weight)
-        y = n * weight if self.recording else xp.multiply(n, weight, out=n)
-        y += bias
-        return y
+        rows = x.reshape(-1, channels)  # (N, C)
+        in_place = self.overwrite and not self.recording and x.flags.c_contiguous
+        y = rows if in_place else xp.empty(rows.shape, dtype=x.dtype)
+        n = xp.empty_like(rows) if self.recording else y  # without a recording n is overwritten by y
+        r = xp.empty((rows.shape[0], 1), dtype=x.dtype)
+
+        def normalise(xp: Any, y: Any, n: Any, r: Any, rows: Any) -> None:
+            xp.subtract(rows, rows.mean(axis=-1, keepdims=True), out=n)
+            r[:, 0] = xp.einsum("nc,nc->n", n, n)
+            r /= channels
+            r += self.eps
+            xp.sqrt(r, out=r)
+            xp.reciprocal(r, out=r)
+            n *= r
+            xp.multiply(n, weight, out=y)
+            y += bias
+
+        blocks.run(normalise, y, n, r, rows)
+        self.save(n.reshape(x.shape), r.reshape(*x.shape[:-1], 1), weight)
+        return y.reshape(x.shape)
 
     def backward(self, grad: Any) -> tuple[Any, Any, Any]:
         n, r, weight = self.saved
@@ -48,12 +61,15 @@ class LayerNorm(Operation):
         return dx, dweight, dbias
 
 
-def layer_norm(x: Any, weight: Any, bias: Any, eps: float = 1e-5) -> Tensor:
-    """Normalises each row of x (..., C) to mean 0 and variance 1, then scales by weight (C,) and adds bias (C,)."""
+def layer_norm(x: Any, weight: Any, bias: Any, eps: float = 1e-5, overwrite: bool = False) -> Tensor:
+    """Normalises each row of x (..., C) to mean 0 and variance 1, then scales by weight (C,) and adds bias (C,).
+
+    With `overwrite`, the result may take x's memory where no gradient is recorded.
+    """
     if not (x.shape[-1:] == weight.shape == bias.shape):
         raise ValueError(
             f"layer_norm: x has {x.shape[-1]} channels, but weight has shape {weight.shape} and bias {bias.shape}"
         )
     if not (x.dtype == weight.dtype == bias.dtype):
         raise ValueError(f"layer_norm: x is {x.dtype}, but weight is {weight.dtype} and bias {bias.dtype}")
-    return LayerNorm(eps)(x, weight, bias)
+    return LayerNorm(eps, overwrite)(x, weight, bias)

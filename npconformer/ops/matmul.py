@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from npconformer import blocks
 from npconformer.autograd import Operation, Tensor
 from npconformer.ops.arithmetic import unbroadcast
 
@@ -34,7 +35,7 @@ class Linear(Operation):
         rows = x.reshape(-1, x.shape[-1])  # (N, I)
         y = self.xp.matmul(rows, weight.T)  # (N, O)
         if bias is not None:
-            y += bias
+            blocks.run(lambda xp, block: xp.add(block, bias, out=block), y)
         return y.reshape(*x.shape[:-1], weight.shape[0])
 
     def backward(self, grad: Any) -> tuple[Any, Any, Any]:

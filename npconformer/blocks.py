@@ -1,0 +1,88 @@
+"""Element-wise work over cache-sized blocks of rows, in threads: the one place where arrays are cut up for speed.
+
+A chain of element-wise steps over a large array reads and writes main memory once for each step. Cut into blocks of
+rows that fit the cache, the whole chain runs on a block while it is there; and since NumPy releases the interpreter's
+lock inside its loops, several threads each take their share of the blocks. On a GPU the array is one block.
+
+    def swish_block(xp, y, x):        # writes y = x / (1 + e^-x) for one block
+        ...
+    blocks.run(swish_block, y, x)     # for all rows of y and x
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+
+from npconformer.backend import NUMPY, Backend, backend_of
+
+BLOCK_SIZE = 64 * 1024  # numbers in a block: 256 KiB of float32, so that a few arrays' blocks fit the second-level cache
+_threads: int | None = None
+_pool: ThreadPoolExecutor | None = None
+
+
+def set_num_threads(threads: int) -> None:
+    """How many threads share element-wise work. Matrix products have threads of their own (OMP_NUM_THREADS)."""
+    global _threads, _pool
+    if threads < 1:
+        raise ValueError(f"threads: expected at least 1, got {threads}")
+    if _pool is not None:
+        _pool.shutdown()
+    _threads, _pool = threads, None
+
+
+def get_num_threads() -> int:
+    """What `set_num_threads` chose; before that OMP_NUM_THREADS, or the number of cores this process may use."""
+    global _threads
+    if _threads is None:
+        named = os.environ.get("OMP_NUM_THREADS", "")
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        _threads = int(named) if named.isdigit() and int(named) > 0 else cores
+    return _threads
+
+
+def run(function: Callable[..., None], *arrays: Any) -> None:
+    """Calls function(xp, *blocks) for blocks of rows (slices along the first axis) that together cover the arrays.
+
+    The arrays have the same number of rows. The function writes its results into its blocks.
+    """
+    rows, backend = arrays[0].shape[0], backend_of(*arrays)
+
+    def on_block(first: int, stop: int) -> None:
+        function(backend.xp, *[array[first:stop] for array in arrays])
+
+    run_ranges(on_block, rows, arrays[0].size // max(rows, 1), backend)
+
+
+def run_ranges(function: Callable[[int, int], None], rows: int, row_size: int, backend: Backend) -> None:
+    """Calls function(first, stop) for ranges that together cover the rows, in threads; on a GPU for one range.
+
+    An exponential that overflows to infinity is meant, and warns nobody.
+    """
+    step = max(1, BLOCK_SIZE // max(row_size, 1)) if backend is NUMPY else max(rows, 1)
+    starts = range(0, rows, step)
+    workers = min(get_num_threads(), len(starts))
+
+    def work(worker: int) -> None:
+        with np.errstate(over="ignore"):
+            for first in starts[worker * len(starts) // workers : (worker + 1) * len(starts) // workers]:
+                function(first, min(first + step, rows))
+
+    others = [_get_pool().submit(work, worker) for worker in range(1, workers)]
+    try:
+        if workers:
+            work(0)
+    finally:
+        for other in others:
+            other.result()
+
+
+def _get_pool() -> ThreadPoolExecutor:
+    global _pool
+    if _pool is None:
+        _pool = ThreadPoolExecutor(max(get_num_threads() - 1, 1), thread_name_prefix="npconformer")
+    return _pool
