@@ -43,12 +43,15 @@ class _ModeSwitch:
     field: str
     value: bool
 
+    def __init__(self) -> None:
+        self._before: list[bool] = []  # one for each time it was entered: the same object may be nested
+
     def __enter__(self) -> None:
-        self._before = getattr(_mode, self.field)
+        self._before.append(getattr(_mode, self.field))
         setattr(_mode, self.field, self.value)
 
     def __exit__(self, *exception: object) -> None:
-        setattr(_mode, self.field, self._before)
+        setattr(_mode, self.field, self._before.pop())
 
     def __call__(self, function: Callable) -> Callable:
         @functools.wraps(function)

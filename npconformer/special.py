@@ -90,9 +90,7 @@ def erf_numpy(x: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
     if out is None:
         out = np.empty_like(x)
     elif out.shape != x.shape or out.dtype != x.dtype:
-        raise ValueError(
-            f"out has shape {out.shape} and dtype {out.dtype}: expected {x.shape} and {x.dtype}, as x has"
-        )
+        raise ValueError(f"out has shape {out.shape} and dtype {out.dtype}: expected {x.shape} and {x.dtype}, as x has")
     if not (x.flags.c_contiguous and out.flags.c_contiguous):
         out[...] = erf_numpy(np.ascontiguousarray(x))
         return out

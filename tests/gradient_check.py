@@ -88,7 +88,7 @@ def check_gradients(
     backend: Backend = NUMPY,
     directions: int = 2,
     tolerance: float = 1e-7,
-    seed: int = 0,
+    seed: int = 20260,  # not one that inputs are drawn with: g = x would hide half of a normalisation's gradient
 ) -> None:
     """Compares the tape's gradients with differences, for each input alone, along random directions.
 

@@ -83,7 +83,7 @@ class _Run:
         outputs = [y for y in as_tuple(function(*inputs)) if y.dtype.kind == "f"]
         assert all(type(y) is Tensor and type(y.data) is backend.array_type for y in outputs)
         self.outputs = [to_host(y.data).copy() for y in outputs]
-        self.upstream = upstream(self.outputs, np.random.default_rng(1))
+        self.upstream = upstream(self.outputs, np.random.default_rng(20261))
         gradients = [layout(backend.xp, _copy_to(backend, g)) for g in self.upstream]
 
         backward(outputs[used_outputs], gradients[used_outputs])

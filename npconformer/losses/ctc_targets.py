@@ -83,7 +83,7 @@ def _check_classes(labels: np.ndarray, used: np.ndarray, classes: int, blank: in
     label = labels[item, position]
     problem = "is the blank, which cannot be a target" if label == blank else "is no class"
     raise ValueError(
-        f"labels: {label} at [{item}, {position}] {problem}: expected 0..{classes - 1} without the blank {blank}, and "
+        f"labels: {label} at [{item}, {position}] {problem}: expected 0..{classes - 1} without the blank {blank}, and"
         f" {PADDING} for padding"
     )
 

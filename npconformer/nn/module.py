@@ -43,13 +43,15 @@ class Module:
         return self.forward(*args, **kwargs)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        self.__dict__.pop(name, None)  # a plain attribute of that name (such as None) would hide a registered one
+        if name in self._buffers:
+            self._buffers[name] = value
+            return
+        for registry in (self.__dict__, self._parameters, self._modules):  # one name, one place
+            registry.pop(name, None)
         if isinstance(value, Parameter):
             self._parameters[name] = value
         elif isinstance(value, Module):
             self._modules[name] = value
-        elif name in self._buffers:
-            self._buffers[name] = value
         else:
             object.__setattr__(self, name, value)
 

@@ -23,6 +23,11 @@ def unbroadcast(gradient: Any, like: Any) -> Any:
     return gradient.astype(like.dtype, copy=False)
 
 
+def broadcasts_to(shape: tuple[int, ...], target: tuple[int, ...]) -> bool:
+    """Whether an array of that shape can be repeated to the target's shape."""
+    return len(shape) <= len(target) and all(m in (1, n) for m, n in zip(shape[::-1], target[::-1], strict=False))
+
+
 class Add(Operation):
     """y = a + b"""
 

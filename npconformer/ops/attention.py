@@ -18,6 +18,7 @@ from typing import Any
 
 from npconformer.autograd import Operation, Tensor
 from npconformer.backend import asarray, sliding_view
+from npconformer.ops.arithmetic import broadcasts_to
 from npconformer.ops.dropout import draw_kept
 from npconformer.ops.softmax import softmax_in_place
 
@@ -69,9 +70,12 @@ class Attention(Operation):
 
     def backward(self, grad: Any, grad_weights: Any = None) -> tuple[Any, ...]:
         query, key, value, positions, bias_u, bias_v, kept, weights = self.saved
-        xp, matmul = self.xp, self.xp.matmul
-        k, v, g = _split(key, self.heads), _split(value, self.heads), _split(grad, self.heads)
-        dvalue = _merge(matmul(self._drop(weights, kept).swapaxes(-1, -2), g)) if self.needs[2] else None
+        xp, matmul, needs = self.xp, self.xp.matmul, self.needs
+        v, g = _split(value, self.heads), _split(grad, self.heads)
+        dkey = dvalue = dpositions = dbias_v = None
+        if needs[2]:
+            dvalue = _merge(matmul(self._drop(weights, kept).swapaxes(-1, -2), g))
+
         dscores = matmul(g, v.swapaxes(-1, -2))  # (B, H, T, T); first the weights' gradient
         if grad_weights is not None:
             dscores += grad_weights
@@ -79,24 +83,28 @@ class Attention(Operation):
         dscores -= xp.einsum("bhij,bhij->bhi", dscores, weights)[..., None]
         dscores *= weights
 
-        dq_content = matmul(dscores, k)  # (B, H, T, D)
-        dkey = None
-        if self.needs[1]:
+        if needs[1]:
             dkey = _merge(matmul(dscores.swapaxes(-1, -2), self._biased_query(query, bias_u)))
-        dq, dpositions, dbias_u, dbias_v = dq_content, None, None, None
+        dq, dbias_u = self._through_query(dscores, _split(key, self.heads), needs[4])  # (B, H, T, D), (H, D)
         if positions is not None:
             batch, heads, time, _ = dscores.shape
             dproducts = xp.zeros((batch, heads, time, 2 * time - 1), dtype=dscores.dtype)
             _by_distance(dproducts)[...] = dscores
-            dq_position = matmul(dproducts, _split(positions, self.heads))
-            dpositions = matmul(dproducts.swapaxes(-1, -2), self._biased_query(query, bias_v))
-            dpositions = _merge(dpositions.sum(axis=0, keepdims=True))  # (1, 2T-1, C)
-            dbias_u = dq_content.sum(axis=(0, 2)) * self.scaling  # (H, D)
-            dbias_v = dq_position.sum(axis=(0, 2)) * self.scaling
-            dq = dq_content + dq_position
-        dquery = _merge(dq)
-        dquery *= self.scaling
-        return dquery, dkey, dvalue, dpositions, dbias_u, dbias_v, None, None
+            if needs[3]:
+                dpositions = matmul(dproducts.swapaxes(-1, -2), self._biased_query(query, bias_v))
+                dpositions = _merge(dpositions.sum(axis=0, keepdims=True))  # (1, 2T-1, C)
+            dq_position, dbias_v = self._through_query(dproducts, _split(positions, self.heads), needs[5])
+            if needs[0]:
+                dq += dq_position
+        return _merge(dq) if needs[0] else None, dkey, dvalue, dpositions, dbias_u, dbias_v, None, None
+
+    def _through_query(self, dproducts: Any, keys: Any, need_bias: bool) -> tuple[Any, Any]:
+        """The gradients that reach q and its bias through the products (q + bias) keys^T / sqrt(D)."""
+        if not (self.needs[0] or need_bias):
+            return None, None
+        dq = self.xp.matmul(dproducts, keys)
+        dq *= self.scaling
+        return dq, dq.sum(axis=(0, 2)) if need_bias else None
 
     def _biased_query(self, query: Any, bias: Any) -> Any:
         """(q + bias) / sqrt(D) as (B, H, T, D); the bias is (H, D) or None."""
@@ -141,18 +149,27 @@ def attention(
             f"attention: query, key, value must share one shape, got {query.shape}, {key.shape}, {value.shape}"
         )
     batch, time, channels = query.shape
-    if channels % heads:
+    if heads < 1 or channels % heads:
         raise ValueError(f"heads: {channels} channels do not split into {heads} heads")
     if (positions is None) != (bias_u is None) or (positions is None) != (bias_v is None):
         raise ValueError("attention: positions, bias_u and bias_v are given together or not at all")
     if positions is not None and tuple(positions.shape) != (1, 2 * time - 1, channels):
         raise ValueError(f"positions: expected shape {(1, 2 * time - 1, channels)}, got {tuple(positions.shape)}")
-    array = query.data if isinstance(query, Tensor) else query
+    for name, bias in (("bias_u", bias_u), ("bias_v", bias_v)):
+        if bias is not None and tuple(bias.shape) != (heads, channels // heads):
+            raise ValueError(f"{name}: expected shape {(heads, channels // heads)}, got {tuple(bias.shape)}")
+    if not 0 <= dropout_p <= 1:
+        raise ValueError(f"dropout_p: expected a probability from 0 to 1, got {dropout_p}")
+    array, scores = query.data if isinstance(query, Tensor) else query, (batch, heads, time, time)
     if mask is not None:
         mask = asarray(mask, array).astype(array.dtype, copy=False)
+        if not broadcasts_to(mask.shape, scores):
+            raise ValueError(f"mask: shape {mask.shape} does not broadcast to {scores}")
     if kept is not None:
         kept = asarray(kept, array)
+        if kept.shape != scores or kept.dtype.kind != "b":
+            raise ValueError(f"kept: expected booleans of shape {scores}, got {kept.dtype} {kept.shape}")
     elif dropout_p > 0:
-        kept = draw_kept((batch, heads, time, time), dropout_p, array)
+        kept = draw_kept(scores, dropout_p, array)
     operation = Attention(heads, dropout_p, return_weights)
     return operation(query, key, value, positions, bias_u, bias_v, mask, kept)

@@ -73,14 +73,17 @@ class BatchNormTraining(Operation):
         return dx, projection if self.needs[1] else None, grad_sum if self.needs[2] else None
 
 
-def _check(x: Any, weight: Any) -> None:
-    if len(x.shape) != 3 or weight.shape != (x.shape[2],):
-        raise ValueError(f"batch_norm: expected x (B, T, C) and weight (C,), got {x.shape} and {weight.shape}")
+def _check(x: Any, **per_channel: Any) -> None:
+    if len(x.shape) != 3:
+        raise ValueError(f"batch_norm: expected x of shape (B, T, C), got {x.shape}")
+    for name, array in per_channel.items():
+        if array.shape != (x.shape[2],):
+            raise ValueError(f"batch_norm: expected {name} of shape {(x.shape[2],)}, got {array.shape}")
 
 
 def batch_norm(x: Any, weight: Any, bias: Any, mean: Any, variance: Any, eps: float = 1e-5) -> Tensor:
     """Evaluation: normalises x (B, T, C) with the given statistics (C,), then scales by weight and adds bias."""
-    _check(x, weight)
+    _check(x, weight=weight, bias=bias, mean=mean, variance=variance)
     return BatchNormEvaluation(eps)(x, weight, bias, mean, variance)
 
 
@@ -93,7 +96,7 @@ def batch_norm_training(x: Any, weight: Any, bias: Any, eps: float = 1e-5) -> tu
     Raises:
         ValueError: a single value for each channel, whose variance says nothing.
     """
-    _check(x, weight)
+    _check(x, weight=weight, bias=bias)
     if x.shape[0] * x.shape[1] < 2:
         raise ValueError(f"batch_norm: training needs more than one value for each channel, got x of shape {x.shape}")
     operation = BatchNormTraining(eps)

@@ -137,6 +137,8 @@ def conv1d(
         raise ValueError(f"conv1d: weight {weight.shape} with {groups} groups does not fit {channels} input channels")
     if x.dtype != weight.dtype:
         raise ValueError(f"conv1d: x is {x.dtype} but the weight is {weight.dtype}")
+    if bias is not None and bias.shape != (out,):
+        raise ValueError(f"conv1d: expected a bias of shape {(out,)}, got {bias.shape}")
     if output_length(time + left + right, kernel, stride, dilation) < 1:
         raise ValueError(
             f"conv1d: x has {time} time steps, too few for a kernel that reaches over {dilation * (kernel - 1) + 1}"

@@ -74,7 +74,7 @@ def group_norm(x: Any, weight: Any, bias: Any, groups: int, eps: float = 1e-5, f
         groups: how many groups the C channels form.
         frame_mask: None, or (B, T) booleans: the frames that the statistics are taken over.
     """
-    if len(x.shape) != 3 or x.shape[2] % groups:
+    if len(x.shape) != 3 or groups < 1 or x.shape[2] % groups:
         raise ValueError(f"group_norm: x of shape {x.shape} does not split into {groups} groups of channels")
     if weight.shape != (x.shape[2],) or bias.shape != (x.shape[2],):
         raise ValueError(f"group_norm: expected weight and bias of shape ({x.shape[2]},)")

@@ -6,7 +6,7 @@ from typing import Any
 
 from npconformer.autograd import Operation, Tensor
 from npconformer.backend import asarray, is_array, scatter_add
-from npconformer.ops.arithmetic import unbroadcast
+from npconformer.ops.arithmetic import broadcasts_to, unbroadcast
 
 
 class GetItem(Operation):
@@ -73,6 +73,6 @@ def masked_assign(x: Any, mask: Any, value: Any) -> Tensor:
     if not isinstance(value, Tensor):
         value = asarray(value, array).astype(array.dtype, copy=False)
     for name, shape in (("mask", mask.shape), ("value", value.shape)):
-        if len(shape) > x.ndim or any(m not in (1, n) for m, n in zip(shape[::-1], x.shape[::-1], strict=False)):
+        if not broadcasts_to(shape, x.shape):
             raise ValueError(f"{name}: shape {shape} does not broadcast to {x.shape}")
     return MaskedAssign()(x, asarray(mask, array), value)

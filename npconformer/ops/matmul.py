@@ -72,4 +72,6 @@ def linear(x: Any, weight: Any, bias: Any = None) -> Tensor:
         raise ValueError(f"linear: x of shape {x.shape} does not fit a weight of shape {weight.shape} (out, in)")
     if x.dtype != weight.dtype:
         raise ValueError(f"linear: x is {x.dtype} but the weight is {weight.dtype}")
+    if bias is not None and bias.shape != weight.shape[:1]:
+        raise ValueError(f"linear: expected a bias of shape {weight.shape[:1]}, got {bias.shape}")
     return Linear()(x, weight, bias)

@@ -58,8 +58,8 @@ def inverse_rotary_frequencies(head_size: int, base: float) -> np.ndarray:
 
 def rotary(x: Any, cos: Any, sin: Any, heads: int) -> Tensor:
     """Turns x (B, T, C) by angles given as their cosines and sines, each (T, D/2) in x's dtype."""
-    if x.shape[-1] % (2 * heads):
-        raise ValueError(f"rotary: {x.shape[-1]} channels do not split into {heads} heads of even size")
+    if len(x.shape) != 3 or heads < 1 or x.shape[2] % (2 * heads):
+        raise ValueError(f"rotary: x of shape {x.shape} does not split into {heads} heads of even size")
     if tuple(cos.shape) != (x.shape[1], x.shape[2] // heads // 2) or cos.shape != sin.shape:
         raise ValueError(
             f"rotary: expected cos and sin of shape (T, D/2) for x {x.shape}, got {cos.shape}, {sin.shape}"

@@ -27,11 +27,14 @@ class WeightNorm(Operation):
     def backward(self, grad: Any) -> tuple[Any, Any]:
         g, v, norm, others = self.saved
         dg = (grad * v).sum(axis=others, keepdims=True) / norm
-        return dg, (grad - v * (dg / norm)) * (g / norm)
+        dv = (grad - v * (dg / norm)) * (g / norm) if self.needs[1] else None
+        return dg if self.needs[0] else None, dv
 
 
 def weight_norm(g: Any, v: Any, axis: int = 0) -> Tensor:
     """The weight g v / |v|: direction from v (any shape), length from g (v's shape with 1 on every axis but `axis`)."""
+    if not -len(v.shape) <= axis < len(v.shape):
+        raise ValueError(f"axis: {axis} is out of range for v of shape {tuple(v.shape)}")
     axis = axis % len(v.shape)
     expected = tuple(n if i == axis else 1 for i, n in enumerate(v.shape))
     if tuple(g.shape) != expected:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from npconformer.backend import to_host
+from npconformer.backend import is_array, to_host
 from npconformer.losses import ctc_loss
 from npconformer.models.outputs import CausalLMOutput
 from npconformer.models.wav2vec2_conformer.configuration import Wav2Vec2ConformerConfig
@@ -42,7 +42,7 @@ class Wav2Vec2ConformerForCTC(Wav2Vec2ConformerPreTrainedModel):
         """Runs the model; with labels also the loss, in float32 as the reference does.
 
         Args:
-            labels: None or (B, S) token ids; -100 marks padding.
+            labels: None or (B, S) token ids; -100 and `pad_token_id`, which is the blank, mark padding.
             The other arguments are those of `Wav2Vec2ConformerModel.forward`.
 
         Raises:
@@ -63,10 +63,15 @@ class Wav2Vec2ConformerForCTC(Wav2Vec2ConformerPreTrainedModel):
             lengths = np.full(shape[0], shape[1]) if attention_mask is None else to_host(attention_mask).sum(axis=1)
             loss = ctc_loss(
                 logits,
-                labels,
+                self._without_blanks(labels),
                 self._get_feat_extract_output_lengths(lengths),
                 blank=self.config.pad_token_id,
                 reduction=self.config.ctc_loss_reduction,
                 zero_infinity=self.config.ctc_zero_infinity,
             )
         return self._finish(CausalLMOutput(loss, logits, outputs.hidden_states, outputs.attentions), return_dict)
+
+    def _without_blanks(self, labels: Any) -> np.ndarray:
+        """Labels equal to the blank say nothing and are padding too, as in the reference."""
+        labels = to_host(labels) if is_array(labels) else np.asarray(labels)
+        return np.where(labels == self.config.pad_token_id, -100, labels)

@@ -1,0 +1,64 @@
+"""Softmax and log-softmax."""
+
+import math
+
+import numpy as np
+import pytest
+from operation_check import check_operation
+
+from npconformer import ops
+from npconformer.autograd import Tensor
+from npconformer.backend import to_host
+
+X = np.random.default_rng(0).normal(size=(2, 3, 4)) * 3
+
+
+def naive_softmax(x, axis):
+    def of_row(row):
+        exponentials = [math.exp(v - max(row)) for v in row]
+        return np.array([e / math.fsum(exponentials) for e in exponentials])
+
+    return np.apply_along_axis(of_row, axis, x)
+
+
+@pytest.mark.parametrize("axis", [-1, 0, 1, 2])
+def test_softmax(backend, axis):
+    expected = naive_softmax(X, axis)
+    check_operation(lambda x: ops.softmax(x, axis), X, backend=backend, expected=expected)
+    check_operation(lambda x: ops.log_softmax(x, axis), X, backend=backend, expected=np.log(expected))
+
+
+def test_one_class(backend):
+    check_operation(ops.softmax, np.ones((3, 1)), backend=backend, expected=np.ones((3, 1)))
+    check_operation(ops.log_softmax, np.ones((3, 1)), backend=backend, expected=np.zeros((3, 1)))
+
+
+def test_no_rows(backend):
+    check_operation(ops.softmax, np.ones((0, 3)), backend=backend, expected=np.ones((0, 3)))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_large_and_lowest_scores(backend, dtype):
+    lowest = np.finfo(dtype).min
+    x = backend.from_host(np.array([[1e4, 0, -1e4], [3, lowest, 3], [lowest] * 3, [-np.inf, 0, 0]], dtype))
+    y = to_host(ops.softmax(x).data)
+    np.testing.assert_allclose(y, [[1, 0, 0], [0.5, 0, 0.5], [1 / 3] * 3, [0, 0.5, 0.5]], rtol=1e-6)
+    log_y = to_host(ops.log_softmax(x).data)
+    np.testing.assert_allclose(log_y[0], [0, -1e4, -2e4], rtol=1e-6)
+    assert y.dtype == log_y.dtype == dtype
+
+
+def test_log_softmax_does_not_underflow(backend):
+    y = to_host(ops.log_softmax(backend.from_host(np.array([0, 200], np.float32))).data)
+    assert y.tolist() == [-200, 0]
+
+
+def test_gradient_of_a_constant_sum_is_zero(backend):
+    x = Tensor(backend.from_host(X), requires_grad=True)
+    ops.softmax(x).sum().backward()
+    np.testing.assert_allclose(to_host(x.grad), 0, atol=1e-15)
+
+
+def test_no_classes_is_refused():
+    with pytest.raises(ValueError):
+        ops.softmax(Tensor(np.ones((3, 0))))
