@@ -55,6 +55,10 @@ class Wav2Vec2ConformerPreTrainedModel(PretrainedMixin, Module):
         """Stops training of the convolutions that read the waveform."""
         self.base_model.feature_extractor.requires_grad_(False)
 
+    def freeze_base_model(self) -> None:
+        """Stops training of everything but the head."""
+        self.base_model.requires_grad_(False)
+
     def gradient_checkpointing_enable(self) -> None:
         """In training, computes each block's inner arrays again during backward instead of keeping them."""
         self.base_model.encoder.gradient_checkpointing = True
@@ -116,6 +120,12 @@ class Wav2Vec2ConformerPreTrainedModel(PretrainedMixin, Module):
                 f"one frame needs {self.receptive_field}"
             )
         return lengths
+
+    def frame_lengths(self, inputs: Any, attention_mask: Any) -> np.ndarray | None:
+        """(B,) frames of each utterance that the heads see, from the mask of its samples; None without a mask."""
+        if attention_mask is None:
+            return None
+        return self._get_feat_extract_output_lengths(self._sample_lengths(attention_mask, np.shape(inputs)))
 
     def _exact_padding(self, padding_mode: str | None) -> bool:
         mode = self.config.padding_mode if padding_mode is None else padding_mode
@@ -185,6 +195,8 @@ class Wav2Vec2ConformerModel(Wav2Vec2ConformerPreTrainedModel):
             self._wants("output_hidden_states", output_hidden_states),
             self._wants("output_attentions", output_attentions),
         )
+        if hidden_states is not None and self.config.hidden_states_convention == "4.x":
+            hidden_states = (*hidden_states[:-1], hidden)
         if self.adapter is not None:
             hidden = self.adapter(hidden, frame_lengths if exact else None)
         return self._finish(Wav2Vec2BaseModelOutput(hidden, features, hidden_states, attentions), return_dict)
