@@ -15,16 +15,18 @@ AUDIO_SUFFIXES = {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".ai
 class Recordings:
     """The recordings that `names` stand for, folders replaced by what is in them and their subfolders.
 
+    open_folders: False takes a folder for a recording, which fails with the others that cannot be read.
+
     After `answers` has been gone through, `failed` is the number of recordings that failed and `status` the
     exit status that the command ends with.
     """
 
-    def __init__(self, names: list[str]) -> None:
+    def __init__(self, names: list[str], open_folders: bool = True) -> None:
         self.names: list[str] = []
         self.empty_folders: list[str] = []
         self.failed = 0
         for name in names:
-            if not Path(name).is_dir():
+            if not (open_folders and Path(name).is_dir()):
                 self.names.append(name)
                 continue
             found = sorted(p for p in Path(name).rglob("*") if p.suffix.lower() in AUDIO_SUFFIXES and p.is_file())

@@ -150,10 +150,9 @@ class AudioPipeline:
                 try:
                     waveforms[i] = self._prepare(recording, sampling_rate)
                 except (ValueError, OSError) as error:
-                    named = error if is_path(recording) else ValueError(f"inputs[{i}]: {error}")
+                    results[i] = error if is_path(recording) else ValueError(f"inputs[{i}]: {error}")
                     if not return_errors:
-                        raise named from error.__cause__
-                    results[i] = named
+                        raise results[i] from error.__cause__
             for batch in self._batches({i: len(waveform) for i, waveform in waveforms.items()}, batch_size):
                 for i, output in zip(batch, self.run_batch([waveforms[i] for i in batch])):
                     results[i] = self.answer(output, options)
