@@ -1,5 +1,7 @@
 """Segments from frame probabilities: what must hold for all probabilities, and examples worked by hand."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -73,7 +75,7 @@ def test_segments_are_long_enough_far_enough_apart_and_inside_the_recording(prob
         for segment in own:
             assert 0 <= segment.start < segment.end <= len(probabilities) * STEP + 1e-9
             assert segment.end - segment.start >= shortest * STEP - 1e-9
-        for first, second in zip(own, own[1:]):
+        for first, second in pairwise(own):
             assert second.start - first.end > longest_gap * STEP + 1e-9
 
 

@@ -112,6 +112,7 @@ class AudioPipeline:
             results = self.stream(inputs, batch_size=batch_size, sampling_rate=sampling_rate, **options)
             return results if isinstance(inputs, Iterator) else list(results)
         options = self._complete(options)
+        self._batch_size(batch_size)
         (output,) = self.run_batch([self._prepare(inputs, sampling_rate)])
         return self.answer(output, options)
 
@@ -130,8 +131,7 @@ class AudioPipeline:
         arguments are those of a call.
         """
         options = self._complete(options)
-        batch_size = self.batch_size if batch_size is None else check_batch_size(batch_size)
-        return self._stream(iter(inputs), options, batch_size, sampling_rate, return_errors)
+        return self._stream(iter(inputs), options, self._batch_size(batch_size), sampling_rate, return_errors)
 
     def _stream(
         self,
@@ -155,9 +155,18 @@ class AudioPipeline:
                         raise results[i] from error.__cause__
             for batch in self._batches({i: len(waveform) for i, waveform in waveforms.items()}, batch_size):
                 for i, output in zip(batch, self.run_batch([waveforms[i] for i in batch])):
-                    results[i] = self.answer(output, options)
+                    try:
+                        results[i] = self.answer(output, options)
+                    except ValueError as error:
+                        name = os.fspath(window[i]) if is_path(window[i]) else f"inputs[{i}]"
+                        results[i] = ValueError(f"{name}: {error}")
+                        if not return_errors:
+                            raise results[i] from error
             for i in window:
                 yield results[i]
+
+    def _batch_size(self, given: Any) -> int:
+        return self.batch_size if given is None else check_batch_size(given)
 
     def _complete(self, given: dict[str, Any]) -> dict[str, Any]:
         """The options of a call: those given, and the pipeline's own for the rest."""

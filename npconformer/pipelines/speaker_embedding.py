@@ -28,7 +28,7 @@ class SpeakerEmbeddingPipeline(AudioPipeline):
     def shortest(self) -> int:
         """The samples of two frames behind the time-delay layers: a standard deviation is taken over them."""
         config = self.model.config
-        frames = 2 + sum((kernel - 1) * d for kernel, d in zip(config.tdnn_kernel, config.tdnn_dilation))
+        frames = self.model.tdnn_context + 1
         if config.add_adapter:
             for _ in range(config.num_adapter_layers):
                 frames = (frames - 1) * config.adapter_stride + 1
