@@ -96,9 +96,7 @@ class StrictNamespace:
     ndarray = DeviceArray
 
     def __getattr__(self, name: str) -> Any:
-        raise AttributeError(
-            f"xp.{name} is not on the stand-in's lists: does CuPy have it? (tests/strict_device.py)"
-        )
+        raise AttributeError(f"xp.{name} is not on the stand-in's lists: does CuPy have it? (tests/strict_device.py)")
 
     def asarray(self, value: Any, dtype: Any = None) -> DeviceArray:
         """The explicit way from the host to the device; a device array stays as it is."""

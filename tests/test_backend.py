@@ -167,6 +167,6 @@ def test_use_wins_over_the_environment():
 
 
 def test_import_loads_no_extra():
-    code = "import npconformer, npconformer.ops, sys; print(sorted({'cupy', 'scipy', 'torch', 'soundfile'} & set(sys.modules)))"
+    code = "import npconformer.ops, sys\nprint(sorted({'cupy', 'scipy', 'torch', 'soundfile'} & set(sys.modules)))"
     result = run(code)
     assert result.stdout == "[]\n", result.stderr

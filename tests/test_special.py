@@ -51,9 +51,7 @@ def test_against_scipy():
     special = pytest.importorskip("scipy.special")
     x = np.random.default_rng(0).uniform(-6.5, 6.5, 300_000)
     np.testing.assert_allclose(erf_numpy(x), special.erf(x), rtol=1e-15, atol=0)
-    np.testing.assert_allclose(
-        erf_numpy(x.astype(np.float32)), special.erf(x.astype(np.float32)), rtol=4e-7, atol=0
-    )
+    np.testing.assert_allclose(erf_numpy(x.astype(np.float32)), special.erf(x.astype(np.float32)), rtol=4e-7, atol=0)
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
