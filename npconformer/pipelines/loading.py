@@ -49,7 +49,7 @@ def _load_folder(head: str, folder: str | os.PathLike, device: str | None, dtype
         if not others or model_class.__name__ in others:
             raise
         raise ValueError(
-            f"{os.fspath(folder)} holds a {' and a '.join(others)}, and a {model_class.__name__} is needed; {error}"
+            f"{os.fspath(folder)} holds a {' and a '.join(others)}; a {model_class.__name__} is needed here"
         ) from error
 
 

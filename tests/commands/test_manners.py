@@ -116,7 +116,7 @@ def test_help_teaches(capsys, command):
     [
         ([], "--model PATH is needed: the package comes with a recogniser of spoken digits"),
         (["--model", "no-such-folder"], "no-such-folder"),
-        (["--model", EMBEDDED_DIGITS], "holds a Wav2Vec2ConformerForCTC, and a Wav2Vec2ConformerFor"),
+        (["--model", EMBEDDED_DIGITS], "holds a Wav2Vec2ConformerForCTC; a Wav2Vec2ConformerFor"),
         (["--model", "m", "--batch-size", "0"], "'0' is not a whole number of at least 1"),
         (["--model", "m", "--format", "docx"], "invalid choice: 'docx'"),
         (["--model", "m", "--device", "tpu"], "invalid choice: 'tpu'"),

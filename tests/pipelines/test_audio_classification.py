@@ -161,7 +161,7 @@ def test_models_that_do_not_classify(tmp_path, folder):
     with pytest.raises(ValueError, match="model ForSequenceClassification, got Wav2Vec2ConformerForCTC"):
         pipeline("audio-classification", model=recogniser, feature_extractor=extractor)
     save_checkpoint("ForCTC", tmp_path)
-    with pytest.raises(ValueError, match="holds a Wav2Vec2ConformerForCTC, and a Wav2Vec2ConformerForSequenceClass"):
+    with pytest.raises(ValueError, match="holds a Wav2Vec2ConformerForCTC; a Wav2Vec2ConformerForSequenceClass"):
         pipeline("audio-classification", model=tmp_path)
 
 
