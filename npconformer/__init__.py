@@ -17,7 +17,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "npconformer.audio.feature_extraction": ["Wav2Vec2FeatureExtractor"],
     "npconformer.audio.files": ["read_audio"],
-    "npconformer.autograd": ["Tensor", "checkpoint", "detect_anomaly", "enable_grad", "no_grad"],
+    "npconformer.autograd": ["checkpoint", "detect_anomaly", "enable_grad", "no_grad"],
     "npconformer.backend": ["use"],
     "npconformer.losses": [
         "am_softmax_loss",
@@ -40,6 +40,7 @@ _HOMES = {
         "Wav2Vec2ConformerForXVector",
         "Wav2Vec2ConformerModel",
     ],
+    "npconformer.ops": ["Tensor"],  # from here it has its operators and methods
     "npconformer.pipelines": ["pipeline"],
     "npconformer.processing": ["Wav2Vec2Processor"],
     "npconformer.random": ["manual_seed"],

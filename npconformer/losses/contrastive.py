@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from npconformer import ops
 from npconformer.autograd import Operation, Tensor
 from npconformer.backend import asarray, scatter_add
 from npconformer.losses.class_labels import IGNORED, check_logits, host_array
@@ -120,7 +121,7 @@ def contrastive_logits(
         return ContrastiveLogits(local, hidden if hidden.any() else None, temperature)(context, targets)
     one = (1, batch * frames, -1)
     operation = ContrastiveLogits(candidates.reshape(one), hidden.reshape(one), temperature)
-    return operation(_reshape(context, one), _reshape(targets, one)).reshape(candidates.shape)
+    return ops.reshape(operation(ops.reshape(context, one), ops.reshape(targets, one)), candidates.shape)
 
 
 def check_negative_indices(negative_indices: Any, batch: int, frames: int) -> np.ndarray:
@@ -145,10 +146,6 @@ def _codes_of(vectors: Any) -> np.ndarray:
     rows = host.reshape(-1, host.shape[-1])
     as_bytes = rows.view(np.dtype((np.void, rows.dtype.itemsize * rows.shape[1]))).reshape(-1)
     return np.unique(as_bytes, return_inverse=True)[1].reshape(host.shape[:-1])
-
-
-def _reshape(x: Any, shape: tuple[int, ...]) -> Any:
-    return x.reshape(*shape)
 
 
 def contrastive_loss(logits: Any, mask_time_indices: Any, reduction: str = "sum") -> Tensor:
@@ -185,4 +182,5 @@ def diversity_loss(perplexity: Tensor, num_codevectors: int, mask_time_indices: 
         mask_time_indices: booleans; only their number counts.
     """
     masked = int((host_array("mask_time_indices", mask_time_indices) != 0).sum())
-    return (perplexity * (-1.0 / num_codevectors) + 1.0) * float(masked)
+    share = ops.add(ops.multiply(perplexity, -1.0 / num_codevectors), 1.0)
+    return ops.multiply(share, float(masked))
