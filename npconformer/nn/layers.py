@@ -114,7 +114,7 @@ class BatchNorm1d(Module):
             count = x.shape[0] * x.shape[1]
             self.running_mean = self._moved(self.running_mean, mean)
             self.running_var = self._moved(self.running_var, variance * (count / (count - 1)))
-            self.num_batches_tracked = self.num_batches_tracked + 1
+            self.num_batches_tracked = get_array_module(x.data).asarray(self.num_batches_tracked + 1)  # 0-d, no scalar
         return y
 
     def _moved(self, running: Any, new: Any) -> Any:

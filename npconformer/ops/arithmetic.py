@@ -221,8 +221,6 @@ def subtract(a: Any, b: Any) -> Tensor:
 
 def divide(a: Any, b: Any) -> Tensor:
     """a / b with broadcasting"""
-    if _is_number(b):
-        return Scale(1.0 / float(b))(a)
     return Divide()(*_pair(a, b))
 
 

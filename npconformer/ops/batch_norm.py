@@ -79,6 +79,8 @@ def _check(x: Any, **per_channel: Any) -> None:
     for name, array in per_channel.items():
         if array.shape != (x.shape[2],):
             raise ValueError(f"batch_norm: expected {name} of shape {(x.shape[2],)}, got {array.shape}")
+        if array.dtype != x.dtype:
+            raise ValueError(f"batch_norm: x is {x.dtype}, but {name} is {array.dtype}")
 
 
 def batch_norm(x: Any, weight: Any, bias: Any, mean: Any, variance: Any, eps: float = 1e-5) -> Tensor:

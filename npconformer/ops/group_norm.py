@@ -78,6 +78,8 @@ def group_norm(x: Any, weight: Any, bias: Any, groups: int, eps: float = 1e-5, f
         raise ValueError(f"group_norm: x of shape {x.shape} does not split into {groups} groups of channels")
     if weight.shape != (x.shape[2],) or bias.shape != (x.shape[2],):
         raise ValueError(f"group_norm: expected weight and bias of shape ({x.shape[2]},)")
+    if not (x.dtype == weight.dtype == bias.dtype):
+        raise ValueError(f"group_norm: x is {x.dtype}, but weight is {weight.dtype} and bias {bias.dtype}")
     if frame_mask is not None:
         if frame_mask.shape != tuple(x.shape[:2]):
             raise ValueError(f"frame_mask: expected shape {tuple(x.shape[:2])}, got {frame_mask.shape}")

@@ -54,4 +54,6 @@ def layer_norm(x: Any, weight: Any, bias: Any, eps: float = 1e-5) -> Tensor:
         raise ValueError(
             f"layer_norm: x has {x.shape[-1]} channels, but weight has shape {weight.shape} and bias {bias.shape}"
         )
+    if not (x.dtype == weight.dtype == bias.dtype):
+        raise ValueError(f"layer_norm: x is {x.dtype}, but weight is {weight.dtype} and bias {bias.dtype}")
     return LayerNorm(eps)(x, weight, bias)

@@ -223,3 +223,11 @@ def test_bad_labels_and_modes_are_refused() -> None:
         Wav2Vec2ConformerForCTC(tiny_config(vocab_size=None))
     with pytest.raises(ValueError, match="config"):
         Wav2Vec2ConformerModel({"hidden_size": 16})
+
+
+def test_a_training_step_leaves_arrays_in_every_buffer() -> None:
+    model = make_model().train()
+    values, mask = batch_of([700, 500])
+    model(values, mask)
+    counts = [b for n, b in model.state_dict().items() if n.endswith("num_batches_tracked")]
+    assert len(counts) == 2 and all(isinstance(b, np.ndarray) and b == 1 and b.shape == () for b in counts)
