@@ -82,8 +82,8 @@ def main() -> int:
                 )
     print(
         "\n'gradients' are those of a random linear functional of the logits; 'loss' is the CTC loss as the reference"
-        "\ncomputes it, in float32; 'exact loss' is the CTC loss, or that of the other head, computed in the model's own dtype on"
-        "\nboth sides."
+        "\ncomputes it, in float32; 'exact loss' is the CTC loss, or that of the other head, computed in the"
+        "\nmodel's own dtype on both sides."
     )
     print(f"\n{too_large} tensors over their limits")
     return 1 if too_large else 0
