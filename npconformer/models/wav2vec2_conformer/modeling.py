@@ -99,11 +99,15 @@ class Wav2Vec2ConformerPreTrainedModel(PretrainedMixin, Module):
             raise ValueError(
                 f"input_values: {array.shape[1]} samples are too few; one frame needs {self.receptive_field}"
             )
+        if isinstance(input_values, Tensor) and input_values.requires_grad and array.dtype != self.dtype:
+            raise ValueError(f"input_values: for its gradient it must be {self.dtype} as the model, got {array.dtype}")
+        with np.errstate(over="ignore"):
+            array = array.astype(self.dtype, copy=False)
         if isinstance(array, np.ndarray) and not np.isfinite(array).all():
-            raise ValueError("input_values: contains NaN or infinite samples")
-        if isinstance(input_values, Tensor) and array.dtype == self.dtype:
+            raise ValueError(f"input_values: contains samples that are NaN or infinite in {self.dtype}")
+        if isinstance(input_values, Tensor) and input_values.requires_grad:
             return input_values
-        return Tensor(asarray(array.astype(self.dtype, copy=False), next(self.parameters()).data))
+        return Tensor(asarray(array, next(self.parameters()).data))
 
     def _sample_lengths(self, attention_mask: Any, shape: tuple[int, ...]) -> np.ndarray:
         """(B,) samples of each utterance, from a mask of ones followed by zeros."""
