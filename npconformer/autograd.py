@@ -145,6 +145,11 @@ class Tensor:
     def __len__(self) -> int:
         return len(self.data)
 
+    def __bool__(self) -> bool:
+        if self.size != 1:
+            raise ValueError(f"the truth of a tensor of shape {self.shape} is ambiguous")
+        return bool(self.item())
+
     def __repr__(self) -> str:
         made_by = f", made by {type(self._maker).__name__}" if self._maker is not None else ""
         return f"Tensor({self.data!r}{', requires_grad=True' if self.requires_grad else ''}{made_by})"

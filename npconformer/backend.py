@@ -70,7 +70,7 @@ def _load_cupy() -> Backend:
     except ImportError as error:
         raise BackendError(
             "CuPy is not installed. Install it for your CUDA version with "
-            '`pip install "npconformer[cuda12]"` or `pip install "npconformer[cuda13]"` '
+            '`pip install "cupy-cuda12x[ctk]"` or `pip install "cupy-cuda13x[ctk]"` '
             f"(the import failed with: {error})."
         ) from error
     try:

@@ -12,14 +12,17 @@ import sys
 from collections.abc import Sequence
 
 from npconformer import __version__
-from npconformer.commands import demo, transcribe
+from npconformer.commands import classify, compare, demo, diarize, embed, transcribe
 
-DESCRIPTION = "Wav2Vec2-Conformer in NumPy: transcribe speech on the command line."
+DESCRIPTION = "Wav2Vec2-Conformer in NumPy: what is said, who speaks and when, on the command line."
 EXAMPLES = """\
 examples:
   npconformer demo                                      see it work, nothing to download
   npconformer transcribe digits.wav                     with the embedded recogniser of spoken digits
   npconformer transcribe talk.flac --model checkpoint   with your own checkpoint
+  npconformer classify call.wav --model checkpoint      labels with scores
+  npconformer diarize meeting.wav --model checkpoint    who speaks when
+  npconformer compare a.wav b.wav --model checkpoint    whether one person speaks in both
   npconformer transcribe --help                         formats, time stamps, batches, GPU
 """
 
@@ -54,7 +57,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="store_true", help="print the version and exit")
     subcommands = parser.add_subparsers(dest="command", metavar="COMMAND")
-    for module in (transcribe, demo):
+    for module in (transcribe, classify, diarize, embed, compare, demo):
         module.add_parser(subcommands)
     return parser
 

@@ -24,6 +24,11 @@ def get_generator() -> np.random.Generator:
     return _generator
 
 
+def happens(probability: float) -> bool:
+    """True with that probability; nothing is drawn for a probability of 0."""
+    return probability > 0 and _generator.random() < probability
+
+
 def get_state() -> dict[str, Any]:
     """The generator's state, for `set_state`."""
     return _generator.bit_generator.state

@@ -119,7 +119,7 @@ HIDE_CUPY = "import sys; sys.modules['cupy'] = None\n"
 def test_missing_cupy_names_the_install_command(name):
     code = HIDE_CUPY + f"from npconformer import backend\nbackend.use({name!r})"
     error = run(code).stderr
-    assert "BackendError" in error and 'pip install "npconformer[cuda12]"' in error and "cuda13" in error
+    assert "BackendError" in error and 'pip install "cupy-cuda12x[ctk]"' in error and "cuda13" in error
 
 
 def test_missing_cupy_is_an_error_here_too():
@@ -127,7 +127,7 @@ def test_missing_cupy_is_an_error_here_too():
     try:
         import cupy  # noqa: F401
     except ImportError:
-        with pytest.raises(BackendError, match=r"npconformer\[cuda12\]"):
+        with pytest.raises(BackendError, match=r"cupy-cuda12x"):
             get_backend("cupy")
     else:
         pytest.skip("CuPy is installed")

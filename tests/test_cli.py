@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from command_line import run
 
-from npconformer.cli import main
 from npconformer.commands.demo import RECORDING
 from npconformer.pipelines import EMBEDDED_DIGITS
 
@@ -29,16 +29,6 @@ def recordings(tmp_path):
         soundfile.write(tmp_path / name, samples[round(start * rate) : round(end * rate)], rate)
     (tmp_path / "notes.txt").write_text("not a recording")
     return [str(tmp_path / name) for name, _, _ in cuts]
-
-
-def run(capsys, *argv):
-    """(exit status, standard output, standard error) of main(argv)."""
-    try:
-        status = main([str(argument) for argument in argv])
-    except SystemExit as exit:  # argparse's way out
-        status = exit.code
-    captured = capsys.readouterr()
-    return status, captured.out, captured.err
 
 
 def process(*argv, **options):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import os
-import warnings
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -45,6 +44,7 @@ class PretrainedMixin:
         config: Any = None,
         output_loading_info: bool = False,
         allow_missing: bool = False,
+        allow_unexpected: bool = False,
         **config_overrides: Any,
     ) -> Any:
         """A model with the weights of ``path``, in eval mode.
@@ -59,6 +59,8 @@ class PretrainedMixin:
             config: a config object, or a folder to read it from.
             output_loading_info: return (model, LoadReport). The report is also ``model.load_report``.
             allow_missing: initialise weights that the file lacks at random instead of raising.
+            allow_unexpected: ignore weights of the file that have no place in the model instead of raising. (Other
+                tasks' heads and what the model is known not to use are never an error.)
             **config_overrides: replace fields of the config.
 
         Raises:
@@ -72,19 +74,13 @@ class PretrainedMixin:
         dtype = _resolve_dtype(dtype, config, device)
         config.dtype = dtype.name
 
-        model, report = cls._build_for(file, config, allow_missing)
+        model, report = cls._build_for(file, config, allow_missing, allow_unexpected)
         model._assign(file, dtype)
         model.load_report = report
         model.to(dtype)  # what the file lacks; leaves what was read in this dtype as it is
         model.eval()
         if device is not None:
             model = model.to(device)
-        if report.unexpected:
-            warnings.warn(
-                f"{file.path} holds {len(report.unexpected)} weights that have no place in {cls.__name__} "
-                f"with this config: {shorten(report.unexpected)}",
-                stacklevel=2,
-            )
         return (model, report) if output_loading_info else model
 
     def save_pretrained(self, path: str | os.PathLike, dtype: Any = None) -> None:
@@ -122,7 +118,9 @@ class PretrainedMixin:
         return cls.config_class.from_dict(config.to_dict(), **overrides)
 
     @classmethod
-    def _build_for(cls, file: SafetensorsFile, config: Any, allow_missing: bool) -> tuple[Any, LoadReport]:
+    def _build_for(
+        cls, file: SafetensorsFile, config: Any, allow_missing: bool, allow_unexpected: bool
+    ) -> tuple[Any, LoadReport]:
         """The model, with random weights only if some are missing, and the report of what fits."""
         from npconformer.nn.init import no_init
 
@@ -139,6 +137,12 @@ class PretrainedMixin:
                 f"{file.path} lacks {len(report.missing)} of the {len(own)} weights of {cls.__name__}: "
                 f"{shorten(report.missing)}. Either the config describes another model, or these weights are "
                 "to be trained: then pass allow_missing=True, which initialises them at random"
+            )
+        if report.unexpected and not allow_unexpected:
+            raise ValueError(
+                f"the config contradicts the weights: {file.path} holds {len(report.unexpected)} weights that have no "
+                f"place in {cls.__name__} with this config: {shorten(report.unexpected)}. To leave them out, pass "
+                "allow_unexpected=True"
             )
         return (cls(config) if report.missing else model), report
 

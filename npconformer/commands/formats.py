@@ -1,14 +1,11 @@
-"""How `npconformer transcribe` writes results: text, JSON, or subtitles.
-
-A format writes `before`, then `one` for each recording as its result comes, then `after`.
-"""
+"""How `npconformer transcribe` writes results: text, JSON, or subtitles."""
 
 from __future__ import annotations
 
 import argparse
-import json
 from typing import Any
 
+from npconformer.commands.writing import JsonFormat
 from npconformer.text.subtitles import lines_of_words, one_cue_each, to_srt, to_vtt
 
 EXTENSIONS = {"srt": ".srt", "vtt": ".vtt"}
@@ -32,25 +29,17 @@ class TextFormat:
         return "\n".join(lines) + "\n"
 
 
-class JsonFormat:
-    """An array of one object per recording, on a line of its own, failures included."""
+class TranscriptJsonFormat(JsonFormat):
+    """{"file", "text"}, and "chunks" when times are asked for."""
 
     def __init__(self, several: bool, timestamps: str | None) -> None:
-        self.before, self.after = "[", "\n]\n"
-        self.count = 0
+        super().__init__()
 
-    def one(self, name: str, result: Any) -> str:
-        if isinstance(result, Exception):
-            entry = {"file": name, "error": str(result)}
-        else:
-            entry = {"file": name, **result}
-            if "chunks" in result:
-                entry["chunks"] = [
-                    {**chunk, "timestamp": [round(time, 4) for time in chunk["timestamp"]]}
-                    for chunk in result["chunks"]
-                ]
-        self.count += 1
-        return ("\n" if self.count == 1 else ",\n") + json.dumps(entry, ensure_ascii=False)
+    def entry(self, result: Any) -> dict[str, Any]:
+        if "chunks" not in result:
+            return result
+        chunks = [{**chunk, "timestamp": [round(time, 4) for time in chunk["timestamp"]]} for chunk in result["chunks"]]
+        return {**result, "chunks": chunks}
 
 
 class SubtitleFormat:
@@ -72,7 +61,7 @@ class VttFormat(SubtitleFormat):
     to_file = staticmethod(to_vtt)
 
 
-FORMATS = {"text": TextFormat, "json": JsonFormat, "srt": SubtitleFormat, "vtt": VttFormat}
+FORMATS = {"text": TextFormat, "json": TranscriptJsonFormat, "srt": SubtitleFormat, "vtt": VttFormat}
 
 
 def format_of(arguments: argparse.Namespace, several: bool) -> Any:

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import argparse
-import sys
-from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from npconformer.commands.arguments import (
+    add_batch_size,
+    add_device,
+    add_output,
+    add_recordings,
+    check_can_hold,
+    load_pipeline,
+    say,
+)
 from npconformer.commands.formats import EXTENSIONS, FORMATS, format_of
-
-AUDIO_SUFFIXES = {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".au", ".caf", ".w64"}
+from npconformer.commands.recordings import Recordings, stems
+from npconformer.commands.writing import write_together
 
 EXAMPLES = """\
 examples:
@@ -48,100 +54,41 @@ def add_parser(subcommands: Any) -> None:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("audio", nargs="+", metavar="AUDIO", help="a recording, or a folder of recordings")
+    add_recordings(parser)
     parser.add_argument("--model", metavar="PATH", help="checkpoint folder; default: embedded digits recogniser")
     parser.add_argument("--timestamps", choices=("word", "char"), help="also say when each was said")
     parser.add_argument("--format", choices=tuple(FORMATS), default="text", help="default: text")
-    parser.add_argument(
-        "--device", choices=("cpu", "cuda"), help="default: cpu, or what NPCONFORMER_BACKEND names; cuda needs CuPy"
-    )
-    parser.add_argument("--batch-size", type=_positive, default=1, metavar="N", help="recordings at once; default: 1")
-    parser.add_argument("--output", metavar="FILE", help="write here, all or nothing, instead of to standard output")
+    add_device(parser)
+    add_batch_size(parser)
+    add_output(parser)
     parser.set_defaults(run=run, parser=parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Transcribe every recording; returns the exit status."""
-    recordings, empty_folders = find_recordings(arguments.audio)
-    one_file_each = arguments.format in EXTENSIONS and len(recordings) > 1
-    if one_file_each and arguments.output is None:
+    recordings = Recordings(arguments.audio)
+    one_file_each = arguments.format in EXTENSIONS and recordings.several
+    if not one_file_each:
+        check_can_hold(arguments)
+    elif arguments.output is None:
         arguments.parser.error(f"several recordings as {arguments.format} need a folder to go to: --output FOLDER")
-    if arguments.output is not None and not one_file_each:
-        _check_can_hold(arguments)
-    try:
-        recognise = _load(arguments)
-    except (ValueError, OSError, RuntimeError) as error:
-        return _say(str(error), status=2)
-
-    for folder in empty_folders:
-        _say(f"{folder}: no recordings in this folder (looked for {', '.join(sorted(AUDIO_SUFFIXES))})")
-    timestamps = arguments.timestamps or ("word" if arguments.format in EXTENSIONS else None)
-    results = recognise.stream(recordings, return_timestamps=timestamps, return_errors=True)
-    results = _watched(zip(recordings, results), len(recordings))
-    if one_file_each:
-        failed = _write_one_file_each(results, arguments)
-    else:
-        failed = _write_together(results, arguments, several=len(recordings) > 1)
-    return 1 if failed or empty_folders else 0
-
-
-def find_recordings(names: list[str]) -> tuple[list[str], list[str]]:
-    """The recordings that `names` stand for, folders replaced by what is in them, and the folders with
-    nothing.
-    """
-    recordings, empty = [], []
-    for name in names:
-        if not Path(name).is_dir():
-            recordings.append(name)
-            continue
-        found = sorted(p for p in Path(name).rglob("*") if p.suffix.lower() in AUDIO_SUFFIXES and p.is_file())
-        recordings.extend(map(str, found))
-        if not found:
-            empty.append(name)
-    return recordings, empty
-
-
-def _load(arguments: argparse.Namespace) -> Any:
-    from npconformer.pipelines import pipeline
-
     if arguments.model is None:
-        _say("no --model given: using the embedded recogniser, which knows the spoken digits ZERO to NINE only")
-    return pipeline(
-        "automatic-speech-recognition",
-        model=arguments.model,
-        device=arguments.device,
-        batch_size=arguments.batch_size,
-    )
+        say("no --model given: using the embedded recogniser, which knows the spoken digits ZERO to NINE only")
+    recognise = load_pipeline("automatic-speech-recognition", arguments, batch_size=arguments.batch_size)
+
+    timestamps = arguments.timestamps or ("word" if arguments.format in EXTENSIONS else None)
+    results = recordings.answers(recognise, return_timestamps=timestamps)
+    if one_file_each:
+        _write_one_file_each(results, stems(recordings.names), arguments)
+    else:
+        write_together(results, format_of(arguments, recordings.several), arguments.output)
+    return recordings.status
 
 
-def _watched(results: Iterator[tuple[str, Any]], total: int) -> Iterator[tuple[str, Any]]:
-    """Show a progress bar while somebody watches, and report the recordings that failed."""
-    from tqdm import tqdm
-
-    hidden = not sys.stderr.isatty()
-    for name, result in tqdm(results, total=total, unit="file", file=sys.stderr, disable=hidden, leave=False):
-        with tqdm.external_write_mode(file=sys.stderr):  # take the bar away while lines are written
-            if isinstance(result, Exception):
-                message = str(result)
-                _say(message if message.startswith(name) else f"{name}: {message}")
-            yield name, result
-
-
-def _write_together(results: Iterator[tuple[str, Any]], arguments: argparse.Namespace, several: bool) -> int:
-    """All results into one stream, each as soon as it is there; returns how many failed."""
-    failed = 0
-    formatted = format_of(arguments, several)
-    with _output(arguments.output) as write:
-        write(formatted.before)
-        for name, result in results:
-            failed += isinstance(result, Exception)
-            write(formatted.one(name, result))
-        write(formatted.after)
-    return failed
-
-
-def _write_one_file_each(results: Iterator[tuple[str, Any]], arguments: argparse.Namespace) -> int:
-    """Every result into a file of its own in a folder; returns how many failed."""
+def _write_one_file_each(
+    results: Iterable[tuple[str, Any]], file_names: Iterable[str], arguments: argparse.Namespace
+) -> None:
+    """Every result into a file of its own in a folder."""
     from npconformer.files import write_text_atomically
 
     folder = Path(arguments.output)
@@ -149,53 +96,7 @@ def _write_one_file_each(results: Iterator[tuple[str, Any]], arguments: argparse
         folder.mkdir(parents=True, exist_ok=True)
     except FileExistsError:
         arguments.parser.error(f"several recordings need a folder to go to, and {folder} is a file")
-    failed, used = 0, Counter()
-    for name, result in results:
-        if isinstance(result, Exception):
-            failed += 1
-            continue
-        stem = Path(name).stem
-        used[stem] += 1  # a.wav and a.flac, or the same name in two folders: a.srt and a-2.srt
-        ending = EXTENSIONS[arguments.format] if used[stem] == 1 else f"-{used[stem]}{EXTENSIONS[arguments.format]}"
-        write_text_atomically(folder / f"{stem}{ending}", format_of(arguments, several=False).one(name, result))
-    return failed
-
-
-@contextmanager
-def _output(path: str | None) -> Iterator[Any]:
-    """A function that writes text to standard output at once, or to a file that appears when all is
-    written.
-    """
-    if path is None:
-
-        def write(text: str) -> None:
-            sys.stdout.write(text)
-            sys.stdout.flush()
-
-        yield write
-    else:
-        from npconformer.files import atomic_path
-
-        with atomic_path(path) as temporary, open(temporary, "w", encoding="utf-8", newline="\n") as file:
-            yield file.write
-
-
-def _check_can_hold(arguments: argparse.Namespace) -> None:
-    """Refuse an --output that cannot be written before any work is done."""
-    output = Path(arguments.output)
-    if output.is_dir():
-        arguments.parser.error(f"--output {output} is a folder; name a file in it")
-    if not output.parent.is_dir():
-        arguments.parser.error(f"--output {output}: there is no folder {output.parent}")
-
-
-def _positive(text: str) -> int:
-    number = int(text) if text.isdigit() else 0
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
-    return number
-
-
-def _say(message: str, status: int = 0) -> int:
-    print(f"npconformer: {message}", file=sys.stderr)
-    return status
+    for (name, result), file_name in zip(results, file_names):
+        if not isinstance(result, Exception):
+            text = format_of(arguments, several=False).one(name, result)
+            write_text_atomically(folder / f"{file_name}{EXTENSIONS[arguments.format]}", text)

@@ -69,3 +69,76 @@ class CausalLMOutput(ModelOutput):
     logits: Tensor | None = None
     hidden_states: tuple[Tensor, ...] | None = None
     attentions: tuple[Tensor, ...] | None = None
+
+
+@dataclass
+class SequenceClassifierOutput(ModelOutput):
+    """Output of a model that classifies utterances.
+
+    Attributes:
+        loss: present when labels were given.
+        logits: (B, num_labels) scores before softmax, or before the sigmoid in multi-label classification.
+        hidden_states, attentions: as in `Wav2Vec2BaseModelOutput`.
+    """
+
+    loss: Tensor | None = None
+    logits: Tensor | None = None
+    hidden_states: tuple[Tensor, ...] | None = None
+    attentions: tuple[Tensor, ...] | None = None
+
+
+@dataclass
+class TokenClassifierOutput(ModelOutput):
+    """Output of a model that classifies frames.
+
+    Attributes:
+        loss: present when labels were given.
+        logits: (B, T, num_labels) scores. Those of padded frames mean nothing.
+        hidden_states, attentions: as in `Wav2Vec2BaseModelOutput`.
+    """
+
+    loss: Tensor | None = None
+    logits: Tensor | None = None
+    hidden_states: tuple[Tensor, ...] | None = None
+    attentions: tuple[Tensor, ...] | None = None
+
+
+@dataclass
+class XVectorOutput(ModelOutput):
+    """Output of a model that gives speaker vectors.
+
+    Attributes:
+        loss: the AM-softmax loss, present when labels were given.
+        logits: (B, xvector_output_dim), the vectors that the loss compares with the classes' directions.
+        embeddings: (B, xvector_output_dim), the speaker vectors, one layer before.
+        hidden_states, attentions: as in `Wav2Vec2BaseModelOutput`.
+    """
+
+    loss: Tensor | None = None
+    logits: Tensor | None = None
+    embeddings: Tensor | None = None
+    hidden_states: tuple[Tensor, ...] | None = None
+    attentions: tuple[Tensor, ...] | None = None
+
+
+@dataclass
+class Wav2Vec2ForPreTrainingOutput(ModelOutput):
+    """Output of a model in self-supervised pre-training.
+
+    Attributes:
+        loss: contrastive_loss + diversity_loss_weight * diversity_loss, present when negatives were given.
+        projected_states: (B, T, proj_codevector_dim), what the model predicts.
+        projected_quantized_states: (B, T, proj_codevector_dim), what it should predict at the masked frames.
+        codevector_perplexity: 0-d, from num_codevector_groups (one codeword for all) to the number of codewords.
+        hidden_states, attentions: as in `Wav2Vec2BaseModelOutput`.
+        contrastive_loss, diversity_loss: 0-d sums over the masked frames.
+    """
+
+    loss: Tensor | None = None
+    projected_states: Tensor | None = None
+    projected_quantized_states: Tensor | None = None
+    codevector_perplexity: Tensor | None = None
+    hidden_states: tuple[Tensor, ...] | None = None
+    attentions: tuple[Tensor, ...] | None = None
+    contrastive_loss: Tensor | None = None
+    diversity_loss: Tensor | None = None

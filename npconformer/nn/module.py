@@ -46,6 +46,8 @@ class Module:
         if name in self._buffers:
             self._buffers[name] = value
             return
+        if name in self._parameters and not (value is None or isinstance(value, Parameter)):
+            raise TypeError(f"{name} is a parameter: assign a Parameter, or an array to its .data")
         for registry in (self.__dict__, self._parameters, self._modules):  # one name, one place
             registry.pop(name, None)
         if isinstance(value, Parameter):
@@ -179,8 +181,11 @@ class Module:
         if isinstance(target, Backend) or target in ("cpu", "cuda", "numpy", "cupy", "gpu"):
             backend = target if isinstance(target, Backend) else get_backend(target)
             return self._map_arrays(lambda array: to_backend(array, backend))
-        dtype = np.dtype(target)
-        if dtype.kind != "f":
+        try:
+            dtype = np.dtype(target)
+        except TypeError:
+            dtype = None
+        if dtype is None or dtype.kind != "f":
             raise ValueError(f'target: expected "cpu", "cuda" or a floating dtype, got {target!r}')
         return self._map_arrays(lambda array: array.astype(dtype, copy=False) if array.dtype.kind == "f" else array)
 

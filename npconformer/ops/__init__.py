@@ -20,16 +20,20 @@ from npconformer.ops.arithmetic import add, divide, exp, log, multiply, negative
 from npconformer.ops.attention import attention
 from npconformer.ops.batch_norm import batch_norm, batch_norm_training
 from npconformer.ops.convolution import conv1d
+from npconformer.ops.cosine_similarity import cosine_similarity
 from npconformer.ops.dropout import dropout
 from npconformer.ops.group_norm import group_norm
 from npconformer.ops.indexing import getitem, masked_assign
 from npconformer.ops.layer_norm import layer_norm
 from npconformer.ops.matmul import linear, matmul
+from npconformer.ops.pooling import mean_pool, statistics_pool
 from npconformer.ops.reductions import mean, sum
 from npconformer.ops.rotary import rotary
 from npconformer.ops.shaping import concatenate, pad, reshape, transpose
 from npconformer.ops.softmax import log_softmax, softmax
+from npconformer.ops.vector_quantization import choose_codewords, perplexity
 from npconformer.ops.weight_norm import weight_norm
+from npconformer.ops.weighted_sum import weighted_sum
 
 __all__ = [
     "ACTIVATIONS",
@@ -37,8 +41,10 @@ __all__ = [
     "attention",
     "batch_norm",
     "batch_norm_training",
+    "choose_codewords",
     "concatenate",
     "conv1d",
+    "cosine_similarity",
     "divide",
     "dropout",
     "exp",
@@ -55,9 +61,11 @@ __all__ = [
     "masked_assign",
     "matmul",
     "mean",
+    "mean_pool",
     "multiply",
     "negative",
     "pad",
+    "perplexity",
     "power",
     "relu",
     "reshape",
@@ -68,11 +76,13 @@ __all__ = [
     "silu",
     "softmax",
     "sqrt",
+    "statistics_pool",
     "subtract",
     "sum",
     "tanh",
     "transpose",
     "weight_norm",
+    "weighted_sum",
 ]
 
 

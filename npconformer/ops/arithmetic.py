@@ -178,10 +178,17 @@ def _constant(value: Any, like: Any) -> Any:
     return array.astype(like.dtype, copy=False) if like.dtype.kind == "f" else array
 
 
-def _pair(a: Any, b: Any) -> tuple[Any, Any]:
+def pair_operands(a: Any, b: Any) -> tuple[Any, Any]:
+    """Two operands of one dtype: what is no tensor is cast to the other's; two tensors must agree."""
+    if not isinstance(a, Tensor) and not isinstance(b, Tensor):
+        a = Tensor(a)
     if not isinstance(a, Tensor):
         return _constant(a, b.data), b
-    return a, b if isinstance(b, Tensor) else _constant(b, a.data)
+    if not isinstance(b, Tensor):
+        return a, _constant(b, a.data)
+    if a.dtype != b.dtype and a.dtype.kind == b.dtype.kind == "f":
+        raise ValueError(f"two tensors of one operation must share a dtype, got {a.dtype} and {b.dtype}")
+    return a, b
 
 
 def _is_number(value: Any) -> bool:
@@ -197,14 +204,14 @@ def add(a: Any, b: Any) -> Tensor:
     """a + b with broadcasting; arrays and numbers are constants in the tensor's dtype."""
     if _is_number(b):
         return Shift(_plain(b))(a)
-    return add(b, a) if _is_number(a) else Add()(*_pair(a, b))
+    return add(b, a) if _is_number(a) else Add()(*pair_operands(a, b))
 
 
 def multiply(a: Any, b: Any) -> Tensor:
     """a * b with broadcasting; arrays and numbers are constants in the tensor's dtype."""
     if _is_number(b):
         return Scale(_plain(b))(a)
-    return multiply(b, a) if _is_number(a) else Multiply()(*_pair(a, b))
+    return multiply(b, a) if _is_number(a) else Multiply()(*pair_operands(a, b))
 
 
 def negative(x: Any) -> Tensor:
@@ -221,7 +228,7 @@ def subtract(a: Any, b: Any) -> Tensor:
 
 def divide(a: Any, b: Any) -> Tensor:
     """a / b with broadcasting"""
-    return Divide()(*_pair(a, b))
+    return Divide()(*pair_operands(a, b))
 
 
 def scaled_add(x: Any, residual: Any, factor: float) -> Tensor:

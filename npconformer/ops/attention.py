@@ -181,6 +181,9 @@ def attention(
         raise ValueError(
             f"attention: query, key, value must share one shape, got {query.shape}, {key.shape}, {value.shape}"
         )
+    tensors = [x for x in (query, key, value, positions, bias_u, bias_v) if x is not None]
+    if len({x.dtype for x in tensors}) > 1:
+        raise ValueError(f"attention: expected one dtype, got {', '.join(str(x.dtype) for x in tensors)}")
     batch, time, channels = query.shape
     if heads < 1 or channels % heads:
         raise ValueError(f"heads: {channels} channels do not split into {heads} heads")

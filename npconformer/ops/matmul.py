@@ -9,7 +9,7 @@ from typing import Any
 
 from npconformer import blocks
 from npconformer.autograd import Operation, Tensor
-from npconformer.ops.arithmetic import unbroadcast
+from npconformer.ops.arithmetic import pair_operands, unbroadcast
 
 
 class MatMul(Operation):
@@ -55,7 +55,7 @@ def matmul(a: Any, b: Any) -> Tensor:
     """The matrix product over the last two axes; leading axes are broadcast. Both have at least two axes."""
     if len(a.shape) < 2 or len(b.shape) < 2 or a.shape[-1] != b.shape[-2]:
         raise ValueError(f"matmul: expected shapes (..., N, I) and (..., I, O), got {a.shape} and {b.shape}")
-    return MatMul()(a, b)
+    return MatMul()(*pair_operands(a, b))
 
 
 def linear(x: Any, weight: Any, bias: Any = None) -> Tensor:

@@ -12,8 +12,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from npconformer.autograd import Operation, Tensor
 
 
@@ -41,19 +39,6 @@ class Rotary(Operation):
         y[:, :, :, 0] = x1 * cos - x2 * sin
         y[:, :, :, 1] = x2 * cos + x1 * sin
         return y.reshape(x.shape)
-
-
-def rotary_angles(length: int, head_size: int, base: float, inverse_frequencies: Any = None) -> np.ndarray:
-    """(T, D/2) angles in float32, as the reference computes them: t * base^(-2i/D)."""
-    if inverse_frequencies is None:
-        inverse_frequencies = inverse_rotary_frequencies(head_size, base)
-    return np.arange(length, dtype=np.float32)[:, None] * inverse_frequencies
-
-
-def inverse_rotary_frequencies(head_size: int, base: float) -> np.ndarray:
-    """(D/2,) float32: base^(-2i/D)."""
-    exponents = np.arange(0, head_size, 2, dtype=np.float32) / np.float32(head_size)
-    return np.float32(1.0) / np.float32(base) ** exponents
 
 
 def rotary(x: Any, cos: Any, sin: Any, heads: int) -> Tensor:

@@ -87,6 +87,8 @@ def concatenate(tensors: Sequence[Any], axis: int = 0) -> Tensor:
     """The tensors one after the other along the axis."""
     if not tensors:
         raise ValueError("tensors: expected at least one tensor to concatenate, got none")
+    if len({x.dtype for x in tensors}) > 1:
+        raise ValueError(f"tensors: expected one dtype, got {', '.join(str(x.dtype) for x in tensors)}")
     return Concatenate(axis)(*tensors)
 
 

@@ -39,4 +39,6 @@ def weight_norm(g: Any, v: Any, axis: int = 0) -> Tensor:
     expected = tuple(n if i == axis else 1 for i, n in enumerate(v.shape))
     if tuple(g.shape) != expected:
         raise ValueError(f"g: expected shape {expected} for v of shape {tuple(v.shape)} and axis {axis}, got {g.shape}")
+    if g.dtype != v.dtype:
+        raise ValueError(f"g: expected {v.dtype} as v, got {g.dtype}")
     return WeightNorm(axis)(g, v)

@@ -11,13 +11,34 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from npconformer.pipelines.audio_classification import AudioClassificationPipeline
 from npconformer.pipelines.automatic_speech_recognition import AutomaticSpeechRecognitionPipeline
+from npconformer.pipelines.batching import AudioPipeline
+from npconformer.pipelines.speaker_diarization import SpeakerDiarizationPipeline
+from npconformer.pipelines.speaker_embedding import SpeakerEmbeddingPipeline, cosine_similarity
 
-__all__ = ["EMBEDDED_DIGITS", "TASKS", "AutomaticSpeechRecognitionPipeline", "pipeline"]
+__all__ = [
+    "EMBEDDED_DIGITS",
+    "TASKS",
+    "AudioClassificationPipeline",
+    "AutomaticSpeechRecognitionPipeline",
+    "SpeakerDiarizationPipeline",
+    "SpeakerEmbeddingPipeline",
+    "cosine_similarity",
+    "pipeline",
+]
 
 EMBEDDED_DIGITS = Path(__file__).resolve().parents[1] / "pretrained" / "digits"
 
-TASKS = {"automatic-speech-recognition": AutomaticSpeechRecognitionPipeline}
+TASKS: dict[str, type[AudioPipeline]] = {
+    kind.task: kind
+    for kind in (
+        AudioClassificationPipeline,
+        AutomaticSpeechRecognitionPipeline,
+        SpeakerDiarizationPipeline,  # not a task of transformers
+        SpeakerEmbeddingPipeline,  # not a task of transformers
+    )
+}
 
 
 def pipeline(
@@ -29,26 +50,36 @@ def pipeline(
     device: str | None = None,
     dtype: Any = None,
     batch_size: int = 1,
-) -> AutomaticSpeechRecognitionPipeline:
+    **options: Any,
+) -> AudioPipeline:
     """Build the pipeline for `task`.
 
-    task: one of TASKS. model: the folder of a checkpoint, or a loaded model; None takes the small
-    recogniser of spoken English digits that comes with the package. processor: a folder or a loaded
-    processor; None reads it from the model's folder. A tokenizer and a feature_extractor may be given in
-    its place, as transformers has it. device: "cpu" or "cuda"; None leaves the model where it is. dtype: of
-    the weights; None is float32 for a folder and leaves a loaded model as it is. batch_size: how many
-    recordings go through the model at once; it changes the speed, never the text.
+    task: one of TASKS. model: the folder of a checkpoint, or a loaded model; for speech recognition None
+    takes the small recogniser of spoken English digits that comes with the package. processor: a folder or
+    a loaded processor; None reads it from the model's folder. A feature_extractor, and for speech
+    recognition a tokenizer, may be given in its place, as transformers has it. device: "cpu" or "cuda";
+    None leaves the model where it is. dtype: of the weights; None is float32 for a folder and leaves a
+    loaded model as it is. batch_size: how many recordings go through the model at once; it changes the
+    speed, never the result. options: settings of the task's calls, such as top_k, for all calls that do not
+    give their own; the class of the pipeline describes them.
 
     Raises ValueError for an unknown task and for arguments that do not fit together.
     """
     if task not in TASKS:
         raise ValueError(f"task={task!r} is not known; known tasks: {', '.join(sorted(TASKS))}")
+    if model is None:
+        if task != AutomaticSpeechRecognitionPipeline.task:
+            raise ValueError(
+                f"model: {task} needs a checkpoint's folder or a loaded model; none comes with the package"
+            )
+        model = EMBEDDED_DIGITS
     return TASKS[task].build(
-        model=EMBEDDED_DIGITS if model is None else model,
+        model=model,
         processor=processor,
         tokenizer=tokenizer,
         feature_extractor=feature_extractor,
         device=device,
         dtype=dtype,
         batch_size=batch_size,
+        **options,
     )

@@ -16,6 +16,11 @@ from npconformer.audio.files import read_audio, resample, validate_waveform
 MOST_CHANNELS = 2  # more rows than this is more likely (samples, channels) than (channels, samples)
 
 
+def is_path(value: Any) -> bool:
+    """Whether `value` names a file or a folder."""
+    return isinstance(value, str | os.PathLike)
+
+
 def load_waveform(recording: Any, model_rate: int, given_rate: int | None = None) -> np.ndarray:
     """One recording as a float waveform (N,) at `model_rate`.
 
@@ -25,7 +30,7 @@ def load_waveform(recording: Any, model_rate: int, given_rate: int | None = None
 
     Raises FileNotFoundError for a missing file and ValueError for everything that is not such a recording.
     """
-    if isinstance(recording, str | os.PathLike):
+    if is_path(recording):
         return read_audio(recording, sampling_rate=model_rate)
     if isinstance(recording, Mapping):
         return _from_dict(recording, model_rate)

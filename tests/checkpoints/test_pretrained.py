@@ -214,9 +214,14 @@ def test_computed_buffers_may_be_missing(tmp_path):
     assert_same_state(model.state_dict(), again.state_dict())
 
 
-def test_unexpected_weights_are_warned_of(folder):
-    with pytest.warns(UserWarning, match=r"have no place.*layers\.1\."):
-        model = Wav2Vec2ConformerForCTC.from_pretrained(folder, num_hidden_layers=1)
+@pytest.mark.parametrize("contradiction", [{"num_hidden_layers": 1}, {"position_embeddings_type": None}], ids=str)
+def test_unexpected_weights_are_an_error_unless_asked_for(folder, contradiction):
+    with pytest.raises(ValueError, match=r"contradicts the weights.*have no place.*allow_unexpected=True"):
+        Wav2Vec2ConformerForCTC.from_pretrained(folder, **contradiction)
+
+
+def test_unexpected_weights_can_be_left_out(folder):
+    model = Wav2Vec2ConformerForCTC.from_pretrained(folder, num_hidden_layers=1, allow_unexpected=True)
     assert len(model.load_report.unexpected) > 20
     assert all(".layers.1." in name for name in model.load_report.unexpected)
 

@@ -9,7 +9,6 @@ from operation_check import check_operation
 from npconformer import ops
 from npconformer.autograd import Tensor
 from npconformer.backend import to_host
-from npconformer.ops.rotary import inverse_rotary_frequencies, rotary_angles
 
 
 def draw(*shape, seed=0):
@@ -45,20 +44,6 @@ def test_length_is_kept_and_backward_turns_back(backend):
     np.testing.assert_allclose((to_host(y.data) ** 2).sum(), (to_host(x.data) ** 2).sum(), rtol=1e-12)
     y.backward(y.data)
     np.testing.assert_allclose(to_host(x.grad), to_host(x.data), atol=1e-12)
-
-
-@pytest.mark.parametrize("base", [10000, 10.0])
-def test_angles(base):
-    angles = rotary_angles(7, 8, base)
-    assert angles.dtype == np.float32 and angles.shape == (7, 4)
-    expected = [[t * base ** (-2 * i / 8) for i in range(4)] for t in range(7)]
-    np.testing.assert_allclose(angles, expected, rtol=1e-6)
-    assert inverse_rotary_frequencies(8, base).dtype == np.float32
-
-
-def test_stored_frequencies_are_used():
-    stored = np.array([1.0, 0.5], np.float32)
-    assert rotary_angles(3, 4, 10000, stored).tolist() == [[0, 0], [1, 0.5], [2, 1]]
 
 
 BAD = {

@@ -12,7 +12,15 @@ from typing import Any
 
 import numpy as np
 
-OUTPUTS = ("logits", "last_hidden_state", "extract_features")
+OUTPUTS = (
+    "logits",
+    "last_hidden_state",
+    "extract_features",
+    "embeddings",
+    "projected_states",
+    "projected_quantized_states",
+    "codevector_perplexity",
+)
 
 
 @dataclass(frozen=True)

@@ -154,7 +154,10 @@ def test_dtype_and_device_are_passed_on(demo):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"task": "text-to-speech"}, "task='text-to-speech' is not known; known tasks: automatic-speech-recognition"),
+        (
+            {"task": "text-to-speech"},
+            "task='text-to-speech' is not known; known tasks: audio-classification, automatic",
+        ),
         ({"batch_size": 0}, "batch_size must be a whole number of at least 1, got 0"),
         ({"batch_size": 2.5}, "batch_size must be a whole number of at least 1, got 2.5"),
         ({"model": object()}, "a loaded model needs processor="),

@@ -1,7 +1,21 @@
-"""Wav2Vec2-Conformer: configuration, model, and the model with a CTC head."""
+"""Wav2Vec2-Conformer: configuration, model, and the model with each head."""
 
 from npconformer.models.wav2vec2_conformer.configuration import Wav2Vec2ConformerConfig
 from npconformer.models.wav2vec2_conformer.ctc import Wav2Vec2ConformerForCTC
+from npconformer.models.wav2vec2_conformer.heads import (
+    Wav2Vec2ConformerForAudioFrameClassification,
+    Wav2Vec2ConformerForPreTraining,
+    Wav2Vec2ConformerForSequenceClassification,
+    Wav2Vec2ConformerForXVector,
+)
 from npconformer.models.wav2vec2_conformer.modeling import Wav2Vec2ConformerModel
 
-__all__ = ["Wav2Vec2ConformerConfig", "Wav2Vec2ConformerForCTC", "Wav2Vec2ConformerModel"]
+__all__ = [
+    "Wav2Vec2ConformerConfig",
+    "Wav2Vec2ConformerForAudioFrameClassification",
+    "Wav2Vec2ConformerForCTC",
+    "Wav2Vec2ConformerForPreTraining",
+    "Wav2Vec2ConformerForSequenceClassification",
+    "Wav2Vec2ConformerForXVector",
+    "Wav2Vec2ConformerModel",
+]

@@ -35,7 +35,7 @@ class Wav2Vec2ConformerAdapter(Module):
 
     def __init__(self, config: Wav2Vec2ConformerConfig) -> None:
         super().__init__()
-        self.layerdrop = config.layerdrop
+        self.config = config
         self.proj = self.proj_layer_norm = None
         if config.output_hidden_size != config.hidden_size:
             self.proj = Linear(config.hidden_size, config.output_hidden_size, std=config.initializer_range)
@@ -47,7 +47,7 @@ class Wav2Vec2ConformerAdapter(Module):
         if self.proj is not None:
             x = self.proj_layer_norm(self.proj(x))
         for layer in self.layers:
-            if self.training and random.get_generator().random() <= self.layerdrop:
+            if self.training and random.happens(self.config.layerdrop):
                 continue
             if frame_lengths is not None:
                 padded = np.arange(x.shape[1]) >= frame_lengths[:, None]

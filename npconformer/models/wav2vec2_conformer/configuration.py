@@ -34,6 +34,12 @@ class Wav2Vec2ConformerConfig(PretrainedConfig):
     transformers does; "exact" gives an utterance in a batch the output that it has alone. It is written to
     ``config.json`` only when it is not "reference".
 
+    ``hidden_states_convention`` is npconformer's own too. It says what the last of the ``hidden_states`` is: in
+    "5.x" (transformers 5) the output of the last block, in "4.x" that after the encoder's final layer norm.
+    A head that mixes the hidden states (``use_weighted_layer_sum``) should be run with the convention that it was
+    trained with. In ``config.json`` "4.x" is ``tie_last_hidden_states: true``, by which transformers 5 is asked for
+    the former convention.
+
     Example:
         >>> config = Wav2Vec2ConformerConfig(hidden_size=96, num_attention_heads=4, vocab_size=32)
         >>> config.inputs_to_logits_ratio
@@ -116,6 +122,7 @@ class Wav2Vec2ConformerConfig(PretrainedConfig):
     output_hidden_size: int | None = None  # hidden_size unless given
 
     padding_mode: str = "reference"
+    hidden_states_convention: str | None = None  # from tie_last_hidden_states unless given
 
     @property
     def num_feat_extract_layers(self) -> int:
@@ -130,6 +137,8 @@ class Wav2Vec2ConformerConfig(PretrainedConfig):
     def complete(self) -> None:
         if self.output_hidden_size is None:
             self.output_hidden_size = self.hidden_size
+        if self.hidden_states_convention is None:
+            self.hidden_states_convention = "4.x" if self.extra.get("tie_last_hidden_states") else "5.x"
 
     def validate(self) -> None:
         super().validate()
@@ -137,7 +146,12 @@ class Wav2Vec2ConformerConfig(PretrainedConfig):
         self._check_contradictions()
 
     def to_dict(self) -> dict[str, Any]:
-        return {**super().to_dict(), "num_feat_extract_layers": self.num_feat_extract_layers}
+        settings = {**super().to_dict(), "num_feat_extract_layers": self.num_feat_extract_layers}
+        if settings.pop("hidden_states_convention") == "4.x":
+            settings["tie_last_hidden_states"] = True
+        elif settings.get("tie_last_hidden_states"):
+            del settings["tie_last_hidden_states"]
+        return settings
 
     @classmethod
     def from_dict(cls, settings: dict[str, Any], **overrides: Any) -> Wav2Vec2ConformerConfig:
@@ -170,6 +184,7 @@ class Wav2Vec2ConformerConfig(PretrainedConfig):
         check.choice("position_embeddings_type", self.position_embeddings_type, POSITION_TYPES)
         check.choice("ctc_loss_reduction", self.ctc_loss_reduction, ("sum", "mean", "none"))
         check.choice("padding_mode", self.padding_mode, ("reference", "exact"))
+        check.choice("hidden_states_convention", self.hidden_states_convention, ("5.x", "4.x"))
 
     def _check_token_ids(self) -> None:
         if self.pad_token_id is not None:

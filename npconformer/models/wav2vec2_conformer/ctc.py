@@ -59,12 +59,13 @@ class Wav2Vec2ConformerForCTC(Wav2Vec2ConformerPreTrainedModel):
         logits = self.lm_head(self.dropout(outputs.last_hidden_state))  # (B, T, V)
         loss = None
         if labels is not None:
-            shape = np.shape(input_values)
-            lengths = np.full(shape[0], shape[1]) if attention_mask is None else to_host(attention_mask).sum(axis=1)
+            batch, samples = np.shape(input_values)
+            # By the formula without a mask too: an adapter may give one frame more, which the loss leaves out.
+            all_frames = np.full(batch, self._get_feat_extract_output_lengths(samples))
             loss = ctc_loss(
                 logits,
                 self._without_blanks(labels),
-                self._get_feat_extract_output_lengths(lengths),
+                all_frames if attention_mask is None else self.frame_lengths(input_values, attention_mask),
                 blank=self.config.pad_token_id,
                 reduction=self.config.ctc_loss_reduction,
                 zero_infinity=self.config.ctc_zero_infinity,
@@ -74,4 +75,6 @@ class Wav2Vec2ConformerForCTC(Wav2Vec2ConformerPreTrainedModel):
     def _without_blanks(self, labels: Any) -> np.ndarray:
         """Labels equal to the blank say nothing and are padding too, as in the reference."""
         labels = to_host(labels) if is_array(labels) else np.asarray(labels)
+        if labels.dtype.kind not in "iu":
+            raise ValueError(f"labels: expected integers (token ids), got dtype {labels.dtype}")
         return np.where(labels == self.config.pad_token_id, -100, labels)

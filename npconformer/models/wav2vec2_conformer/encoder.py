@@ -122,7 +122,7 @@ class Wav2Vec2ConformerEncoder(Module):
 
     def __init__(self, config: Wav2Vec2ConformerConfig) -> None:
         super().__init__()
-        self.layerdrop, self.gradient_checkpointing = config.layerdrop, False
+        self.config, self.gradient_checkpointing = config, False
         if config.position_embeddings_type == "relative":
             self.embed_positions = Wav2Vec2ConformerRelPositionalEmbedding(config)
         elif config.position_embeddings_type == "rotary":
@@ -158,11 +158,11 @@ class Wav2Vec2ConformerEncoder(Module):
 
         hidden_states, attentions = [x], []
         for layer in self.layers:
-            if self.training and self.layerdrop > 0 and random.get_generator().random() < self.layerdrop:
-                continue
-            x, weights = self._run_layer(layer, x, mask, positions, padded_frames, output_attentions)
+            dropped = self.training and random.happens(self.config.layerdrop)
+            if not dropped:  # else it passes its input on, and has its entry among the hidden states
+                x, weights = self._run_layer(layer, x, mask, positions, padded_frames, output_attentions)
+                attentions.append(weights)
             hidden_states.append(x) if output_hidden_states else None
-            attentions.append(weights)
         return (
             self.layer_norm(x),
             tuple(hidden_states) if output_hidden_states else None,

@@ -55,6 +55,10 @@ class Wav2Vec2ConformerPreTrainedModel(PretrainedMixin, Module):
         """Stops training of the convolutions that read the waveform."""
         self.base_model.feature_extractor.requires_grad_(False)
 
+    def freeze_base_model(self) -> None:
+        """Stops training of everything but the head."""
+        self.base_model.requires_grad_(False)
+
     def gradient_checkpointing_enable(self) -> None:
         """In training, computes each block's inner arrays again during backward instead of keeping them."""
         self.base_model.encoder.gradient_checkpointing = True
@@ -95,11 +99,15 @@ class Wav2Vec2ConformerPreTrainedModel(PretrainedMixin, Module):
             raise ValueError(
                 f"input_values: {array.shape[1]} samples are too few; one frame needs {self.receptive_field}"
             )
+        if isinstance(input_values, Tensor) and input_values.requires_grad and array.dtype != self.dtype:
+            raise ValueError(f"input_values: for its gradient it must be {self.dtype} as the model, got {array.dtype}")
+        with np.errstate(over="ignore"):
+            array = array.astype(self.dtype, copy=False)
         if isinstance(array, np.ndarray) and not np.isfinite(array).all():
-            raise ValueError("input_values: contains NaN or infinite samples")
-        if isinstance(input_values, Tensor) and array.dtype == self.dtype:
+            raise ValueError(f"input_values: contains samples that are NaN or infinite in {self.dtype}")
+        if isinstance(input_values, Tensor) and input_values.requires_grad:
             return input_values
-        return Tensor(asarray(array.astype(self.dtype, copy=False), next(self.parameters()).data))
+        return Tensor(asarray(array, next(self.parameters()).data))
 
     def _sample_lengths(self, attention_mask: Any, shape: tuple[int, ...]) -> np.ndarray:
         """(B,) samples of each utterance, from a mask of ones followed by zeros."""
@@ -116,6 +124,12 @@ class Wav2Vec2ConformerPreTrainedModel(PretrainedMixin, Module):
                 f"one frame needs {self.receptive_field}"
             )
         return lengths
+
+    def frame_lengths(self, inputs: Any, attention_mask: Any) -> np.ndarray | None:
+        """(B,) frames of each utterance that the heads see, from the mask of its samples; None without a mask."""
+        if attention_mask is None:
+            return None
+        return self._get_feat_extract_output_lengths(self._sample_lengths(attention_mask, np.shape(inputs)))
 
     def _exact_padding(self, padding_mode: str | None) -> bool:
         mode = self.config.padding_mode if padding_mode is None else padding_mode
@@ -185,6 +199,8 @@ class Wav2Vec2ConformerModel(Wav2Vec2ConformerPreTrainedModel):
             self._wants("output_hidden_states", output_hidden_states),
             self._wants("output_attentions", output_attentions),
         )
+        if hidden_states is not None and self.config.hidden_states_convention == "4.x":
+            hidden_states = (*hidden_states[:-1], hidden)
         if self.adapter is not None:
             hidden = self.adapter(hidden, frame_lengths if exact else None)
         return self._finish(Wav2Vec2BaseModelOutput(hidden, features, hidden_states, attentions), return_dict)

@@ -1,0 +1,101 @@
+"""The arguments that the subcommands share, and their checks."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+
+def add_device(parser: argparse.ArgumentParser) -> None:
+    """Declare --device."""
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="default: cpu; cuda needs CuPy")
+
+
+def add_batch_size(parser: argparse.ArgumentParser) -> None:
+    """Declare --batch-size."""
+    parser.add_argument(
+        "--batch-size", type=whole_number, default=1, metavar="N", help="recordings at once; default: 1"
+    )
+
+
+def add_output(parser: argparse.ArgumentParser) -> None:
+    """Declare --output."""
+    parser.add_argument("--output", metavar="FILE", help="write here, all or nothing, instead of to standard output")
+
+
+def add_recordings(parser: argparse.ArgumentParser) -> None:
+    """Declare the recordings."""
+    parser.add_argument("audio", nargs="+", metavar="AUDIO", help="a recording, or a folder of recordings")
+
+
+def add_needed_model(parser: argparse.ArgumentParser, model_class: str) -> None:
+    """Declare --model for a task that no model comes with the package for."""
+    parser.add_argument(
+        "--model",
+        metavar="PATH",
+        help=f"checkpoint folder of a {model_class}; needed: none comes with the package",
+    )
+
+
+def check_model_is_given(arguments: argparse.Namespace) -> None:
+    """End the command, as for other wrong arguments, when there is no --model."""
+    if arguments.model is None:
+        arguments.parser.error(
+            "--model PATH is needed: the package comes with a recogniser of spoken digits, "
+            f"for transcribe, and with no model for {arguments.command}"
+        )
+
+
+def check_can_hold(arguments: argparse.Namespace) -> None:
+    """Refuse an --output that cannot be written before any work is done."""
+    if arguments.output is None:
+        return
+    output = Path(arguments.output)
+    if output.is_dir():
+        arguments.parser.error(f"--output {output} is a folder; name a file in it")
+    if not output.parent.is_dir():
+        arguments.parser.error(f"--output {output}: there is no folder {output.parent}")
+
+
+def whole_number(text: str) -> int:
+    """The type of arguments that count something."""
+    number = int(text) if text.isdecimal() else 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
+    return number
+
+
+def number_between(least: float, most: float = math.inf) -> Callable[[str], float]:
+    """The type of arguments that are numbers from `least` to `most`."""
+
+    def parse(text: str) -> float:
+        try:
+            number = float(text)
+        except ValueError:
+            number = math.nan
+        if not (math.isfinite(number) and least <= number <= most):
+            wanted = f"from {least:g} to {most:g}" if most < math.inf else f"of at least {least:g}"
+            raise argparse.ArgumentTypeError(f"{text!r} is not a number {wanted}")
+        return number
+
+    return parse
+
+
+def say(message: str, status: int = 0) -> int:
+    """Tell the person at the terminal something; returns `status`."""
+    print(f"npconformer: {message}", file=sys.stderr)
+    return status
+
+
+def load_pipeline(task: str, arguments: argparse.Namespace, **options: Any) -> Any:
+    """The pipeline for `task` that the arguments ask for; what prevents it ends the command with status 2."""
+    from npconformer.pipelines import pipeline
+
+    try:
+        return pipeline(task, model=arguments.model, device=arguments.device, **options)
+    except (ValueError, OSError, RuntimeError) as error:
+        raise SystemExit(say(str(error), status=2)) from None

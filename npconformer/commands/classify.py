@@ -1,0 +1,129 @@
+"""`npconformer classify`: recordings in, labels with scores out."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import io
+from collections.abc import Iterable
+from typing import Any
+
+from npconformer.commands.arguments import (
+    add_batch_size,
+    add_device,
+    add_needed_model,
+    add_output,
+    add_recordings,
+    check_can_hold,
+    check_model_is_given,
+    load_pipeline,
+    whole_number,
+)
+from npconformer.commands.recordings import Recordings
+from npconformer.commands.writing import JsonFormat, LineFormat, write_together
+
+EXAMPLES = """\
+examples:
+  npconformer classify call.wav --model my-checkpoint
+      the five best labels with their scores, best first
+  npconformer classify recordings/ --model my-checkpoint --top-k 1 --format csv --output labels.csv
+      the best label of every recording in a folder and its subfolders, as a table
+  npconformer classify *.wav --model my-checkpoint --top-k all --format json --batch-size 8
+      all labels; eight recordings at once change the speed, never the scores
+  npconformer classify street.wav --model my-checkpoint --function sigmoid
+      each label judged by itself, so that several may be right
+
+--model is a checkpoint folder of a Wav2Vec2ConformerForSequenceClassification: config.json, model.safetensors,
+and preprocessor_config.json or processor_config.json. None comes with the package.
+
+output formats:
+  text  a line "SCORE<tab>LABEL" for each label, after "NAME: " when there are several recordings
+  json  an array with one object per recording, in order: {"file", "labels": [{"score", "label"}]};
+        {"file", "error"} for one that failed
+  csv   a table with the columns file, rank, label, score; recordings that failed have no rows
+
+A recording that cannot be read is named on standard error, and the others go on.
+exit status: 0 all classified, 1 some failed, 2 could not start.
+"""
+
+
+class TextFormat(LineFormat):
+    """SCORE<tab>LABEL"""
+
+    def lines(self, result: Any) -> Iterable[str]:
+        return (f"{one['score']:.4f}\t{one['label']}" for one in result)
+
+
+class ClassesJsonFormat(JsonFormat):
+    """{"file", "labels"}"""
+
+    def __init__(self, several: bool) -> None:
+        super().__init__()
+
+    def entry(self, result: Any) -> dict[str, Any]:
+        return {"labels": result}
+
+
+class CsvFormat:
+    """file,rank,label,score"""
+
+    before = "file,rank,label,score\n"
+    after = ""
+
+    def __init__(self, several: bool) -> None:
+        pass
+
+    def one(self, name: str, result: Any) -> str:
+        if isinstance(result, Exception):
+            return ""  # named on standard error
+        table = io.StringIO()
+        rows = csv.writer(table, lineterminator="\n")
+        rows.writerows([name, rank, one["label"], one["score"]] for rank, one in enumerate(result, start=1))
+        return table.getvalue()
+
+
+FORMATS = {"text": TextFormat, "json": ClassesJsonFormat, "csv": CsvFormat}
+
+
+def add_parser(subcommands: Any) -> None:
+    """Declare the arguments."""
+    parser = subcommands.add_parser(
+        "classify",
+        help="say which labels recordings have",
+        description="Say which labels recordings have: words, languages, emotions, whatever the model was trained for.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_recordings(parser)
+    add_needed_model(parser, "Wav2Vec2ConformerForSequenceClassification")
+    parser.add_argument("--top-k", type=_top_k, default=5, metavar="K", help="how many labels, or all; default: 5")
+    parser.add_argument(
+        "--function",
+        choices=("softmax", "sigmoid", "none"),
+        help="what makes scores of the logits; default: by the checkpoint's problem_type",
+    )
+    parser.add_argument("--format", choices=tuple(FORMATS), default="text", help="default: text")
+    add_device(parser)
+    add_batch_size(parser)
+    add_output(parser)
+    parser.set_defaults(run=run, parser=parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Classify every recording; returns the exit status."""
+    check_model_is_given(arguments)
+    check_can_hold(arguments)
+    recordings = Recordings(arguments.audio)
+    classify = load_pipeline(
+        "audio-classification",
+        arguments,
+        batch_size=arguments.batch_size,
+        top_k=arguments.top_k,
+        function_to_apply=arguments.function,
+    )
+    write_together(recordings.answers(classify), FORMATS[arguments.format](recordings.several), arguments.output)
+    return recordings.status
+
+
+def _top_k(text: str) -> int | None:
+    return None if text == "all" else whole_number(text)

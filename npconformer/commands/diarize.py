@@ -1,0 +1,172 @@
+"""`npconformer diarize`: recordings in, who speaks when out."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable
+from typing import Any
+
+from npconformer.commands.arguments import (
+    add_batch_size,
+    add_device,
+    add_needed_model,
+    add_output,
+    add_recordings,
+    check_can_hold,
+    check_model_is_given,
+    load_pipeline,
+    number_between,
+)
+from npconformer.commands.recordings import Recordings, stems
+from npconformer.commands.timeline import draw_timeline
+from npconformer.commands.writing import JsonFormat, LineFormat, write_together
+
+EXAMPLES = """\
+examples:
+  npconformer diarize meeting.wav --model my-checkpoint
+  npconformer diarize meeting.wav --model my-checkpoint --format timeline
+      a picture made of letters, one line for each speaker
+  npconformer diarize recordings/ --model my-checkpoint --format rttm --output speakers.rttm
+      every recording in a folder and its subfolders, in the format of scoring tools
+  npconformer diarize call.wav --model my-checkpoint --threshold 0.6 --min-duration 0 --max-gap 0
+      exactly the frames whose probability is above 0.6
+
+--model is a checkpoint folder of a Wav2Vec2ConformerForAudioFrameClassification: config.json, model.safetensors,
+and preprocessor_config.json or processor_config.json. None comes with the package.
+
+A speaker speaks in the frames whose probability is above --threshold. Pauses of at most --max-gap seconds are
+filled, and then segments shorter than --min-duration seconds are dropped. Speakers may overlap. They have the
+names of the checkpoint's labels, and a name in two recordings need not be the same person.
+
+output formats, times in seconds:
+  text  a line "START<tab>END<tab>SPEAKER" for each segment, after "NAME: " when there are several recordings
+  timeline  a line for each speaker, "#" where they speak
+  json  an array with one object per recording, in order: {"file", "duration", "segments": [{"start", "end",
+        "speaker"}]}; {"file", "error"} for one that failed
+  rttm  "SPEAKER NAME 1 START DURATION <NA> <NA> SPEAKER <NA> <NA>" for each segment; NAME is the recording's
+        without folder and extension, numbered where two would be the same; white space in names becomes "_"
+
+A recording that cannot be read is named on standard error, and the others go on.
+exit status: 0 all diarized, 1 some failed, 2 could not start.
+"""
+
+
+class TextFormat(LineFormat):
+    """START<tab>END<tab>SPEAKER"""
+
+    def lines(self, result: Any) -> Iterable[str]:
+        return (f"{one['start']:.2f}\t{one['end']:.2f}\t{one['speaker']}" for one in result["segments"])
+
+
+class TimelineFormat:
+    """A picture of each recording, under its name when there are several."""
+
+    before = after = ""
+
+    def __init__(self, several: bool) -> None:
+        self.several = several
+
+    def one(self, name: str, result: Any) -> str:
+        if isinstance(result, Exception):
+            return ""  # named on standard error
+        return (f"{name}:\n" if self.several else "") + draw_timeline(result["segments"], result["duration"])
+
+
+class SegmentsJsonFormat(JsonFormat):
+    """{"file", "duration", "segments"}"""
+
+    def entry(self, result: Any) -> dict[str, Any]:
+        segments = [
+            {"start": round(one["start"], 4), "end": round(one["end"], 4), "speaker": one["speaker"]}
+            for one in result["segments"]
+        ]
+        return {"duration": round(result["duration"], 4), "segments": segments}
+
+
+class RttmFormat:
+    """Lines of RTTM, for which each recording is named without its folder and extension."""
+
+    before = after = ""
+
+    def __init__(self, names: list[str]) -> None:
+        self.stems = stems(names)
+
+    def one(self, name: str, result: Any) -> str:
+        from npconformer.diarization import Segment
+        from npconformer.rttm import to_rttm
+
+        stem = next(self.stems)
+        if isinstance(result, Exception):
+            return ""  # named on standard error
+        return to_rttm(stem, [Segment(**one) for one in result["segments"]])
+
+
+FORMATS = {
+    "text": lambda recordings: TextFormat(recordings.several),
+    "timeline": lambda recordings: TimelineFormat(recordings.several),
+    "json": lambda recordings: SegmentsJsonFormat(),
+    "rttm": lambda recordings: RttmFormat(recordings.names),
+}
+
+
+def add_parser(subcommands: Any) -> None:
+    """Declare the arguments."""
+    parser = subcommands.add_parser(
+        "diarize",
+        help="say who speaks when in recordings",
+        description="Say who speaks when in recordings.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_recordings(parser)
+    add_needed_model(parser, "Wav2Vec2ConformerForAudioFrameClassification")
+    parser.add_argument(
+        "--threshold",
+        type=number_between(0, 1),
+        default=0.5,
+        metavar="P",
+        help="probability above which a speaker speaks; default: 0.5",
+    )
+    parser.add_argument(
+        "--min-duration",
+        type=number_between(0),
+        default=0.1,
+        metavar="S",
+        help="shortest segment in seconds; default: 0.1",
+    )
+    parser.add_argument(
+        "--max-gap",
+        type=number_between(0),
+        default=0.2,
+        metavar="S",
+        help="longest pause inside a segment in seconds; default: 0.2",
+    )
+    parser.add_argument(
+        "--function",
+        choices=("softmax", "sigmoid", "none"),
+        help="what makes probabilities of the logits; default: softmax where the checkpoint's problem_type is "
+        "single_label_classification, else sigmoid",
+    )
+    parser.add_argument("--format", choices=tuple(FORMATS), default="text", help="default: text")
+    add_device(parser)
+    add_batch_size(parser)
+    add_output(parser)
+    parser.set_defaults(run=run, parser=parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Diarize every recording; returns the exit status."""
+    check_model_is_given(arguments)
+    check_can_hold(arguments)
+    recordings = Recordings(arguments.audio)
+    diarize = load_pipeline(
+        "speaker-diarization",
+        arguments,
+        batch_size=arguments.batch_size,
+        threshold=arguments.threshold,
+        min_duration=arguments.min_duration,
+        max_gap=arguments.max_gap,
+        function_to_apply=arguments.function,
+    )
+    write_together(recordings.answers(diarize), FORMATS[arguments.format](recordings), arguments.output)
+    return recordings.status

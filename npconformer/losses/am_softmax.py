@@ -1,0 +1,98 @@
+"""Additive-margin softmax (Wang et al. 2018, "Additive margin softmax for face verification"): speaker vectors.
+
+Vectors h and one direction w_j for each class are compared by their angle alone; the right class has to win by the
+margin m, at the scale s:
+
+    cos_j = ⟨h, w_j⟩ / (|h| |w_j|),    z_j = s (cos_j - m [j = k]),    loss = log Σ_j e^{z_j} - z_k      (equation 6)
+
+With p the softmax of z the gradient of the cosines is s (p - onehot(k)), and that of a normalised vector u = v / |v|
+becomes dv = (du - u ⟨u, du⟩) / |v|.
+
+Letters: B vectors, D dimensions, C classes.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from npconformer.autograd import Operation, Tensor
+from npconformer.backend import asarray
+from npconformer.losses.class_labels import check_logits, check_reduction, class_labels, term_weights
+
+SHORTEST = 1e-12  # vectors shorter than this are divided by it instead
+
+
+class AMSoftmax(Operation):
+    """loss of h (B, D) and the classes' directions W (D, C), through their cosines (B, C)"""
+
+    def __init__(self, labels: np.ndarray, scale: float, margin: float, reduction: str) -> None:
+        self.labels, self.scale, self.margin, self.reduction = labels, scale, margin, reduction
+
+    def forward(self, vectors: Any, weight: Any) -> Any:
+        xp = self.xp
+        h, h_length = _normalise(xp, vectors, axis=1)
+        w, w_length = _normalise(xp, weight, axis=0)
+        rows, classes = xp.arange(len(self.labels)), asarray(self.labels, like=vectors)
+        z = xp.matmul(h, w)  # (B, C) cosines
+        z[rows, classes] -= self.margin
+        z *= self.scale
+        z -= z.max(axis=1, keepdims=True)
+        z -= xp.log(xp.exp(z).sum(axis=1, keepdims=True))  # log p
+        counted = np.ones(len(self.labels), bool)
+        weights = asarray(term_weights(counted, self.reduction, vectors.dtype), like=vectors)
+        losses = -z[rows, classes] * weights
+        self.save(h, h_length, w, w_length, xp.exp(z), rows, classes, weights)
+        return losses if self.reduction == "none" else xp.asarray(losses.sum())
+
+    def backward(self, grad: Any) -> tuple[Any, Any]:
+        h, h_length, w, w_length, p, rows, classes, weights = self.saved
+        dcos = p * self.scale  # (B, C)
+        dcos[rows, classes] -= self.scale
+        dcos *= (grad * weights)[:, None]
+        xp, dh, dw = self.xp, None, None
+        if self.needs[0]:
+            dh = _normalise_backward(xp, h, h_length, xp.matmul(dcos, w.T), axis=1)
+        if self.needs[1]:
+            dw = _normalise_backward(xp, w, w_length, xp.matmul(h.T, dcos), axis=0)
+        return dh, dw
+
+
+def _normalise(xp: Any, x: Any, axis: int) -> tuple[Any, Any]:
+    length = xp.sqrt((x * x).sum(axis=axis, keepdims=True))
+    return x / xp.maximum(length, SHORTEST), length
+
+
+def _normalise_backward(xp: Any, u: Any, length: Any, du: Any, axis: int) -> Any:
+    along = xp.where(length > SHORTEST, (u * du).sum(axis=axis, keepdims=True), xp.zeros((), u.dtype))
+    return (du - u * along) / xp.maximum(length, SHORTEST)
+
+
+def am_softmax_loss(
+    vectors: Any, weight: Any, labels: Any, scale: float = 30.0, margin: float = 0.4, reduction: str = "mean"
+) -> Tensor:
+    """Cross entropy of scaled cosines, with a margin taken from the right class.
+
+    Args:
+        vectors: (B, D) floating tensor or array.
+        weight: (D, C), a column for each class; its length does not matter.
+        labels: (B,) integers, classes in 0..C-1.
+        scale, margin: s and m of the equation.
+        reduction: "none" gives (B,); "sum"; "mean".
+
+    Returns:
+        The loss, 0-d or (B,), in the vectors' dtype.
+
+    Raises:
+        ValueError: shapes or dtypes that do not fit, a label that is no class, an unknown reduction.
+    """
+    array, directions = check_logits("vectors", vectors, 2), check_logits("weight", weight, 2)
+    check_reduction(reduction)
+    if array.shape[1] != directions.shape[0] or array.dtype != directions.dtype:
+        raise ValueError(
+            f"weight: {directions.dtype} {directions.shape} (dimensions, classes) does not fit vectors "
+            f"{array.dtype} {array.shape}"
+        )
+    labels = class_labels(labels, array.shape[:1], directions.shape[1], ignore_index=None)
+    return AMSoftmax(labels, float(scale), float(margin), reduction)(vectors, weight)

@@ -1,0 +1,56 @@
+"""What a head reads: the last hidden state, or a learned mixture of all of them (Yang et al. 2021, "SUPERB")."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from npconformer import ops
+from npconformer.autograd import Tensor
+from npconformer.nn import Parameter, init
+
+
+class WeightedLayerSum:
+    """Part of the heads: runs the base model and mixes its hidden states if `config.use_weighted_layer_sum`.
+
+    The mixture is Σ_l softmax(layer_weights)_l h_l over the input of the first layer and the output of each. The last
+    of these follows `config.hidden_states_convention`, on which heads depend that were trained with it.
+    """
+
+    def add_layer_weights(self, config: Any) -> None:
+        """layer_weights (num_hidden_layers + 1,), all equal."""
+        if config.use_weighted_layer_sum:
+            number = config.num_hidden_layers + 1
+            self.layer_weights = Parameter(init.constant(1.0 / number, number))
+
+    def run_base(
+        self,
+        inputs: Any,
+        attention_mask: Any,
+        output_hidden_states: bool | None,
+        output_attentions: bool | None,
+        padding_mode: str | None,
+    ) -> tuple[Tensor, tuple[Tensor, ...] | None, tuple[Tensor, ...] | None]:
+        """What the head reads, (B, T, C); the hidden states if they were asked for; likewise the attentions."""
+        mixes = self.config.use_weighted_layer_sum
+        wanted = self._wants("output_hidden_states", output_hidden_states)
+        outputs = self.base_model(
+            inputs,
+            attention_mask,
+            output_hidden_states=wanted or mixes,
+            output_attentions=self._wants("output_attentions", output_attentions),
+            return_dict=True,
+            padding_mode=padding_mode,
+        )
+        hidden = outputs.last_hidden_state
+        if mixes:
+            hidden = ops.weighted_sum(ops.softmax(self.layer_weights), outputs.hidden_states)
+        return hidden, outputs.hidden_states if wanted else None, outputs.attentions
+
+
+def reject_adapter(config: Any, task: str) -> None:
+    """Raises ValueError: the reference has no adapters for this task."""
+    if config.add_adapter:
+        raise ValueError(
+            f"config.add_adapter: {task} does not support adapters; use a config with add_adapter=False "
+            "(from_pretrained(..., add_adapter=False) leaves the adapter's weights out)"
+        )

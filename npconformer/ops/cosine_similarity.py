@@ -1,0 +1,53 @@
+"""The cosine of the angle between vectors.
+
+With u = a / |a| and v = b / |b|:  y = ⟨u, v⟩,  da = dy (v - u y) / |a|,  db = dy (u - v y) / |b|
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from npconformer.autograd import Operation, Tensor
+from npconformer.ops.arithmetic import unbroadcast
+
+SHORTEST = 1e-8  # vectors shorter than this are divided by it instead
+
+
+class CosineSimilarity(Operation):
+    """y = ⟨a, b⟩ / (|a| |b|) over the last axis, leading axes broadcast"""
+
+    def forward(self, a: Any, b: Any) -> Any:
+        a_length, b_length = (self._length(x) for x in (a, b))
+        u, v = a / a_length, b / b_length
+        y = (u * v).sum(axis=-1)
+        self.save(u, v, a_length, b_length, y)
+        return y
+
+    def backward(self, grad: Any) -> tuple[Any, Any]:
+        u, v, a_length, b_length, y = self.saved
+        grad, y = grad[..., None], y[..., None]
+        return (
+            unbroadcast(grad * self._without(u, v, y, a_length) / a_length, u) if self.needs[0] else None,
+            unbroadcast(grad * self._without(v, u, y, b_length) / b_length, v) if self.needs[1] else None,
+        )
+
+    def _length(self, x: Any) -> Any:
+        return self.xp.maximum(self.xp.sqrt((x * x).sum(axis=-1, keepdims=True)), SHORTEST)
+
+    def _without(self, own: Any, other: Any, y: Any, length: Any) -> Any:
+        """The other vector less its part along the own one; a vector as short as SHORTEST is only scaled."""
+        return other - own * self.xp.where(length > SHORTEST, y, self.xp.zeros((), y.dtype))
+
+
+def cosine_similarity(a: Any, b: Any) -> Tensor:
+    """The cosine between the vectors along the last axis.
+
+    Args:
+        a, b: (..., D), leading axes broadcast.
+
+    Returns:
+        The leading axes' shape, in a's dtype.
+    """
+    if len(a.shape) < 1 or len(b.shape) < 1 or a.shape[-1] != b.shape[-1]:
+        raise ValueError(f"cosine_similarity: expected vectors of one size, got shapes {a.shape} and {b.shape}")
+    return CosineSimilarity()(a, b)
