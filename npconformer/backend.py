@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from npconformer.special import erf_numpy
+from npconformer.special import normal_cdf_numpy
 
 ENVIRONMENT_VARIABLE = "NPCONFORMER_BACKEND"
 
@@ -38,7 +38,7 @@ class Backend:
         array_type: the type of its arrays.
         to_host: array -> NumPy array.
         from_host: NumPy array -> array of this library.
-        erf: the error function, element by element, dtype kept.
+        normal_cdf: the distribution function of the normal distribution, element by element, dtype kept.
     """
 
     name: str
@@ -46,10 +46,10 @@ class Backend:
     array_type: type
     to_host: Callable[[Any], np.ndarray]
     from_host: Callable[[np.ndarray], Any]
-    erf: Callable[[Any], Any]
+    normal_cdf: Callable[..., Any]
 
 
-NUMPY = Backend("numpy", np, np.ndarray, np.asarray, np.asarray, erf_numpy)
+NUMPY = Backend("numpy", np, np.ndarray, np.asarray, np.asarray, normal_cdf_numpy)
 _by_array_type: dict[type, Backend] = {np.ndarray: NUMPY}
 _by_name: dict[str, Backend] = {"numpy": NUMPY}
 _default: Backend | None = None
@@ -66,7 +66,7 @@ def _load_cupy() -> Backend:
         return _by_name["cupy"]
     try:
         import cupy
-        from cupyx.scipy.special import erf as cupy_erf
+        from cupyx.scipy.special import ndtr
     except ImportError as error:
         raise BackendError(
             "CuPy is not installed. Install it for your CUDA version with "
@@ -79,7 +79,7 @@ def _load_cupy() -> Backend:
         raise BackendError(f"CuPy {cupy.__version__} is installed but finds no usable GPU: {error}.") from error
     if devices == 0:
         raise BackendError(f"CuPy {cupy.__version__} is installed but this machine has no GPU.")
-    register(Backend("cupy", cupy, cupy.ndarray, cupy.asnumpy, cupy.asarray, cupy_erf))
+    register(Backend("cupy", cupy, cupy.ndarray, cupy.asnumpy, cupy.asarray, ndtr))
     return _by_name["cupy"]
 
 
@@ -155,9 +155,9 @@ def asarray(array: Any, like: Any) -> Any:
     return to_backend(array, backend_of(like))
 
 
-def erf(x: Any, out: Any = None) -> Any:
-    """erf(x) = 2/sqrt(pi) * integral from 0 to x of exp(-t^2) dt, element by element, in x's dtype."""
-    return backend_of(x).erf(x, out=out)
+def normal_cdf(x: Any, out: Any = None) -> Any:
+    """1/sqrt(2 pi) * integral up to x of exp(-t^2/2) dt, element by element, in x's dtype; `out` is not x itself."""
+    return backend_of(x).normal_cdf(x, out=out)
 
 
 def scatter_add(target: Any, index: Any, values: Any) -> None:

@@ -20,7 +20,8 @@ import numpy as np
 
 from npconformer.backend import NUMPY, Backend, backend_of
 
-BLOCK_SIZE = 64 * 1024  # numbers in a block: 256 KiB of float32, so that a few arrays' blocks fit the second-level cache
+BLOCK_SIZE = 128 * 1024  # numbers in a block, at most: 512 KiB of float32, which the second-level cache still holds
+SHARED_SIZE = 16 * 1024  # numbers in a block, at least, for another thread to be worth waking
 _threads: int | None = None
 _pool: ThreadPoolExecutor | None = None
 
@@ -63,14 +64,18 @@ def run_ranges(function: Callable[[int, int], None], rows: int, row_size: int, b
 
     An exponential that overflows to infinity is meant, and warns nobody.
     """
-    step = max(1, BLOCK_SIZE // max(row_size, 1)) if backend is NUMPY else max(rows, 1)
-    starts = range(0, rows, step)
-    workers = min(get_num_threads(), len(starts))
+    size = rows * row_size
+    if backend is NUMPY and size > SHARED_SIZE:
+        workers = min(get_num_threads(), rows, -(-size // SHARED_SIZE))
+        step = max(1, min(-(-rows // workers), BLOCK_SIZE // row_size))
+    else:
+        workers, step = min(rows, 1), rows
 
     def work(worker: int) -> None:
         with np.errstate(over="ignore"):
-            for first in starts[worker * len(starts) // workers : (worker + 1) * len(starts) // workers]:
-                function(first, min(first + step, rows))
+            stop = (worker + 1) * rows // workers
+            for first in range(worker * rows // workers, stop, step):
+                function(first, min(first + step, stop))
 
     others = [_get_pool().submit(work, worker) for worker in range(1, workers)]
     try:

@@ -36,7 +36,7 @@ from strict_array import (
 )
 
 from npconformer.backend import Backend, register
-from npconformer.special import erf_numpy
+from npconformer.special import normal_cdf_numpy
 
 __all__ = ["STRICT", "DeviceArray", "count_synchronisations", "xp"]
 
@@ -166,8 +166,8 @@ def _make_namespace() -> StrictNamespace:
     return namespace
 
 
-def _erf(x: DeviceArray, out: DeviceArray | None = None) -> DeviceArray:
-    values = DeviceArray(erf_numpy(x._host))
+def _normal_cdf(x: DeviceArray, out: DeviceArray | None = None) -> DeviceArray:
+    values = DeviceArray(normal_cdf_numpy(x._host))
     if out is None:
         return values
     out[...] = values
@@ -181,6 +181,6 @@ STRICT = Backend(
     array_type=DeviceArray,
     to_host=DeviceArray.get,
     from_host=xp.asarray,
-    erf=_erf,
+    normal_cdf=_normal_cdf,
 )
 register(STRICT)

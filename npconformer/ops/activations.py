@@ -12,12 +12,12 @@ from typing import Any
 
 from npconformer import blocks
 from npconformer.autograd import Operation, Tensor
-from npconformer.backend import erf
+from npconformer.backend import normal_cdf
 
 
 def _rows(x: Any) -> Any:
     """(..., C) -> (N, C)"""
-    return x.reshape(-1, x.shape[-1]) if x.ndim > 1 else x.reshape(-1)
+    return x.reshape(math.prod(x.shape[:-1]), x.shape[-1] if x.ndim else 1)
 
 
 def sigmoid_into(xp: Any, y: Any, x: Any) -> None:
@@ -43,7 +43,7 @@ class Activation(Operation):
 
     def backward(self, grad: Any) -> Any:
         (x,) = self.saved
-        dx = self.xp.ascontiguousarray(grad).copy()
+        dx = grad.copy()
         blocks.run(self.differentiate, _rows(dx), _rows(x))
         return dx
 
@@ -113,15 +113,12 @@ class SiLU(Activation):
 
 
 class GELU(Activation):
-    """y = x P, P = (1 + erf(x / sqrt 2)) / 2;  dx = dy (P + x e^(-x^2/2) / sqrt(2 pi))   (Hendrycks and Gimpel 2016)"""
+    """y = x P, P = Φ(x) = (1 + erf(x / sqrt 2)) / 2;  dx = dy (P + x e^(-x^2/2) / sqrt(2 pi))   (Hendrycks and Gimpel 2016)"""
 
     @staticmethod
     def compute(xp: Any, y: Any, x: Any) -> None:
-        half = x * 0.5
-        xp.multiply(x, 1 / math.sqrt(2), out=y)
-        erf(y, out=y)
-        y += 1
-        y *= half
+        probability = normal_cdf(x)
+        xp.multiply(x, probability, out=y)
 
     @staticmethod
     def differentiate(xp: Any, dx: Any, x: Any) -> None:
@@ -130,10 +127,7 @@ class GELU(Activation):
         xp.exp(slope, out=slope)
         slope *= x
         slope *= 1 / math.sqrt(2 * math.pi)
-        probability = erf(x * (1 / math.sqrt(2)))
-        probability += 1
-        probability *= 0.5
-        slope += probability
+        slope += normal_cdf(x)
         dx *= slope
 
 
@@ -241,7 +235,7 @@ def silu(x: Any, overwrite: bool = False) -> Tensor:
 
 
 def gelu(x: Any, overwrite: bool = False) -> Tensor:
-    """x times the probability that a standard normal number is below x, exactly (with erf)."""
+    """x times the probability that a standard normal number is below x, exactly."""
     return GELU(overwrite)(x)
 
 
