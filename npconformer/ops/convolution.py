@@ -5,9 +5,11 @@ s stride, d dilation.
 
     y[b, u, o] = bias[o] + sum over c, k of  x[b, u*s + k*d, c] * weight[o, c, k]
 
-In a contiguous (B, T, C) array the s rows from u*s on are one run of s*C numbers, and the next output's run starts
-right behind it. So s neighbouring taps together are one matrix product on a view, and nothing is copied: a kernel of 3
-with a stride of 2 is one product over taps 0 and 1, and one over tap 2. With dilation or groups a run is a single tap.
+In a contiguous (B, T, C) array the K rows that output u sees are one run of K*C numbers, which starts s*C numbers behind
+that of output u-1. The runs of neighbouring outputs overlap, and a matrix product takes no such matrix. But the runs of
+every P-th output, P = ceil(K / s), do not: for each of P phases they are the rows of a matrix that is a view of x, and the
+outputs are every P-th row of y. So a kernel of 3 with a stride of 2 is two products, one for the even outputs and one for
+the odd, with nothing copied and nothing added. With dilation or groups it is a product for each tap instead.
 """
 
 from __future__ import annotations
@@ -15,92 +17,85 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from npconformer import blocks
 from npconformer.autograd import Operation, Tensor
 from npconformer.backend import sliding_view
-from npconformer.ops.depthwise import Depthwise
+from npconformer.ops.depthwise import Depthwise, output_length, pad_time
 
 Padding = int | tuple[int, int]
 
 
 class Conv1d(Operation):
-    """y = x * W + b;  dx and dW follow tap by tap from the product's own rule (dA = dY B^T, dB = A^T dY)"""
+    """y = rows W^T + b, piece by piece;  d rows = dy W,  dW = dy^T rows,  db = sum of dy"""
 
     def __init__(self, stride: int, padding: tuple[int, int], dilation: int, groups: int) -> None:
         self.stride, self.padding, self.dilation, self.groups = stride, padding, dilation, groups
 
     def forward(self, x: Any, weight: Any, bias: Any) -> Any:
         self.save(x, weight)
-        x = pad_time(self.xp, x, self.padding)
-        y = None
-        for taps in self._runs(weight):
-            product = self.xp.matmul(self._rows(x, weight, taps), self._weights(weight, taps))  # (B, G, U, O/G)
-            y = product if y is None else self.xp.add(y, product, out=y)
-        batch, _, length, _ = y.shape
-        y = y.swapaxes(1, 2).reshape(batch, length, weight.shape[0])  # (B, U, O)
+        padded = pad_time(self.xp, x, self.padding)
+        length = output_length(padded.shape[1], weight.shape[2], self.stride, self.dilation)
+        y = self.xp.empty((x.shape[0], length, weight.shape[0]), dtype=x.dtype)  # (B, U, O)
+        for outputs, taps in self._pieces(weight):
+            part = self._grouped(y)[:, :, outputs]
+            rows, matrix = self._rows(padded, weight, outputs, taps), self._matrix(weight, taps).swapaxes(-1, -2)
+            if taps.start == 0:
+                self.xp.matmul(rows, matrix, out=part)
+            else:
+                part += self.xp.matmul(rows, matrix)
         if bias is not None:
-            y += bias
+            blocks.run(lambda xp, block: xp.add(block, bias, out=block), y.reshape(-1, y.shape[2]))
         return y
 
     def backward(self, grad: Any) -> tuple[Any, Any, Any]:
         x, weight = self.saved
         xp, padded = self.xp, pad_time(self.xp, x, self.padding)
-        batch, length, channels = grad.shape
-        grouped = grad.reshape(batch, length, self.groups, channels // self.groups).swapaxes(1, 2)  # (B, G, U, O/G)
         dx = xp.zeros_like(padded) if self.needs[0] else None
-        dweight = xp.empty_like(weight) if self.needs[1] else None
-        for taps in self._runs(weight):
-            if dx is not None:  # the rows of one run do not overlap, so += on the view is safe
-                rows = self._rows(dx, weight, taps)
-                rows += xp.matmul(grouped, self._weights(weight, taps).swapaxes(-1, -2))
+        dweight = xp.zeros_like(weight) if self.needs[1] else None
+        for outputs, taps in self._pieces(weight):
+            part = self._grouped(grad)[:, :, outputs]
+            if dx is not None:  # the rows of one piece do not overlap, so += on the view is safe
+                rows = self._rows(dx, weight, outputs, taps)
+                rows += xp.matmul(part, self._matrix(weight, taps))
             if dweight is not None:
-                product = xp.matmul(self._rows(padded, weight, taps).swapaxes(-1, -2), grouped).sum(axis=0)
-                self._store_weights(dweight, taps, product)
+                rows = self._rows(padded, weight, outputs, taps)
+                self._add_matrix(dweight, taps, xp.matmul(part.swapaxes(-1, -2), rows).sum(axis=0))
         if dx is not None and self.padding != (0, 0):
             dx = dx[:, self.padding[0] : self.padding[0] + x.shape[1]]
         return dx, dweight, grad.sum(axis=(0, 1)) if self.needs[2] else None
 
-    def _runs(self, weight: Any) -> Iterator[slice]:
-        """The taps, cut into runs whose rows lie one behind the other in memory without overlapping."""
+    def _pieces(self, weight: Any) -> Iterator[tuple[slice, slice]]:
+        """(outputs, taps) of each product: the phases with all taps, or all outputs with each tap."""
         taps = weight.shape[2]
-        length = self.stride if self.dilation == 1 and self.groups == 1 else 1
-        return (slice(first, min(first + length, taps)) for first in range(0, taps, length))
+        if self.dilation == 1 and self.groups == 1:
+            phases = -(-taps // self.stride)
+            return ((slice(phase, None, phases), slice(0, taps)) for phase in range(phases))
+        return ((slice(0, None, 1), slice(tap, tap + 1)) for tap in range(taps))
 
-    def _rows(self, x: Any, weight: Any, taps: slice) -> Any:
-        """A view (B, G, U, run*C/G) of padded x: for each output the inputs that this run of taps touches."""
+    def _grouped(self, y: Any) -> Any:
+        """A view (B, G, U, O/G) of (B, U, O)."""
+        batch, length, channels = y.shape
+        return y.reshape(batch, length, self.groups, channels // self.groups).swapaxes(1, 2)
+
+    def _rows(self, x: Any, weight: Any, outputs: slice, taps: slice) -> Any:
+        """A view (B, G, outputs, taps*C/G) of padded x: for each of these outputs the inputs that these taps touch."""
         batch, time, channels = x.shape
-        outputs = output_length(time, weight.shape[2], self.stride, self.dilation)
+        length = output_length(time, weight.shape[2], self.stride, self.dilation)
         width = channels // self.groups
         step_b, step_t, step_c = x.strides
-        shape = (batch, self.groups, outputs, (taps.stop - taps.start) * width)
-        strides = (step_b, width * step_c, self.stride * step_t, step_c)
-        return sliding_view(x[:, taps.start * self.dilation :], shape, strides)
+        first = outputs.start * self.stride + taps.start * self.dilation
+        shape = (batch, self.groups, len(range(length)[outputs]), (taps.stop - taps.start) * width)
+        strides = (step_b, width * step_c, outputs.step * self.stride * step_t, step_c)
+        return sliding_view(x[:, first:], shape, strides)
 
-    def _weights(self, weight: Any, taps: slice) -> Any:
-        """This run's weights as a matrix (G, run*C/G, O/G)."""
-        out, width, _ = weight.shape
-        part = weight[:, :, taps].reshape(self.groups, out // self.groups, width, -1)
-        return part.transpose(0, 3, 2, 1).reshape(self.groups, -1, out // self.groups)
+    def _matrix(self, weight: Any, taps: slice) -> Any:
+        """These taps' weights as a matrix (G, O/G, taps*C/G)."""
+        part = self.xp.ascontiguousarray(weight[:, :, taps].swapaxes(1, 2))  # (O, taps, C/G)
+        return part.reshape(self.groups, part.shape[0] // self.groups, -1)
 
-    def _store_weights(self, dweight: Any, taps: slice, product: Any) -> None:
+    def _add_matrix(self, dweight: Any, taps: slice, matrix: Any) -> None:
         out, width, _ = dweight.shape
-        product = product.reshape(self.groups, -1, width, out // self.groups)  # (G, run, C/G, O/G)
-        dweight[:, :, taps] = product.transpose(0, 3, 2, 1).reshape(out, width, -1)
-
-
-def pad_time(xp: Any, x: Any, padding: tuple[int, int]) -> Any:
-    """(B, T, C) -> contiguous (B, left + T + right, C), with zeros before and after; x itself if it is that already."""
-    left, right = padding
-    if left == right == 0:
-        return xp.ascontiguousarray(x)
-    batch, time, channels = x.shape
-    padded = xp.zeros((batch, left + time + right, channels), dtype=x.dtype)
-    padded[:, left : left + time] = x
-    return padded
-
-
-def output_length(time: int, kernel: int, stride: int, dilation: int = 1) -> int:
-    """U = floor((T - d(K-1) - 1) / s) + 1, for a length that includes the padding."""
-    return (time - dilation * (kernel - 1) - 1) // stride + 1
+        dweight[:, :, taps] += matrix.reshape(out, -1, width).swapaxes(1, 2)
 
 
 def conv1d(

@@ -1,8 +1,12 @@
-"""Depthwise convolution: each channel has its own kernel, so it is K multiply-adds of whole rows, no product at all.
+"""Depthwise convolution over time: every channel has a kernel of its own and meets no other channel.
 
 Letters: B batch, T input time, U output time, C channels, K kernel taps, s stride, d dilation.
 
-    y[b, u, c] = bias[c] + sum over k of  x[b, u*s + k*d, c] * weight[c, 0, k]
+    y[b, u, c] = bias[c] + sum over k of  x[b, u*s + k*d, c] * weight[c, 0, k]            with x padded
+
+There is no matrix product in it. The windows that the outputs see are a view of x, so nothing is copied, and the sum over
+the taps runs while a frame's channels are in the cache. With g[u*s] = dy[u], and 0 between, the input's gradient is the
+same sum over the windows of g with the taps in reverse:  dx[i] = sum over k of  g[i - k*d] * weight[k].
 """
 
 from __future__ import annotations
@@ -11,60 +15,83 @@ from typing import Any
 
 from npconformer import blocks
 from npconformer.autograd import Operation
-from npconformer.backend import backend_of
+from npconformer.backend import backend_of, sliding_view
 
 
 class Depthwise(Operation):
-    """y = sum_k x_k w_k + b with x_k = x shifted by tap k;  dx_k += dy w_k,  dw_k = sum of dy x_k,  db = sum of dy"""
+    """y = x * w + b, channel by channel;  dx = dy * reversed w,  dw[k] = sum over u of dy[u] x[u*s + k*d]"""
 
     def __init__(self, stride: int, padding: tuple[int, int], dilation: int) -> None:
         self.stride, self.padding, self.dilation = stride, padding, dilation
 
     def forward(self, x: Any, weight: Any, bias: Any) -> Any:
         self.save(x, weight)
-        batch, _, channels = x.shape
-        outputs = self._output_length(x, weight)
         taps = self.xp.ascontiguousarray(weight[:, 0].T)  # (K, C)
-        y = self.xp.empty((batch, outputs, channels), dtype=x.dtype)  # (B, U, C)
-
-        def convolve(first: int, stop: int) -> None:
-            part = y[:, first:stop]
-            part[...] = 0 if bias is None else bias
-            products = self.xp.empty_like(part)
-            for tap, (outs, ins) in self._overlaps(x, weight, first, stop):
-                product = products[:, outs]
-                self.xp.multiply(x[:, ins], taps[tap], out=product)
-                part[:, outs] += product
-
-        blocks.run_ranges(convolve, outputs, batch * channels, backend_of(x))
+        windows = self._windows(pad_time(self.xp, x, self.padding), len(taps), self.stride)  # (B, U, K, C)
+        y = self._sum_over_taps(windows, taps)
+        if bias is not None:
+            blocks.run(lambda xp, block: xp.add(block, bias, out=block), y.reshape(-1, y.shape[2]))
         return y
 
     def backward(self, grad: Any) -> tuple[Any, Any, Any]:
         x, weight = self.saved
-        dx = self.xp.zeros_like(x) if self.needs[0] else None
-        dweight = self.xp.zeros_like(weight) if self.needs[1] else None
-        for tap, (outs, ins) in self._overlaps(x, weight, 0, grad.shape[1]):
-            if dx is not None:
-                dx[:, ins] += grad[:, outs] * weight[:, 0, tap]
-            if dweight is not None:
-                dweight[:, 0, tap] = self.xp.einsum("buc,buc->c", grad[:, outs], x[:, ins])
+        xp, kernel = self.xp, weight.shape[2]
+        dx = dweight = None
+        if self.needs[0]:
+            reversed_taps = xp.ascontiguousarray(weight[:, 0, ::-1].T)  # (K, C)
+            spread = self._spread(grad, x.shape[1], kernel)  # (B, T + d(K-1), C)
+            dx = self._sum_over_taps(self._windows(spread, kernel, 1), reversed_taps)  # (B, T, C)
+        if self.needs[1]:
+            windows = self._windows(pad_time(xp, x, self.padding), kernel, self.stride)
+            sums = xp.empty((kernel, x.shape[2]), dtype=x.dtype)
+
+            def correlate(first: int, stop: int) -> None:
+                part = slice(first, stop)
+                sums[:, part] = xp.einsum("buc,bukc->kc", grad[..., part], windows[..., part])
+
+            blocks.run_ranges(correlate, x.shape[2], grad.shape[1], backend_of(x))
+            dweight = sums.T[:, None].copy()  # (C, 1, K)
         return dx, dweight, grad.sum(axis=(0, 1)) if self.needs[2] else None
 
-    def _output_length(self, x: Any, weight: Any) -> int:
-        reach = self.dilation * (weight.shape[2] - 1) + 1
-        return (x.shape[1] + sum(self.padding) - reach) // self.stride + 1
+    def _sum_over_taps(self, windows: Any, taps: Any) -> Any:
+        """(B, U, K, C), (K, C) -> (B, U, C)"""
+        batch, outputs, _, channels = windows.shape
+        y = self.xp.empty((batch, outputs, channels), dtype=taps.dtype)
 
-    def _overlaps(self, x: Any, weight: Any, first: int, stop: int) -> Any:
-        """For each tap, the outputs from `first` on whose input at this tap is inside x (not padding), and those inputs.
+        def convolve(first: int, stop: int) -> None:
+            part = slice(first, stop)
+            y[:, part] = self.xp.einsum("bukc,kc->buc", windows[:, part], taps)
 
-        Output u reads input i = u*s + offset with offset = k*d - left; 0 <= i < T bounds u on both sides.
-        """
-        time, stride = x.shape[1], self.stride
-        for tap in range(weight.shape[2]):
-            offset = tap * self.dilation - self.padding[0]
-            low = max(first, -(offset // stride))  # the smallest u with u*s + offset >= 0
-            high = min(stop, (time - 1 - offset) // stride + 1)  # one behind the largest with u*s + offset < T
-            if low < high:
-                start = low * stride + offset
-                ins = slice(start, start + (high - low - 1) * stride + 1, stride)
-                yield tap, (slice(low - first, high - first), ins)
+        blocks.run_ranges(convolve, outputs, batch * channels, backend_of(y))
+        return y
+
+    def _windows(self, padded: Any, kernel: int, stride: int) -> Any:
+        """A view (B, U, K, C) of padded x: what each output sees."""
+        batch, time, channels = padded.shape
+        step_b, step_t, step_c = padded.strides
+        shape = (batch, output_length(time, kernel, stride, self.dilation), kernel, channels)
+        return sliding_view(padded, shape, (step_b, stride * step_t, self.dilation * step_t, step_c))
+
+    def _spread(self, grad: Any, time: int, kernel: int) -> Any:
+        """dy at multiples of the stride, as many zeros before it as its windows need, without what falls on padding."""
+        batch, outputs, channels = grad.shape
+        reach, (left, right) = self.dilation * (kernel - 1), self.padding
+        spread = self.xp.zeros((batch, reach + left + time + right, channels), dtype=grad.dtype)
+        spread[:, reach : reach + outputs * self.stride : self.stride] = grad
+        return spread[:, left : left + time + reach]
+
+
+def pad_time(xp: Any, x: Any, padding: tuple[int, int]) -> Any:
+    """(B, T, C) -> contiguous (B, left + T + right, C), with zeros before and after; x itself if it is that already."""
+    left, right = padding
+    if left == right == 0:
+        return xp.ascontiguousarray(x)
+    batch, time, channels = x.shape
+    padded = xp.zeros((batch, left + time + right, channels), dtype=x.dtype)
+    padded[:, left : left + time] = x
+    return padded
+
+
+def output_length(time: int, kernel: int, stride: int, dilation: int = 1) -> int:
+    """U = floor((T - d(K-1) - 1) / s) + 1, for a length that includes the padding."""
+    return (time - dilation * (kernel - 1) - 1) // stride + 1
