@@ -1,4 +1,4 @@
-"""Element-wise work over cache-sized blocks of rows, in threads: the one place where arrays are cut up for speed.
+"""Work over cache-sized blocks of rows, in threads: the one place where arrays are cut up for speed.
 
 A chain of element-wise steps over a large array reads and writes main memory once for each step. Cut into blocks of
 rows that fit the cache, the whole chain runs on a block while it is there; and since NumPy releases the interpreter's
@@ -7,6 +7,9 @@ lock inside its loops, several threads each take their share of the blocks. On a
     def swish_block(xp, y, x):        # writes y = x / (1 + e^-x) for one block
         ...
     blocks.run(swish_block, y, x)     # for all rows of y and x
+
+Large matrix products have threads of their own, inside the BLAS library that NumPy calls. Many small ones, like those of
+the attention heads, are faster the other way round: each in one thread, several at a time (`run_products`).
 """
 
 from __future__ import annotations
@@ -14,10 +17,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
 
+from npconformer import blas
 from npconformer.backend import NUMPY, Backend, backend_of
 
 BLOCK_SIZE = 128 * 1024  # numbers in a block, at most: 512 KiB of float32, which the second-level cache still holds
@@ -27,13 +32,14 @@ _pool: ThreadPoolExecutor | None = None
 
 
 def set_num_threads(threads: int) -> None:
-    """How many threads share element-wise work. Matrix products have threads of their own (OMP_NUM_THREADS)."""
+    """How many threads share the work: matrix products, and element-wise work between them."""
     global _threads, _pool
-    if threads < 1:
-        raise ValueError(f"threads: expected at least 1, got {threads}")
+    if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
+        raise ValueError(f"threads: expected a whole number of at least 1, got {threads!r}")
     if _pool is not None:
         _pool.shutdown()
     _threads, _pool = threads, None
+    blas.set_num_threads(threads)
 
 
 def get_num_threads() -> int:
@@ -62,14 +68,23 @@ def run(function: Callable[..., None], *arrays: Any) -> None:
 def run_ranges(function: Callable[[int, int], None], rows: int, row_size: int, backend: Backend) -> None:
     """Calls function(first, stop) for ranges that together cover the rows, in threads; on a GPU for one range.
 
-    An exponential that overflows to infinity is meant, and warns nobody.
+    row_size: how many numbers a row has. An exponential that overflows to infinity is meant, and warns nobody.
     """
-    size = rows * row_size
-    if backend is NUMPY and size > SHARED_SIZE:
-        workers = min(get_num_threads(), rows, -(-size // SHARED_SIZE))
+    _run(function, rows, row_size, backend, SHARED_SIZE, nullcontext)
+
+
+def run_products(function: Callable[[int, int], None], rows: int, row_size: int, backend: Backend) -> None:
+    """The same for a function that multiplies small matrices: each product stays in the thread that asks for it."""
+    _run(function, rows, row_size, backend, BLOCK_SIZE, blas.single_threaded)
+
+
+def _run(
+    function: Callable, rows: int, row_size: int, backend: Backend, shared_size: int, around_threads: Callable
+) -> None:
+    workers, step = min(rows, 1), rows
+    if backend is NUMPY and rows * row_size > shared_size:
+        workers = min(get_num_threads(), rows, -(-rows * row_size // shared_size))
         step = max(1, min(-(-rows // workers), BLOCK_SIZE // row_size))
-    else:
-        workers, step = min(rows, 1), rows
 
     def work(worker: int) -> None:
         with np.errstate(over="ignore"):
@@ -77,17 +92,20 @@ def run_ranges(function: Callable[[int, int], None], rows: int, row_size: int, b
             for first in range(worker * rows // workers, stop, step):
                 function(first, min(first + step, stop))
 
-    others = [_get_pool().submit(work, worker) for worker in range(1, workers)]
-    try:
-        if workers:
-            work(0)
-    finally:
-        for other in others:
-            other.result()
+    if workers == 1:
+        work(0)
+    elif workers > 1:
+        with around_threads():
+            _share(work, workers)
 
 
-def _get_pool() -> ThreadPoolExecutor:
+def _share(work: Callable[[int], None], workers: int) -> None:
     global _pool
     if _pool is None:
         _pool = ThreadPoolExecutor(max(get_num_threads() - 1, 1), thread_name_prefix="npconformer")
-    return _pool
+    others = [_pool.submit(work, worker) for worker in range(1, workers)]
+    try:
+        work(0)
+    finally:
+        for other in others:
+            other.result()

@@ -73,8 +73,9 @@ class LayerNorm(Module):
         self.weight = Parameter(init.constant(1.0, channels))
         self.bias = Parameter(init.constant(0.0, channels))
 
-    def forward(self, x: Any) -> Tensor:
-        return ops.layer_norm(x, self.weight, self.bias, self.eps)
+    def forward(self, x: Any, overwrite: bool = False) -> Tensor:
+        """overwrite: the result may take x's memory, if no gradient needs x."""
+        return ops.layer_norm(x, self.weight, self.bias, self.eps, overwrite)
 
 
 class GroupNorm(Module):

@@ -18,38 +18,21 @@ from typing import Any
 
 from npconformer import blocks
 from npconformer.autograd import Operation, Tensor
-from npconformer.backend import asarray, sliding_view
+from npconformer.backend import NUMPY, asarray, backend_of, sliding_view
 from npconformer.ops.arithmetic import broadcasts_to
 from npconformer.ops.dropout import draw_kept
 from npconformer.ops.softmax import softmax_in_place
 
-
-def _split(x: Any, heads: int) -> Any:
-    """(B, T, C) -> a view (B, H, T, D)"""
-    batch, time, channels = x.shape
-    return x.reshape(batch, time, heads, channels // heads).swapaxes(1, 2)
-
-
-def _merge(x: Any) -> Any:
-    """(B, H, T, D) -> (B, T, C)"""
-    batch, heads, time, width = x.shape
-    return x.swapaxes(1, 2).reshape(batch, time, heads * width)
-
-
-def _by_distance(products: Any) -> Any:
-    """A view (B, H, Q, T) of products (B, H, Q, T+Q-1): element [i, j] is column Q-1-i+j of row i."""
-    batch, heads, queries, columns = products.shape
-    step_b, step_h, step_i, step_r = products.strides
-    shape, strides = (batch, heads, queries, columns - queries + 1), (step_b, step_h, step_i - step_r, step_r)
-    return sliding_view(products[..., queries - 1 :], shape, strides)
-
-
-SCORES_AT_ONCE = 64 * 1024  # scores of a head that are worked on together where no gradient is recorded
-SMALLEST_BLOCK = 64  # queries, however many keys there are: smaller matrix products are slow
+SCORES_AT_ONCE = 64 * 1024  # of one head: a block of so many stays in the cache
+SMALLEST_BLOCK = 128  # queries, however many keys there are: smaller matrix products are slow
 
 
 class Attention(Operation):
-    """context = softmax(scores) v. Keeps the inputs and the weights; the scores' gradient is w (dw - sum(dw w))."""
+    """context = softmax(scores) v. Keeps the inputs and the weights; the scores' gradient is w (dw - sum(dw w)).
+
+    Heads are shared among threads, and each goes through its queries in blocks. So without a recording the memory grows
+    with T and not with T^2: no array of all scores, and none of all products with the positions, is ever made.
+    """
 
     def __init__(self, heads: int, dropout_p: float, return_weights: bool) -> None:
         self.heads, self.return_weights = heads, return_weights
@@ -58,94 +41,114 @@ class Attention(Operation):
     def forward(
         self, query: Any, key: Any, value: Any, positions: Any, bias_u: Any, bias_v: Any, mask: Any, kept: Any
     ) -> Any:
-        self.scaling = (query.shape[2] // self.heads) ** -0.5
-        batch, time, channels = query.shape
-        v = _split(value, self.heads)  # (B, H, T, D)
-        if self.recording or self.return_weights:
-            weights = self._weights(query, key, positions, bias_u, bias_v, mask, 0, time)  # (B, H, T, T)
-            self.save(query, key, value, positions, bias_u, bias_v, kept, weights)
-            dropped = self._drop(weights, kept)
-            context = _merge(self.xp.matmul(dropped, v))  # (B, T, C)
-            return (context, dropped) if self.return_weights else context
-        context = self.xp.empty((batch, time, channels), dtype=query.dtype)
-        step = max(SMALLEST_BLOCK, SCORES_AT_ONCE // time)
-        for first in range(0, time, step):  # blocks of Q queries, so that memory grows with T and not with T^2
-            stop = min(first + step, time)
-            weights = self._weights(query, key, positions, bias_u, bias_v, mask, first, stop)  # (B, H, Q, T)
-            weights = self._drop(weights, None if kept is None else kept[:, :, first:stop])
-            _split(context[:, first:stop], self.heads)[...] = self.xp.matmul(weights, v)
-        return context
-
-    def _weights(
-        self, query: Any, key: Any, positions: Any, bias_u: Any, bias_v: Any, mask: Any, first: int, stop: int
-    ) -> Any:
-        """The attention weights (B, H, Q, T) of the queries from `first` up to `stop`."""
-        batch, time, _ = query.shape
-        query = query[:, first:stop]
-        weights = self.xp.matmul(self._biased_query(query, bias_u), _split(key, self.heads).swapaxes(-1, -2))
-        shifted = None
-        if positions is not None:  # the rows of relative positions first - (T-1) to stop - 1 only
-            p = _split(positions[:, time - stop : 2 * time - 1 - first], self.heads)  # (1, H, T+Q-1, D)
-            shifted = _by_distance(self.xp.matmul(self._biased_query(query, bias_v), p.swapaxes(-1, -2)))
+        (batch, time, channels), xp = query.shape, self.xp
+        self.scaling = (channels // self.heads) ** -0.5
+        q, k, v, p = (self._split(x) for x in (query, key, value, positions))  # (B, H, T, D), (1, H, 2T-1, D)
+        scores_shape = (batch, self.heads, time, time)
+        keep_weights = self.recording or self.return_weights
+        all_weights = xp.empty(scores_shape, dtype=query.dtype) if keep_weights else None
         if mask is not None:
-            mask = mask[:, :, first:stop] if mask.ndim == 4 and mask.shape[2] > 1 else mask
-            mask = self.xp.broadcast_to(mask, weights.shape)
+            mask = xp.broadcast_to(mask, scores_shape)
+        context = xp.empty(query.shape, dtype=query.dtype)
+        backend = backend_of(query)
+        step = max(SMALLEST_BLOCK, SCORES_AT_ONCE // time) if backend is NUMPY else time
 
-        def finish(xp: Any, weights: Any, *added: Any) -> None:
-            for scores in added:
-                weights += scores
-            softmax_in_place(xp, weights)
+        def attend(first: int, stop: int) -> None:
+            heads = slice(first, stop)
+            for i in range(0, time, step):
+                queries = slice(i, min(i + step, time))
+                weights = None if all_weights is None else all_weights[:, heads, queries]
+                weights = self._scores(q, k, p, bias_u, bias_v, mask, heads, queries, out=weights)  # (B, h, Q, T)
+                softmax_in_place(xp, weights)
+                weights = self._drop(weights, None if kept is None else kept[:, heads, queries])
+                xp.matmul(weights, v[:, heads], out=self._split(context)[:, heads, queries])
 
-        added = [scores for scores in (shifted, mask) if scores is not None]
-        for item in range(batch):
-            blocks.run(finish, weights[item], *[scores[item] for scores in added])
-        return weights
+        blocks.run_products(attend, self.heads, batch * min(step, time) * time, backend)
+        self.save(query, key, value, positions, bias_u, bias_v, kept, all_weights)
+        return (context, self._drop(all_weights, kept)) if self.return_weights else context
 
     def backward(self, grad: Any, grad_weights: Any = None) -> tuple[Any, ...]:
-        query, key, value, positions, bias_u, bias_v, kept, weights = self.saved
-        xp, matmul, needs = self.xp, self.xp.matmul, self.needs
-        v, g = _split(value, self.heads), _split(grad, self.heads)
-        dkey = dvalue = dpositions = dbias_v = None
-        if needs[2]:
-            dvalue = _merge(matmul(self._drop(weights, kept).swapaxes(-1, -2), g))
+        query, key, value, positions, bias_u, bias_v, kept, all_weights = self.saved
+        xp, matmul = self.xp, self.xp.matmul
+        q, k, v, p, g = (self._split(x) for x in (query, key, value, positions, grad))
+        gradients = [xp.empty(x.shape, dtype=x.dtype) if need else None for x, need in zip(self.saved, self.needs)][:6]
+        dq, dk, dv, dp = (self._split(x) for x in gradients[:4])
+        du, dw = gradients[4:]
 
-        dscores = matmul(g, v.swapaxes(-1, -2))  # (B, H, T, T); first the weights' gradient
-        if grad_weights is not None:
-            dscores += grad_weights
-        dscores = self._drop(dscores, kept)
-        dscores -= xp.einsum("bhij,bhij->bhi", dscores, weights)[..., None]
-        dscores *= weights
+        def differentiate(first: int, stop: int) -> None:
+            heads = slice(first, stop)
+            weights, part = all_weights[:, heads], None if kept is None else kept[:, heads]
+            if dv is not None:
+                matmul(self._drop(weights, part).swapaxes(-1, -2), g[:, heads], out=dv[:, heads])
+            dscores = matmul(g[:, heads], v[:, heads].swapaxes(-1, -2))  # (B, h, T, T); first the weights' gradient
+            if grad_weights is not None:
+                dscores += grad_weights[:, heads]
+            dscores = self._drop(dscores, part)
+            dscores -= xp.einsum("bhij,bhij->bhi", dscores, weights)[..., None]
+            dscores *= weights
+            if dk is not None:
+                matmul(dscores.swapaxes(-1, -2), self._biased(q[:, heads], bias_u, heads), out=dk[:, heads])
+            dquery = self._through_query(dscores, k[:, heads], None if du is None else du[heads])
+            if p is not None:
+                dproducts = self._unshifted(dscores)  # (B, h, T, 2T-1)
+                if dp is not None:
+                    dpositions = matmul(dproducts.swapaxes(-1, -2), self._biased(q[:, heads], bias_v, heads))
+                    dp[:, heads] = dpositions.sum(axis=0, keepdims=True)
+                dquery += self._through_query(dproducts, p[:, heads], None if dw is None else dw[heads])
+            if dq is not None:
+                dq[:, heads] = dquery
 
-        if needs[1]:
-            dkey = _merge(matmul(dscores.swapaxes(-1, -2), self._biased_query(query, bias_u)))
-        dq, dbias_u = self._through_query(dscores, _split(key, self.heads), needs[4])  # (B, H, T, D), (H, D)
-        if positions is not None:
-            batch, heads, time, _ = dscores.shape
-            dproducts = xp.zeros((batch, heads, time, 2 * time - 1), dtype=dscores.dtype)
-            _by_distance(dproducts)[...] = dscores
-            if needs[3]:
-                dpositions = matmul(dproducts.swapaxes(-1, -2), self._biased_query(query, bias_v))
-                dpositions = _merge(dpositions.sum(axis=0, keepdims=True))  # (1, 2T-1, C)
-            dq_position, dbias_v = self._through_query(dproducts, _split(positions, self.heads), needs[5])
-            if needs[0]:
-                dq += dq_position
-        return _merge(dq) if needs[0] else None, dkey, dvalue, dpositions, dbias_u, dbias_v, None, None
+        batch, time, _ = query.shape
+        blocks.run_products(differentiate, self.heads, batch * time * time, backend_of(query))
+        return (*gradients, None, None)
 
-    def _through_query(self, dproducts: Any, keys: Any, need_bias: bool) -> tuple[Any, Any]:
-        """The gradients that reach q and its bias through the products (q + bias) keys^T / sqrt(D)."""
-        if not (self.needs[0] or need_bias):
-            return None, None
+    def _scores(
+        self, q: Any, k: Any, p: Any, bias_u: Any, bias_v: Any, mask: Any, heads: slice, queries: slice, out: Any
+    ) -> Any:
+        """The scores (B, h, Q, T) of these heads and queries."""
+        time = k.shape[2]
+        q = q[:, heads, queries]
+        scores = self.xp.matmul(self._biased(q, bias_u, heads), k[:, heads].swapaxes(-1, -2), out=out)
+        if p is not None:  # relative positions from queries.stop - 1 down to queries.start - (T-1) only
+            p = p[:, heads, time - queries.stop : 2 * time - 1 - queries.start]  # (1, h, T+Q-1, D)
+            scores += _by_distance(self.xp.matmul(self._biased(q, bias_v, heads), p.swapaxes(-1, -2)))
+        if mask is not None:
+            scores += mask[:, heads, queries]
+        return scores
+
+    def _unshifted(self, dscores: Any) -> Any:
+        """The gradient (B, h, T, 2T-1) of the products with all positions: each row's scores, in their columns."""
+        batch, heads, time, _ = dscores.shape
+        dproducts = self.xp.zeros((batch, heads, time, 2 * time - 1), dtype=dscores.dtype)
+        _by_distance(dproducts)[...] = dscores
+        return dproducts
+
+    def _through_query(self, dproducts: Any, keys: Any, dbias: Any) -> Any:
+        """The gradient that reaches q through the products (q + bias) keys^T / sqrt(D); the bias's is left in dbias."""
         dq = self.xp.matmul(dproducts, keys)
         dq *= self.scaling
-        return dq, dq.sum(axis=(0, 2)) if need_bias else None
+        if dbias is not None:
+            dbias[...] = dq.sum(axis=(0, 2))
+        return dq
 
-    def _biased_query(self, query: Any, bias: Any) -> Any:
-        """(q + bias) / sqrt(D) as (B, H, T, D); the bias is (H, D) or None."""
-        q = _split(query, self.heads)
-        return q * self.scaling if bias is None else (q + bias[:, None]) * self.scaling
+    def _biased(self, q: Any, bias: Any, heads: slice) -> Any:
+        """(q + bias) / sqrt(D) of these heads; the bias is (H, D) or None."""
+        return q * self.scaling if bias is None else (q + bias[heads, None]) * self.scaling
+
+    def _split(self, x: Any) -> Any:
+        """(B, T, C) -> a view (B, H, T, D)"""
+        return None if x is None else x.reshape(*x.shape[:2], self.heads, -1).swapaxes(1, 2)
 
     def _drop(self, x: Any, kept: Any) -> Any:
         return x if kept is None else x * kept * self.dropout_factor
+
+
+def _by_distance(products: Any) -> Any:
+    """A view (B, H, Q, T) of products (B, H, Q, T+Q-1): element [i, j] is column Q-1-i+j of row i."""
+    batch, heads, queries, columns = products.shape
+    step_b, step_h, step_i, step_r = products.strides
+    shape, strides = (batch, heads, queries, columns - queries + 1), (step_b, step_h, step_i - step_r, step_r)
+    return sliding_view(products[..., queries - 1 :], shape, strides)
 
 
 def attention(

@@ -44,7 +44,7 @@ class Wav2Vec2ConformerFeedForward(Module):
         self.output_dropout = Dropout(config.hidden_dropout)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.intermediate_dropout(self.activation(self.intermediate_dense(x)))
+        x = self.intermediate_dropout(self.activation(self.intermediate_dense(x), overwrite=True))
         return self.output_dropout(self.output_dense(x))
 
 
@@ -67,7 +67,7 @@ class Wav2Vec2ConformerConvolutionModule(Module):
         x = ops.glu(self.pointwise_conv1(self.layer_norm(x)))  # (B, T, C)
         if padded_frames is not None:
             x = ops.masked_assign(x, padded_frames, 0.0)
-        x = self.activation(self.batch_norm(self.depthwise_conv(x)))
+        x = self.activation(self.batch_norm(self.depthwise_conv(x)), overwrite=True)
         return self.dropout(self.pointwise_conv2(x))
 
 

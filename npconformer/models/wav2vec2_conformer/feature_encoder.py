@@ -40,10 +40,10 @@ class Wav2Vec2ConformerConvLayer(Module):
     def forward(self, x: Tensor, frame_mask: Any = None) -> Tensor:
         x = self.conv(x)  # (B, T, C)
         if self.norm == "layer":
-            x = self.layer_norm(x)
+            x = self.layer_norm(x, overwrite=True)
         elif self.norm == "group":
             x = self.layer_norm(x, frame_mask)
-        return self.activation(x)
+        return self.activation(x, overwrite=True)
 
 
 class Wav2Vec2ConformerFeatureEncoder(Module):

@@ -1,0 +1,43 @@
+"""How many threads the BLAS library behind NumPy's matrix products uses. threadpoolctl knows every library's own way."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+
+_lock = threading.Lock()
+_users = 0
+_limit: Any = None
+
+
+@cache
+def _libraries() -> Any:
+    from threadpoolctl import ThreadpoolController  # looks for the loaded libraries: only when it matters
+
+    return ThreadpoolController().select(user_api="blas")
+
+
+def set_num_threads(threads: int) -> None:
+    """From now on a matrix product uses that many threads."""
+    for library in _libraries().lib_controllers:
+        library.set_num_threads(threads)
+
+
+@contextmanager
+def single_threaded() -> Iterator[None]:
+    """Meanwhile every matrix product runs in the thread that asks for it. May be nested, and entered by several threads."""
+    global _users, _limit
+    with _lock:
+        _users += 1
+        if _users == 1:
+            _limit = _libraries().limit(limits=1)
+    try:
+        yield
+    finally:
+        with _lock:
+            _users -= 1
+            if _users == 0:
+                _limit.restore_original_limits()
