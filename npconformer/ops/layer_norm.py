@@ -46,18 +46,25 @@ class LayerNorm(Operation):
 
     def backward(self, grad: Any) -> tuple[Any, Any, Any]:
         n, r, weight = self.saved
-        xp, channels = self.xp, n.shape[-1]
+        channels = n.shape[-1]
+        grad_rows, n_rows = grad.reshape(-1, channels), n.reshape(-1, channels)  # (N, C)
         dx = dweight = dbias = None
         if self.needs[0]:
-            dx = grad * weight  # g
-            projection = xp.einsum("...c,...c->...", dx, n)[..., None] / channels
-            dx -= dx.mean(axis=-1, keepdims=True)
-            dx -= n * projection
-            dx *= r
+            dx = self.xp.empty(n_rows.shape, dtype=n.dtype)
+
+            def differentiate(xp: Any, dx: Any, grad: Any, n: Any, r: Any) -> None:
+                xp.multiply(grad, weight, out=dx)  # g
+                projection = xp.einsum("nc,nc->n", dx, n)[:, None] / channels
+                dx -= dx.mean(axis=-1, keepdims=True)
+                dx -= n * projection
+                dx *= r
+
+            blocks.run(differentiate, dx, grad_rows, n_rows, r.reshape(-1, 1))
+            dx = dx.reshape(n.shape)
         if self.needs[1]:
-            dweight = xp.einsum("nc,nc->c", grad.reshape(-1, channels), n.reshape(-1, channels))
+            dweight = self.xp.einsum("nc,nc->c", grad_rows, n_rows)
         if self.needs[2]:
-            dbias = grad.reshape(-1, channels).sum(axis=0)
+            dbias = grad_rows.sum(axis=0)
         return dx, dweight, dbias
 
 

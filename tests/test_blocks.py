@@ -1,0 +1,115 @@
+"""Every row is worked on exactly once, whatever the sizes and threads; errors come out; BLAS gets its threads back."""
+
+import threading
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from strict_device import STRICT
+
+from npconformer import blas, blocks
+from npconformer.backend import NUMPY
+
+
+@pytest.fixture(autouse=True)
+def restored():
+    threads = blocks.get_num_threads()
+    yield
+    blocks.set_num_threads(threads)
+
+
+def blas_threads():
+    return [library.num_threads for library in blas._libraries().lib_controllers]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 3000), st.integers(1, 300), st.integers(1, 5))
+def test_ranges_cover_every_row_once(rows, row_size, threads):
+    blocks.set_num_threads(threads)
+    seen = np.zeros(rows, int)
+
+    def work(first, stop):
+        assert stop - first <= max(1, blocks.BLOCK_SIZE // row_size)
+        seen[first:stop] += 1
+
+    for run in (blocks.run_ranges, blocks.run_products):
+        run(work, rows, row_size, NUMPY)
+        assert (seen == 1).all()
+        seen[:] = 0
+
+
+def test_large_work_is_shared_and_small_work_is_not():
+    blocks.set_num_threads(2)
+    names = set()
+    both = threading.Barrier(2, timeout=10)
+
+    def work(first, stop):
+        names.add(threading.current_thread().name)
+        both.wait()
+
+    blocks.run_ranges(work, 2, blocks.BLOCK_SIZE, NUMPY)
+    assert len(names) == 2
+    both = threading.Barrier(1)
+    names.clear()
+    blocks.run_ranges(work, 100, 10, NUMPY)
+    assert names == {threading.current_thread().name}
+
+
+def test_a_device_gets_one_range():
+    ranges = []
+    blocks.run_ranges(lambda *ends: ranges.append(ends), 5000, 5000, STRICT)
+    assert ranges == [(0, 5000)]
+
+
+def test_run_gives_matching_blocks():
+    x = np.random.default_rng(0).standard_normal((1000, 700))
+    y = np.empty_like(x)
+    blocks.run(lambda xp, y, x: xp.multiply(x, 2, out=y), y, x)
+    np.testing.assert_array_equal(y, 2 * x)
+
+
+def test_an_error_in_another_thread_reaches_the_caller():
+    blocks.set_num_threads(2)
+
+    def work(first, stop):
+        if first > 0:
+            raise RuntimeError("in the second half")
+
+    for run in (blocks.run_ranges, blocks.run_products):
+        with pytest.raises(RuntimeError, match="second half"):
+            run(work, 2, blocks.BLOCK_SIZE * 2, NUMPY)
+    assert set(blas_threads()) <= {2}
+
+
+def test_products_run_in_their_own_thread_and_blas_gets_its_threads_back():
+    blocks.set_num_threads(2)
+    during = []
+    blocks.run_products(lambda *_: during.append(blas_threads()), 2, blocks.BLOCK_SIZE * 2, NUMPY)
+    assert len(during) == 2
+    assert all(set(threads) <= {1} for threads in during)
+    assert set(blas_threads()) <= {2}
+
+
+def test_single_threaded_may_be_nested():
+    blocks.set_num_threads(2)
+    with blas.single_threaded():
+        with blas.single_threaded():
+            assert set(blas_threads()) <= {1}
+        assert set(blas_threads()) <= {1}
+    assert set(blas_threads()) <= {2}
+
+
+@pytest.mark.parametrize("threads", [0, -1, 1.5, True, "2", None])
+def test_bad_number_of_threads(threads):
+    with pytest.raises(ValueError, match="threads: expected a whole number of at least 1"):
+        blocks.set_num_threads(threads)
+
+
+def test_the_environment_chooses_at_first(monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    monkeypatch.setattr(blocks, "_threads", None)
+    assert blocks.get_num_threads() == 3
+    monkeypatch.setenv("OMP_NUM_THREADS", "nonsense")
+    monkeypatch.setattr(blocks, "_threads", None)
+    assert blocks.get_num_threads() >= 1
