@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import os
 import stat
+from numbers import Real
 from typing import Any
 
 import numpy as np
+
+LOWEST_RATE, HIGHEST_RATE = 100, 10_000_000  # Hz; telephones have 8000, studios 192,000, one-bit converters 5,644,800
 
 
 def read_audio(path: str | os.PathLike, sampling_rate: int | None = 16000, mono: bool = True) -> np.ndarray:
@@ -22,6 +25,8 @@ def read_audio(path: str | os.PathLike, sampling_rate: int | None = 16000, mono:
     when it cannot be opened, and ValueError when it is empty, is not audio, holds no samples, or holds NaN or
     infinite samples.
     """
+    if sampling_rate is not None:
+        check_sampling_rate(sampling_rate)
     path = os.fspath(path)  # named in errors as the caller names it
     _check_is_readable(path)
 
@@ -36,6 +41,7 @@ def read_audio(path: str | os.PathLike, sampling_rate: int | None = 16000, mono:
         raise ValueError(f"{path} holds no samples")
     if not np.isfinite(samples).all():
         raise ValueError(f"{path} holds samples that are NaN or infinite")
+    check_sampling_rate(rate, f"{path}: its sampling rate")
     if mono:
         samples = samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1)  # (N,)
     return samples if sampling_rate is None else resample(samples, rate, sampling_rate)
@@ -45,12 +51,11 @@ def resample(array: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:
     """Change the sampling rate of `array`, (N,) or (N, K), to `to_rate` with soxr's band-limited HQ recipe.
 
     Returns an array of round(N * to_rate / from_rate) samples in the dtype of `array` (integers become
-    float32). At equal rates the samples come back as they are. Raises ValueError for rates that are not
-    positive.
+    float32). At equal rates the samples come back as they are. Raises ValueError for rates that no sound
+    has; see `check_sampling_rate`.
     """
-    for name, rate in (("from_rate", from_rate), ("to_rate", to_rate)):
-        if not rate > 0:
-            raise ValueError(f"{name} must be a positive number of samples per second, got {rate!r}")
+    check_sampling_rate(from_rate, "from_rate")
+    check_sampling_rate(to_rate, "to_rate")
     array = np.asarray(array)
     if array.dtype not in (np.float32, np.float64):
         array = array.astype(np.float32)
@@ -60,6 +65,14 @@ def resample(array: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:
     import soxr
 
     return soxr.resample(array, from_rate, to_rate, quality="HQ")
+
+
+def check_sampling_rate(rate: Any, name: str = "sampling_rate") -> None:
+    """Raise a ValueError that calls it `name` unless `rate` is a number of samples per second that sound may have."""
+    is_number = isinstance(rate, Real) and not isinstance(rate, bool | np.bool_)
+    if not is_number or not LOWEST_RATE <= rate <= HIGHEST_RATE:
+        expected = f"a number of samples per second from {LOWEST_RATE} to {HIGHEST_RATE}, such as 16000"
+        raise ValueError(f"{name} must be {expected}, got {rate!r}")
 
 
 def validate_waveform(array: Any, name: str = "waveform") -> np.ndarray:
