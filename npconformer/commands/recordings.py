@@ -63,7 +63,7 @@ class Recordings:
         for complaint in self.complaints:
             say(complaint)
         results = zip(self.names, pipeline.stream(self.names, return_errors=True, **options))
-        hidden = not sys.stderr.isatty()
+        hidden = sys.stderr is None or not sys.stderr.isatty()
         bar = tqdm(results, total=len(self.names), unit="file", file=sys.stderr, disable=hidden, leave=False)
         for name, result in bar:
             with tqdm.external_write_mode(file=sys.stderr):  # take the bar away while lines are written
@@ -76,12 +76,12 @@ class Recordings:
 
 def stems(names: list[str]) -> Iterator[str]:
     """A name without folder and extension for each recording, no two the same: a, b, a-2."""
-    used: set[str] = set()
+    used: set[str] = set()  # without case, of which many file systems take no notice
     for name in names:
         stem = unused = Path(name).stem
         count = 1
-        while unused in used:
+        while unused.casefold() in used:
             count += 1
             unused = f"{stem}-{count}"
-        used.add(unused)
+        used.add(unused.casefold())
         yield unused
