@@ -60,7 +60,7 @@ def with_vocabulary(tmp_path, **changes):
 
 def test_a_vocabulary_that_is_too_small(tmp_path):
     folder = with_vocabulary(tmp_path, Z=None, Y=None)
-    with pytest.raises(ValueError, match=r"32 classes .*no token for 2 of them, such as 30: use the tokenizer, with"):
+    with pytest.raises(ValueError, match=r"32 classes .*no token for 2 of them, such as \d+: use the tokenizer, with"):
         pipeline(model=folder)
     loaded = Wav2Vec2ConformerForCTC.from_pretrained(EMBEDDED_DIGITS)
     with pytest.raises(ValueError, match="no token for 2 of them"):
