@@ -6,10 +6,13 @@ N counts samples, K channels. Samples are float32, in [-1, 1] for formats that s
 from __future__ import annotations
 
 import os
-from pathlib import Path
+import stat
+from numbers import Real
 from typing import Any
 
 import numpy as np
+
+LOWEST_RATE, HIGHEST_RATE = 100, 10_000_000  # Hz; telephones have 8000, studios 192,000, one-bit converters 5,644,800
 
 
 def read_audio(path: str | os.PathLike, sampling_rate: int | None = 16000, mono: bool = True) -> np.ndarray:
@@ -18,29 +21,27 @@ def read_audio(path: str | os.PathLike, sampling_rate: int | None = 16000, mono:
     path: the file. sampling_rate: the rate wanted, in Hz; None keeps the file's own. mono: average the
     channels to shape (N,); otherwise the result is (N, K), also for K = 1.
 
-    Raises FileNotFoundError when there is no such file, and ValueError, naming the file, when it is empty,
-    is not audio, holds no samples, or holds NaN or infinite samples.
+    Raises, naming the file: FileNotFoundError when there is none, another OSError, such as PermissionError,
+    when it cannot be opened, and ValueError when it is empty, is not audio, holds no samples, or holds NaN or
+    infinite samples.
     """
+    if sampling_rate is not None:
+        check_sampling_rate(sampling_rate)
+    path = os.fspath(path)  # named in errors as the caller names it
+    _check_is_readable(path)
+
     import soundfile  # loads libsndfile: only when audio is read
 
-    path = Path(path)
-    if not path.exists():
-        raise FileNotFoundError(f"{path}: no such file")
-    if path.is_dir():
-        raise ValueError(f"{path} is a folder, not an audio file")
-    if path.stat().st_size == 0:
-        raise ValueError(f"{path} is empty (0 bytes)")
+    name = path if os.name == "nt" else os.fsencode(path)  # soundfile refuses names that are not UTF-8
     try:
-        samples, rate = soundfile.read(path, dtype="float32", always_2d=True)  # (N, K)
-    except (
-        soundfile.SoundFileError,
-        TypeError,
-    ) as error:  # TypeError: soundfile takes .raw for headerless samples
+        samples, rate = soundfile.read(name, dtype="float32", always_2d=True)  # (N, K)
+    except (soundfile.SoundFileError, TypeError) as error:  # TypeError: it takes .raw for headerless samples
         raise ValueError(f"{path} cannot be read as audio: {_reason(error)}") from error
     if samples.shape[0] == 0:
         raise ValueError(f"{path} holds no samples")
     if not np.isfinite(samples).all():
         raise ValueError(f"{path} holds samples that are NaN or infinite")
+    check_sampling_rate(rate, f"{path}: its sampling rate")
     if mono:
         samples = samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1)  # (N,)
     return samples if sampling_rate is None else resample(samples, rate, sampling_rate)
@@ -50,12 +51,11 @@ def resample(array: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:
     """Change the sampling rate of `array`, (N,) or (N, K), to `to_rate` with soxr's band-limited HQ recipe.
 
     Returns an array of round(N * to_rate / from_rate) samples in the dtype of `array` (integers become
-    float32). At equal rates the samples come back as they are. Raises ValueError for rates that are not
-    positive.
+    float32). At equal rates the samples come back as they are. Raises ValueError for rates that no sound
+    has; see `check_sampling_rate`.
     """
-    for name, rate in (("from_rate", from_rate), ("to_rate", to_rate)):
-        if not rate > 0:
-            raise ValueError(f"{name} must be a positive number of samples per second, got {rate!r}")
+    check_sampling_rate(from_rate, "from_rate")
+    check_sampling_rate(to_rate, "to_rate")
     array = np.asarray(array)
     if array.dtype not in (np.float32, np.float64):
         array = array.astype(np.float32)
@@ -65,6 +65,14 @@ def resample(array: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:
     import soxr
 
     return soxr.resample(array, from_rate, to_rate, quality="HQ")
+
+
+def check_sampling_rate(rate: Any, name: str = "sampling_rate") -> None:
+    """Raise a ValueError that calls it `name` unless `rate` is a number of samples per second that sound may have."""
+    is_number = isinstance(rate, Real) and not isinstance(rate, bool | np.bool_)
+    if not is_number or not LOWEST_RATE <= rate <= HIGHEST_RATE:
+        expected = f"a number of samples per second from {LOWEST_RATE} to {HIGHEST_RATE}, such as 16000"
+        raise ValueError(f"{name} must be {expected}, got {rate!r}")
 
 
 def validate_waveform(array: Any, name: str = "waveform") -> np.ndarray:
@@ -91,6 +99,23 @@ def validate_waveform(array: Any, name: str = "waveform") -> np.ndarray:
         first = int(np.argmin(np.isfinite(array)))
         raise ValueError(f"{name} holds {wrong} NaN or infinite samples, the first at index {first}")
     return array
+
+
+def _check_is_readable(path: str | bytes) -> None:
+    """Raise an error in plain words for what libsndfile would call a system error."""
+    try:
+        status = os.stat(path)
+        if stat.S_ISDIR(status.st_mode):
+            raise ValueError(f"{path} is a folder, not an audio file")
+        if not stat.S_ISREG(status.st_mode):
+            raise ValueError(f"{path} is a pipe or a device; recordings are read from files")
+        if status.st_size == 0:
+            raise ValueError(f"{path} is empty (0 bytes)")
+        open(path, "rb").close()
+    except FileNotFoundError:
+        raise FileNotFoundError(f"{path}: no such file") from None
+    except OSError as error:
+        raise type(error)(f"{path} cannot be read: {error.strerror}") from error
 
 
 def _reason(error: Exception) -> str:

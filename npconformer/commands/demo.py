@@ -7,6 +7,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from npconformer.commands.arguments import load_pipeline
+
 RECORDING = Path(__file__).resolve().parents[1] / "pretrained" / "demo" / "digits.flac"
 
 
@@ -18,7 +20,7 @@ def add_parser(subcommands: Any) -> None:
         description="Transcribe a short recording of connected digits with the embedded recogniser, "
         "and show when each word was said. Needs nothing but the installed package.",
     )
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, model=None, device="cpu")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -26,7 +28,7 @@ def run(arguments: argparse.Namespace) -> int:
     import numpy as np
     import soundfile
 
-    from npconformer.pipelines import EMBEDDED_DIGITS, pipeline
+    from npconformer.pipelines import EMBEDDED_DIGITS
 
     seconds = soundfile.info(RECORDING).duration
     print(f"recording  {RECORDING}")
@@ -34,7 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
     print(f"model      {EMBEDDED_DIGITS}")
     print("           a small Wav2Vec2-Conformer with CTC that knows the spoken digits ZERO to NINE")
     start = time.perf_counter()
-    recognise = pipeline("automatic-speech-recognition")
+    recognise = load_pipeline("automatic-speech-recognition", arguments)
     loaded = time.perf_counter()
     result = recognise(RECORDING, return_timestamps="word")
     done = time.perf_counter()
