@@ -39,6 +39,8 @@ class Backend:
         to_host: array -> NumPy array.
         from_host: NumPy array -> array of this library.
         normal_cdf: the distribution function of the normal distribution, element by element, dtype kept.
+        block_size: how many numbers are worked on at once where there is a choice: what a cache holds, on a host; what a
+            device's memory holds without pain, elsewhere.
     """
 
     name: str
@@ -47,9 +49,10 @@ class Backend:
     to_host: Callable[[Any], np.ndarray]
     from_host: Callable[[np.ndarray], Any]
     normal_cdf: Callable[..., Any]
+    block_size: int = 2**26
 
 
-NUMPY = Backend("numpy", np, np.ndarray, np.asarray, np.asarray, normal_cdf_numpy)
+NUMPY = Backend("numpy", np, np.ndarray, np.asarray, np.asarray, normal_cdf_numpy, block_size=2**17)
 _by_array_type: dict[type, Backend] = {np.ndarray: NUMPY}
 _by_name: dict[str, Backend] = {"numpy": NUMPY}
 _default: Backend | None = None

@@ -25,7 +25,7 @@ import numpy as np
 from npconformer import blas
 from npconformer.backend import NUMPY, Backend, backend_of
 
-BLOCK_SIZE = 128 * 1024  # numbers in a block, at most: 512 KiB of float32, which the second-level cache still holds
+BLOCK_SIZE = NUMPY.block_size  # 512 KiB of float32, which the second-level cache still holds
 SHARED_SIZE = 16 * 1024  # numbers in a block, at least, for another thread to be worth waking
 _threads: int | None = None
 _pool: ThreadPoolExecutor | None = None

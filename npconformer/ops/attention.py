@@ -18,12 +18,11 @@ from typing import Any
 
 from npconformer import blocks
 from npconformer.autograd import Operation, Tensor
-from npconformer.backend import NUMPY, asarray, backend_of, sliding_view
+from npconformer.backend import asarray, backend_of, sliding_view
 from npconformer.ops.arithmetic import broadcasts_to
 from npconformer.ops.dropout import draw_kept
 from npconformer.ops.softmax import softmax_in_place
 
-SCORES_AT_ONCE = 64 * 1024  # of one head: a block of so many stays in the cache
 SMALLEST_BLOCK = 128  # queries, however many keys there are: smaller matrix products are slow
 
 
@@ -51,7 +50,7 @@ class Attention(Operation):
             mask = xp.broadcast_to(mask, scores_shape)
         context = xp.empty(query.shape, dtype=query.dtype)
         backend = backend_of(query)
-        step = max(SMALLEST_BLOCK, SCORES_AT_ONCE // time) if backend is NUMPY else time
+        step = max(SMALLEST_BLOCK, backend.block_size // 2 // time)  # queries; the scores of one head stay in the cache
 
         def attend(first: int, stop: int) -> None:
             heads = slice(first, stop)

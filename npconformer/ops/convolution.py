@@ -82,7 +82,7 @@ class Conv1d(Operation):
         batch, time, channels = x.shape
         length = output_length(time, weight.shape[2], self.stride, self.dilation)
         width = channels // self.groups
-        step_b, step_t, step_c = x.strides
+        step_b, step_t, step_c = _contiguous_strides(x)
         first = outputs.start * self.stride + taps.start * self.dilation
         shape = (batch, self.groups, len(range(length)[outputs]), (taps.stop - taps.start) * width)
         strides = (step_b, width * step_c, outputs.step * self.stride * step_t, step_c)
@@ -96,6 +96,12 @@ class Conv1d(Operation):
     def _add_matrix(self, dweight: Any, taps: slice, matrix: Any) -> None:
         out, width, _ = dweight.shape
         dweight[:, :, taps] += matrix.reshape(out, -1, width).swapaxes(1, 2)
+
+
+def _contiguous_strides(x: Any) -> tuple[int, int, int]:
+    """The strides of a contiguous (B, T, C) in bytes, also where an axis of length 1 carries another number."""
+    _, time, channels = x.shape
+    return time * channels * x.itemsize, channels * x.itemsize, x.itemsize
 
 
 def conv1d(

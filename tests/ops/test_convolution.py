@@ -56,6 +56,15 @@ def test_conv1d(backend, name, with_bias):
     check_operation(lambda x, w, b: ops.conv1d(x, w, b, **settings), x, w, b, backend=backend, expected=expected)
 
 
+def test_an_axis_of_length_one_may_carry_any_stride():
+    samples = draw(2, 30).astype(np.float32)
+    w = draw(4, 1, 5, seed=1).astype(np.float32)
+    with_new_axis = samples[:, :, None]
+    assert with_new_axis.strides[2] == 0
+    expected = ops.conv1d(samples.reshape(2, 30, 1), w, stride=2).data
+    np.testing.assert_array_equal(ops.conv1d(with_new_axis, w, stride=2).data, expected)
+
+
 @st.composite
 def convolutions(draw_from):
     whole = st.integers

@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from npconformer.autograd import Tensor
+from npconformer.autograd import Tensor, is_grad_enabled
 from npconformer.models.wav2vec2_conformer.configuration import Wav2Vec2ConformerConfig
+from npconformer.models.wav2vec2_conformer.feature_windows import encode_in_windows
 from npconformer.nn import Conv1d, Dropout, GroupNorm, LayerNorm, Linear, Module, ModuleList, Parameter, init
 from npconformer.ops import get_activation
 
@@ -57,6 +58,9 @@ class Wav2Vec2ConformerFeatureEncoder(Module):
 
     def forward(self, input_values: Tensor, sample_lengths: np.ndarray | None = None) -> Tensor:
         """With sample_lengths (B,), group norm looks at each utterance's own frames only."""
+        recorded = input_values.requires_grad or any(p.requires_grad for p in self.parameters())
+        if not (recorded and is_grad_enabled()):
+            return Tensor(encode_in_windows(self.conv_layers, input_values.data, sample_lengths))
         x = input_values.reshape(*input_values.shape, 1)  # (B, N, 1)
         first = self.conv_layers[0]
         for layer in self.conv_layers:

@@ -1,0 +1,95 @@
+"""The feature encoder where no gradient is recorded: one window of the recording after the other, with the same result.
+
+The first convolutions put out 64 frames of 512 channels for every frame that leaves the encoder: 4 GB for ten minutes. But
+a frame depends on `reach` samples only, `hop` samples behind those of the frame before. So the stack runs on windows that
+give a few frames each, and its intermediate results never leave the cache.
+
+Group norm looks at the whole recording. Its statistics are those of a linear map of the samples, so they follow from the
+samples alone. With w_o the kernel of channel o (bias or not: the mean takes it away), m the mean and S the covariance of the
+vectors of K samples that the outputs see:
+
+    mean_o = w_o m,   variance_o = w_o S w_o,   g_o = weight_o / sqrt(variance_o + eps)
+    y_o = g_o (w_o x - mean_o) + bias_o = (g_o w_o) x + (bias_o - g_o mean_o)
+
+so that convolution and norm together are one convolution.
+
+Letters: B batch, N samples, T frames, C channels, K kernel taps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from npconformer import ops
+from npconformer.autograd import Tensor
+from npconformer.backend import backend_of, get_array_module, sliding_view
+
+WINDOW_BLOCKS = 16  # cache blocks that the first layer's output of a window fills
+SAMPLES_AT_ONCE = 64 * 1024  # rows of K samples in float64 while the covariance is summed up
+
+
+def encode_in_windows(
+    layers: Any, samples: Any, sample_lengths: np.ndarray | None = None, frames_at_once: int | None = None
+) -> Any:
+    """(B, N) -> (B, T, C), with each utterance's own samples counted in its group norm if the lengths are given.
+
+    frames_at_once: how many frames a window gives; as many as fit the cache by default.
+    """
+    batch, count = samples.shape
+    xp, backend = get_array_module(samples), backend_of(samples)
+    reach, hop = 1, 1
+    for layer in reversed(list(layers)):
+        reach, hop = (reach - 1) * layer.conv.stride + layer.conv.kernel_size, hop * layer.conv.stride
+    first, channels = layers[0], layers[len(layers) - 1].conv.weight.shape[0]
+    frames = (count - reach) // hop + 1
+    first_outputs = batch * first.conv.weight.shape[0] * (hop // first.conv.stride)  # numbers for each frame
+    step = frames_at_once or max(1, WINDOW_BLOCKS * backend.block_size // first_outputs)
+
+    folded = list(_fold_group_norm(first, samples, sample_lengths)) if first.norm == "group" else None
+    y = xp.empty((batch, frames, channels), dtype=samples.dtype)
+    for start in range(0, frames, step):
+        stop = min(start + step, frames)
+        x = Tensor(samples[:, start * hop : (stop - 1) * hop + reach, None])  # (B, N', 1)
+        for layer in layers:
+            x = _convolve_each(layer, x, folded) if layer is first and folded is not None else layer(x)
+        y[:, start:stop] = x.data
+    return y
+
+
+def _fold_group_norm(layer: Any, samples: Any, sample_lengths: np.ndarray | None) -> Iterator[tuple[Any, Any]]:
+    """For each utterance the weight (C, 1, K) and bias (C,) that convolve and normalise."""
+    kernel, norm, xp = layer.conv.weight.data, layer.layer_norm, get_array_module(samples)
+    lengths = np.full(len(samples), samples.shape[1]) if sample_lengths is None else sample_lengths
+    for own, length in zip(samples, lengths, strict=True):
+        mean, covariance = _window_statistics(own[: int(length)], layer.conv.kernel_size, layer.conv.stride)
+        w = kernel[:, 0].astype(np.float64)  # (C, K)
+        variance = xp.einsum("ck,kl,cl->c", w, covariance, w)
+        gain = norm.weight.data / xp.sqrt(variance + norm.eps)
+        bias = norm.bias.data - gain * (w @ mean)
+        weight = (w * gain[:, None])[:, None]  # (C, 1, K)
+        yield weight.astype(kernel.dtype), bias.astype(kernel.dtype)
+
+
+def _window_statistics(samples: Any, kernel: int, stride: int) -> tuple[Any, Any]:
+    """Mean (K,) and covariance (K, K), in float64, of the vectors of K samples that a convolution sees."""
+    xp = get_array_module(samples)
+    step = samples.strides[0]
+    count = (samples.shape[0] - kernel) // stride + 1
+    vectors = sliding_view(samples, (count, kernel), (stride * step, step))
+    total, products = xp.zeros(kernel), xp.zeros((kernel, kernel))
+    for first in range(0, count, SAMPLES_AT_ONCE):
+        part = vectors[first : first + SAMPLES_AT_ONCE].astype(np.float64)
+        total += part.sum(axis=0)
+        products += part.T @ part
+    mean = total / count
+    return mean, products / count - mean[:, None] * mean
+
+
+def _convolve_each(layer: Any, x: Tensor, folded: list[tuple[Any, Any]]) -> Tensor:
+    """The layer with a weight and bias of its own for each utterance."""
+    parts = [ops.conv1d(x.data[b : b + 1], *folded[b], stride=layer.conv.stride).data for b in range(len(folded))]
+    y = parts[0] if len(parts) == 1 else get_array_module(x.data).concatenate(parts)
+    return layer.activation(Tensor(y), overwrite=True)
