@@ -23,7 +23,7 @@ from npconformer.ops.arithmetic import broadcasts_to
 from npconformer.ops.dropout import draw_kept
 from npconformer.ops.softmax import softmax_in_place
 
-SMALLEST_BLOCK = 128  # queries, however many keys there are: smaller matrix products are slow
+SMALLEST_BLOCK = 256  # queries, however many keys there are: smaller matrix products are slow
 
 
 class Attention(Operation):

@@ -18,7 +18,6 @@ Letters: B batch, N samples, T frames, C channels, K kernel taps.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -27,7 +26,7 @@ from npconformer import ops
 from npconformer.autograd import Tensor
 from npconformer.backend import backend_of, get_array_module, sliding_view
 
-WINDOW_BLOCKS = 16  # cache blocks that the first layer's output of a window fills
+WINDOW_BLOCKS = 128  # cache blocks that the first layer's output of a window fills
 SAMPLES_AT_ONCE = 64 * 1024  # rows of K samples in float64 while the covariance is summed up
 
 
@@ -36,41 +35,39 @@ def encode_in_windows(
 ) -> Any:
     """(B, N) -> (B, T, C), with each utterance's own samples counted in its group norm if the lengths are given.
 
-    frames_at_once: how many frames a window gives; as many as fit the cache by default.
+    frames_at_once: how many frames a window gives; by default as many as keep the first layer's output small.
     """
-    batch, count = samples.shape
-    xp, backend = get_array_module(samples), backend_of(samples)
     reach, hop = 1, 1
     for layer in reversed(list(layers)):
         reach, hop = (reach - 1) * layer.conv.stride + layer.conv.kernel_size, hop * layer.conv.stride
-    first, channels = layers[0], layers[len(layers) - 1].conv.weight.shape[0]
+    first, last = layers[0], layers[len(layers) - 1]
+    batch, count = samples.shape
     frames = (count - reach) // hop + 1
-    first_outputs = batch * first.conv.weight.shape[0] * (hop // first.conv.stride)  # numbers for each frame
-    step = frames_at_once or max(1, WINDOW_BLOCKS * backend.block_size // first_outputs)
+    first_outputs = first.conv.weight.shape[0] * (hop // first.conv.stride)  # numbers for each frame
+    step = frames_at_once or max(1, WINDOW_BLOCKS * backend_of(samples).block_size // first_outputs)
 
-    folded = list(_fold_group_norm(first, samples, sample_lengths)) if first.norm == "group" else None
-    y = xp.empty((batch, frames, channels), dtype=samples.dtype)
-    for start in range(0, frames, step):
-        stop = min(start + step, frames)
-        x = Tensor(samples[:, start * hop : (stop - 1) * hop + reach, None])  # (B, N', 1)
-        for layer in layers:
-            x = _convolve_each(layer, x, folded) if layer is first and folded is not None else layer(x)
-        y[:, start:stop] = x.data
+    y = get_array_module(samples).empty((batch, frames, last.conv.weight.shape[0]), dtype=samples.dtype)
+    for utterance in range(batch):
+        own = samples[utterance]
+        length = count if sample_lengths is None else int(sample_lengths[utterance])
+        folded = _fold_group_norm(first, own[:length]) if first.norm == "group" else None
+        for start in range(0, frames, step):
+            stop = min(start + step, frames)
+            x = Tensor(own[None, start * hop : (stop - 1) * hop + reach, None])  # (1, N', 1)
+            for layer in layers:
+                x = _convolve_folded(layer, x, folded) if layer is first and folded is not None else layer(x)
+            y[utterance, start:stop] = x.data[0]
     return y
 
 
-def _fold_group_norm(layer: Any, samples: Any, sample_lengths: np.ndarray | None) -> Iterator[tuple[Any, Any]]:
-    """For each utterance the weight (C, 1, K) and bias (C,) that convolve and normalise."""
+def _fold_group_norm(layer: Any, samples: Any) -> tuple[Any, Any]:
+    """The weight (C, 1, K) and bias (C,) that convolve and normalise these samples (N,)."""
     kernel, norm, xp = layer.conv.weight.data, layer.layer_norm, get_array_module(samples)
-    lengths = np.full(len(samples), samples.shape[1]) if sample_lengths is None else sample_lengths
-    for own, length in zip(samples, lengths, strict=True):
-        mean, covariance = _window_statistics(own[: int(length)], layer.conv.kernel_size, layer.conv.stride)
-        w = kernel[:, 0].astype(np.float64)  # (C, K)
-        variance = xp.einsum("ck,kl,cl->c", w, covariance, w)
-        gain = norm.weight.data / xp.sqrt(variance + norm.eps)
-        bias = norm.bias.data - gain * (w @ mean)
-        weight = (w * gain[:, None])[:, None]  # (C, 1, K)
-        yield weight.astype(kernel.dtype), bias.astype(kernel.dtype)
+    mean, covariance = _window_statistics(samples, layer.conv.kernel_size, layer.conv.stride)
+    w = kernel[:, 0].astype(np.float64)  # (C, K)
+    gain = norm.weight.data / xp.sqrt(xp.einsum("ck,kl,cl->c", w, covariance, w) + norm.eps)
+    weight, bias = w * gain[:, None], norm.bias.data - gain * (w @ mean)
+    return weight[:, None].astype(kernel.dtype), bias.astype(kernel.dtype)
 
 
 def _window_statistics(samples: Any, kernel: int, stride: int) -> tuple[Any, Any]:
@@ -88,8 +85,5 @@ def _window_statistics(samples: Any, kernel: int, stride: int) -> tuple[Any, Any
     return mean, products / count - mean[:, None] * mean
 
 
-def _convolve_each(layer: Any, x: Tensor, folded: list[tuple[Any, Any]]) -> Tensor:
-    """The layer with a weight and bias of its own for each utterance."""
-    parts = [ops.conv1d(x.data[b : b + 1], *folded[b], stride=layer.conv.stride).data for b in range(len(folded))]
-    y = parts[0] if len(parts) == 1 else get_array_module(x.data).concatenate(parts)
-    return layer.activation(Tensor(y), overwrite=True)
+def _convolve_folded(layer: Any, x: Tensor, folded: tuple[Any, Any]) -> Tensor:
+    return layer.activation(ops.conv1d(x, *folded, stride=layer.conv.stride), overwrite=True)
