@@ -27,14 +27,15 @@ class Floor:
     def __init__(self, products: list[Product], xp: Any, dtype: str = "float32") -> None:
         self.xp = xp
         pattern = xp.asarray(xp.random.default_rng(0).standard_normal(4096) * 0.02).astype(dtype)  # zeros can be faster
-        left = xp.resize(pattern, max(product.left_size for product in products))
-        right = xp.resize(pattern, max([product.right_size for product in products if not product.weight], default=1))
+        left = _filled(xp, pattern, max(product.left_size for product in products))
+        right_size = max([product.right_size for product in products if not product.weight], default=1)
+        right = _filled(xp, pattern, right_size)
         out = xp.empty(max(product.out_size for product in products), dtype)
         out.fill(0)  # so that the memory is there
         self.products = products
         self.operands = []
         for product in products:
-            weight = xp.resize(pattern, product.right_size) if product.weight else right
+            weight = _filled(xp, pattern, product.right_size) if product.weight else right
             self.operands.append(
                 (
                     _shaped(left, product.stack, product.rows, product.inner),
@@ -56,6 +57,11 @@ class Floor:
             self.xp.matmul(left, right, out=out)
             seconds[product.what] = seconds.get(product.what, 0.0) + time.perf_counter() - start
         return seconds
+
+
+def _filled(xp: Any, pattern: Any, size: int) -> Any:
+    """New flat memory of `size` numbers that repeat the pattern."""
+    return xp.tile(pattern, -(-size // pattern.size))[:size]
 
 
 def _shaped(memory: Any, stack: int, rows: int, columns: int) -> Any:

@@ -56,8 +56,11 @@ def run(function: str, arguments: dict[str, Any], threads: int, variables: dict[
             command, env=environment(threads, **(variables or {})), stderr=subprocess.PIPE, text=True, errors="replace"
         )
         if process.returncode != 0:
-            lines = process.stderr.strip().splitlines() or [f"no message; exit status {process.returncode}"]
-            raise JobError(lines[-1])
+            last = (process.stderr.strip().splitlines() or ["no message"])[-1]
+            killed = (
+                f"ended by signal {-process.returncode}, is there memory enough? " if process.returncode < 0 else ""
+            )
+            raise JobError(killed + last)
         return json.loads(result.read_text())
 
 

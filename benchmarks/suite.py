@@ -24,7 +24,8 @@ NOTES = {
         "Seconds of one forward pass, median (quartiles). 'ratio' is npconformer / transformers; this and the other "
         "ratios are medians of those of each round. The floor is the same matrix products with nothing between them. "
         f"rtf: seconds of computing for a second of audio. Outputs differ by at most {TOLERANCE:.0e} of the largest "
-        "logit ('difference'), or nothing is timed."
+        "logit ('difference'), or nothing is timed. Disk faults, of npconformer and of transformers: how often mapped "
+        "weights had to be read from the disk again; such times mean little."
     ),
     "Memory": (
         "Peak resident memory of a process that imports, loads and runs one batch, in MB (10^6 bytes), mapped weights "
@@ -33,7 +34,7 @@ NOTES = {
     "Loading": (
         "Seconds in a new process after its imports, median: until the model is there, and until the first result for "
         "1 s of audio (the digits model: its recording), since weights that are mapped are read when they are first "
-        "used. The file was read before, so it is in the system's cache."
+        "used. The file is in the system's cache."
     ),
     "Import": "Seconds of a new process that imports and ends, median (quartiles); 'added' is beyond Python's own.",
     "Cold start": "Seconds from a new process to the text of the demo's recording, with the embedded digits model.",
@@ -91,6 +92,7 @@ class Suite:
         result = self._job("forward:measure", case, threads=self.threads, rounds=self.rounds, budget=self.budget)
         samples, audio = result["samples"], case.batch * result["seconds"]
         self.facts["attention in transformers"] = f"its default, {result['attention']}"
+        self.facts["weights locked in memory while they are timed"] = "yes" if result["locked"] else "no"
         self.add(
             "Forward",
             {
@@ -104,6 +106,7 @@ class Suite:
                 "npconformer rtf": statistics.median(samples[OURS]) / audio,
                 "transformers rtf": statistics.median(samples[THEIRS]) / audio,
                 "difference": result["difference"],
+                "disk faults": ", ".join(str(result["disk faults"][side]) for side in SIDES),
                 "rounds": len(samples[OURS]),
             },
         )
