@@ -1,6 +1,6 @@
 """npconformer beside transformers with torch: agreement first, then time, memory and start.
 
-    python -m benchmarks.compare --quick                              # two minutes: does it work here?
+    python -m benchmarks.compare --quick                              # a few minutes: does it work here?
     python -m benchmarks.compare                                      # everything
     python -m benchmarks.compare --only large-relative --seconds 10   # one model, one length
     python -m benchmarks.compare --measure start                      # import and cold start alone
@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import importlib.util
+import os
 import tempfile
 import time
 from collections.abc import Iterator
@@ -28,6 +29,7 @@ from benchmarks.table import as_csv, markdown, plain
 from npconformer.files import write_text_atomically
 
 RESULTS = ROOT / "benchmarks" / "results"
+BUSY = 0.5  # load average
 MEASURES = ("forward", "memory", "loading", "start", "training")
 
 
@@ -144,6 +146,14 @@ def save(output: Path, suite: Suite) -> None:
     write_text_atomically(f"{output}.csv", as_csv(tables))
 
 
+def load_average() -> float:
+    """Processes that wanted to run in the last minute; says so where they are too many for figures to mean much."""
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+    if load > BUSY:
+        say(f"this machine is busy (load {load:.2f}): expect wrong times, wrong ratios too")
+    return load
+
+
 def output_name(options: argparse.Namespace) -> Path:
     """What --output names, or the default, which never overwrites a whole run with a part."""
     if options.output:
@@ -172,6 +182,7 @@ def main(arguments: list[str] | None = None) -> int:
         suite = Suite(options.threads, options.rounds, options.budget, str(folder.resolve()))
         suite.facts |= jobs.run("benchmarks.machine:describe", {"device": options.device}, options.threads)
         suite.facts["threads"] = f"{options.threads} on both sides (OMP_NUM_THREADS, torch.set_num_threads)"
+        suite.facts["load of the machine before"] = f"{load_average():.2f}"
         output = output_name(options)
         for _ in run(suite, cases, chosen_measures(options), options.device):
             save(output, suite)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.cases import DEFAULT, MODELS, RECORDING, RECORDING_SECONDS, Case, select
-from benchmarks.compare import MEASURES, RESULTS, chosen_measures, main, output_name, parse
+from benchmarks.compare import MEASURES, RESULTS, chosen_measures, load_average, main, output_name, parse
 
 
 def test_the_default_covers_every_model_and_length():
@@ -69,3 +69,11 @@ def test_a_missing_reference_is_named(monkeypatch, capsys):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     assert main(["--device", "cuda"]) == 2
     assert "torch and transformers and cupy" in capsys.readouterr().err
+
+
+def test_a_busy_machine_is_told(monkeypatch, capsys):
+    monkeypatch.setattr("os.getloadavg", lambda: (3.0, 1.0, 1.0), raising=False)
+    assert load_average() == 3.0
+    assert "busy (load 3.00)" in capsys.readouterr().err
+    monkeypatch.setattr("os.getloadavg", lambda: (0.1, 1.0, 1.0))
+    assert load_average() == 0.1 and not capsys.readouterr().err
