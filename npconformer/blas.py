@@ -10,7 +10,7 @@ from typing import Any
 
 _lock = threading.Lock()
 _users = 0
-_limit: Any = None
+_before: list[tuple[Any, int]] = []
 
 
 @cache
@@ -29,15 +29,18 @@ def set_num_threads(threads: int) -> None:
 @contextmanager
 def single_threaded() -> Iterator[None]:
     """Meanwhile every matrix product runs in the thread that asks for it. May be nested, and entered by several threads."""
-    global _users, _limit
+    global _users, _before
     with _lock:
         _users += 1
         if _users == 1:
-            _limit = _libraries().limit(limits=1)
+            _before = [(library, library.num_threads) for library in _libraries().lib_controllers]
+            for library, _ in _before:
+                library.set_num_threads(1)
     try:
         yield
     finally:
         with _lock:
             _users -= 1
             if _users == 0:
-                _limit.restore_original_limits()
+                for library, threads in _before:
+                    library.set_num_threads(threads)

@@ -15,6 +15,7 @@ the attention heads, are faster the other way round: each in one thread, several
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
@@ -26,8 +27,10 @@ from npconformer import blas
 from npconformer.backend import NUMPY, Backend, backend_of
 
 BLOCK_SIZE = NUMPY.block_size  # 512 KiB of float32, which the second-level cache still holds
-SHARED_SIZE = 16 * 1024  # numbers in a block, at least, for another thread to be worth waking
+SHARED_SIZE = 128 * 1024  # numbers that are worth a thread: below, waking it and waiting for it costs more
+PRODUCTS_SHARED_SIZE = 512 * 1024  # the same for results of small matrix products
 _threads: int | None = None
+_local = threading.local()  # .busy: this thread has a share of some work, and shares no part of it
 _pool: ThreadPoolExecutor | None = None
 
 
@@ -57,12 +60,16 @@ def run(function: Callable[..., None], *arrays: Any) -> None:
 
     The arrays have the same number of rows. The function writes its results into its blocks.
     """
-    rows, backend = arrays[0].shape[0], backend_of(*arrays)
+    backend, rows = backend_of(*arrays), len(arrays[0])
+    if arrays[0].size <= SHARED_SIZE or backend is not NUMPY:
+        with np.errstate(over="ignore"):
+            function(backend.xp, *arrays)
+        return
 
     def on_block(first: int, stop: int) -> None:
         function(backend.xp, *[array[first:stop] for array in arrays])
 
-    run_ranges(on_block, rows, arrays[0].size // max(rows, 1), backend)
+    run_ranges(on_block, rows, arrays[0].size // rows, backend)
 
 
 def run_ranges(function: Callable[[int, int], None], rows: int, row_size: int, backend: Backend) -> None:
@@ -70,25 +77,36 @@ def run_ranges(function: Callable[[int, int], None], rows: int, row_size: int, b
 
     row_size: how many numbers a row has. An exponential that overflows to infinity is meant, and warns nobody.
     """
-    _run(function, rows, row_size, backend, SHARED_SIZE, nullcontext)
+    _run(function, rows, row_size, backend, SHARED_SIZE, BLOCK_SIZE, nullcontext)
 
 
-def run_products(function: Callable[[int, int], None], rows: int, row_size: int, backend: Backend) -> None:
-    """The same for a function that multiplies small matrices: each product stays in the thread that asks for it."""
-    _run(function, rows, row_size, backend, BLOCK_SIZE, blas.single_threaded)
+def run_products(
+    function: Callable[[int, int], None], rows: int, row_size: int, backend: Backend, block_size: int = BLOCK_SIZE
+) -> None:
+    """The same for a function that multiplies small matrices: each product stays in the thread that asks for it.
+
+    block_size: how many numbers a range has, at most.
+    """
+    _run(function, rows, row_size, backend, PRODUCTS_SHARED_SIZE, block_size, blas.single_threaded)
 
 
 def _run(
-    function: Callable, rows: int, row_size: int, backend: Backend, shared_size: int, around_threads: Callable
+    function: Callable,
+    rows: int,
+    row_size: int,
+    backend: Backend,
+    shared_size: int,
+    block_size: int,
+    around_threads: Callable,
 ) -> None:
     workers, step = min(rows, 1), rows
-    if backend is NUMPY and rows * row_size > shared_size:
-        workers = min(get_num_threads(), rows, -(-rows * row_size // shared_size))
-        step = max(1, min(-(-rows // workers), BLOCK_SIZE // row_size))
+    if backend is NUMPY and rows * row_size > min(shared_size, block_size):
+        workers = 1 if _is_busy() else min(get_num_threads(), rows, -(-rows * row_size // shared_size))
+        step = max(1, min(-(-rows // workers), block_size // row_size))
 
     def work(worker: int) -> None:
+        stop = (worker + 1) * rows // workers
         with np.errstate(over="ignore"):
-            stop = (worker + 1) * rows // workers
             for first in range(worker * rows // workers, stop, step):
                 function(first, min(first + step, stop))
 
@@ -99,13 +117,25 @@ def _run(
             _share(work, workers)
 
 
+def _is_busy() -> bool:
+    return getattr(_local, "busy", False)
+
+
 def _share(work: Callable[[int], None], workers: int) -> None:
     global _pool
     if _pool is None:
         _pool = ThreadPoolExecutor(max(get_num_threads() - 1, 1), thread_name_prefix="npconformer")
-    others = [_pool.submit(work, worker) for worker in range(1, workers)]
+    others = [_pool.submit(_busily, work, worker) for worker in range(1, workers)]
     try:
-        work(0)
+        _busily(work, 0)
     finally:
         for other in others:
             other.result()
+
+
+def _busily(work: Callable[[int], None], worker: int) -> None:
+    _local.busy = True
+    try:
+        work(worker)
+    finally:
+        _local.busy = False

@@ -69,6 +69,21 @@ def test_run_gives_matching_blocks():
     np.testing.assert_array_equal(y, 2 * x)
 
 
+def test_a_share_of_work_is_not_shared_again():
+    blocks.set_num_threads(2)
+    names = {}
+
+    def inner(first, stop):
+        names.setdefault(threading.current_thread().name, []).append(first)
+
+    def outer(first, stop):
+        blocks.run_ranges(inner, 4, blocks.BLOCK_SIZE, NUMPY)
+
+    blocks.run_ranges(outer, 2, blocks.BLOCK_SIZE, NUMPY)
+    assert all(firsts == [0, 1, 2, 3] for firsts in names.values())
+    assert len(names) == 2
+
+
 def test_an_error_in_another_thread_reaches_the_caller():
     blocks.set_num_threads(2)
 
@@ -78,14 +93,14 @@ def test_an_error_in_another_thread_reaches_the_caller():
 
     for run in (blocks.run_ranges, blocks.run_products):
         with pytest.raises(RuntimeError, match="second half"):
-            run(work, 2, blocks.BLOCK_SIZE * 2, NUMPY)
+            run(work, 2, blocks.PRODUCTS_SHARED_SIZE, NUMPY)
     assert set(blas_threads()) <= {2}
 
 
 def test_products_run_in_their_own_thread_and_blas_gets_its_threads_back():
     blocks.set_num_threads(2)
     during = []
-    blocks.run_products(lambda *_: during.append(blas_threads()), 2, blocks.BLOCK_SIZE * 2, NUMPY)
+    blocks.run_products(lambda *_: during.append(blas_threads()), 2, blocks.PRODUCTS_SHARED_SIZE, NUMPY)
     assert len(during) == 2
     assert all(set(threads) <= {1} for threads in during)
     assert set(blas_threads()) <= {2}

@@ -30,7 +30,9 @@ class LayerNorm(Operation):
         r = xp.empty((rows.shape[0], 1), dtype=x.dtype)
 
         def normalise(xp: Any, y: Any, n: Any, r: Any, rows: Any) -> None:
-            xp.subtract(rows, rows.mean(axis=-1, keepdims=True), out=n)
+            mean = rows.sum(axis=-1, keepdims=True)
+            mean /= channels
+            xp.subtract(rows, mean, out=n)
             r[:, 0] = xp.einsum("nc,nc->n", n, n)
             r /= channels
             r += self.eps

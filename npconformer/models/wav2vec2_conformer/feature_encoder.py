@@ -58,8 +58,7 @@ class Wav2Vec2ConformerFeatureEncoder(Module):
 
     def forward(self, input_values: Tensor, sample_lengths: np.ndarray | None = None) -> Tensor:
         """With sample_lengths (B,), group norm looks at each utterance's own frames only."""
-        recorded = input_values.requires_grad or any(p.requires_grad for p in self.parameters())
-        if not (recorded and is_grad_enabled()):
+        if not is_grad_enabled() or not (input_values.requires_grad or any(p.requires_grad for p in self.parameters())):
             return Tensor(encode_in_windows(self.conv_layers, input_values.data, sample_lengths))
         x = input_values.reshape(*input_values.shape, 1)  # (B, N, 1)
         first = self.conv_layers[0]

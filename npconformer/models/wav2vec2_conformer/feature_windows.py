@@ -18,15 +18,16 @@ Letters: B batch, N samples, T frames, C channels, K kernel taps.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from npconformer import ops
-from npconformer.autograd import Tensor
+from npconformer import blocks, ops
+from npconformer.autograd import Tensor, no_grad
 from npconformer.backend import backend_of, get_array_module, sliding_view
 
-WINDOW_BLOCKS = 128  # cache blocks that the first layer's output of a window fills
+WINDOW_SIZE = 4 * 1024 * 1024  # numbers in the first layer's output of a window, at most: 16 MiB of float32
 SAMPLES_AT_ONCE = 64 * 1024  # rows of K samples in float64 while the covariance is summed up
 
 
@@ -35,28 +36,29 @@ def encode_in_windows(
 ) -> Any:
     """(B, N) -> (B, T, C), with each utterance's own samples counted in its group norm if the lengths are given.
 
-    frames_at_once: how many frames a window gives; by default as many as keep the first layer's output small.
+    frames_at_once: how many frames a window gives, at most; by default as many as keep the first layer's output small.
     """
     reach, hop = 1, 1
     for layer in reversed(list(layers)):
         reach, hop = (reach - 1) * layer.conv.stride + layer.conv.kernel_size, hop * layer.conv.stride
     first, last = layers[0], layers[len(layers) - 1]
     batch, count = samples.shape
-    frames = (count - reach) // hop + 1
+    backend, frames = backend_of(samples), (count - reach) // hop + 1
     first_outputs = first.conv.weight.shape[0] * (hop // first.conv.stride)  # numbers for each frame
-    step = frames_at_once or max(1, WINDOW_BLOCKS * backend_of(samples).block_size // first_outputs)
+    window_size = WINDOW_SIZE if frames_at_once is None else frames_at_once * first_outputs
+    y = backend.xp.empty((batch, frames, last.conv.weight.shape[0]), dtype=samples.dtype)
 
-    y = get_array_module(samples).empty((batch, frames, last.conv.weight.shape[0]), dtype=samples.dtype)
-    for utterance in range(batch):
-        own = samples[utterance]
-        length = count if sample_lengths is None else int(sample_lengths[utterance])
-        folded = _fold_group_norm(first, own[:length]) if first.norm == "group" else None
-        for start in range(0, frames, step):
-            stop = min(start + step, frames)
-            x = Tensor(own[None, start * hop : (stop - 1) * hop + reach, None])  # (1, N', 1)
+    def encode(utterance: int, folded: Any, start: int, stop: int) -> None:
+        x = Tensor(samples[utterance : utterance + 1, start * hop : (stop - 1) * hop + reach, None])  # (1, N', 1)
+        with no_grad():  # a mode of each thread
             for layer in layers:
                 x = _convolve_folded(layer, x, folded) if layer is first and folded is not None else layer(x)
-            y[utterance, start:stop] = x.data[0]
+        y[utterance, start:stop] = x.data[0]
+
+    for utterance in range(batch):
+        length = count if sample_lengths is None else int(sample_lengths[utterance])
+        folded = _fold_group_norm(first, samples[utterance, :length]) if first.norm == "group" else None
+        blocks.run_products(partial(encode, utterance, folded), frames, first_outputs, backend, window_size)
     return y
 
 
