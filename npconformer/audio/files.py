@@ -6,6 +6,8 @@ N counts samples, K channels. Samples are float32, in [-1, 1] for formats that s
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,22 @@ def read_audio(path: str | os.PathLike, sampling_rate: int | None = 16000, mono:
     Raises FileNotFoundError when there is no such file, and ValueError, naming the file, when it is empty,
     is not audio, holds no samples, or holds NaN or infinite samples.
     """
+    with open_recording(path) as file:
+        samples, rate = file.read(dtype="float32", always_2d=True), file.samplerate  # (N, K)
+    check_samples(samples, path)
+    if len(samples) == 0:
+        raise ValueError(f"{path} holds no samples")
+    if mono:
+        samples = average_channels(samples)
+    return samples if sampling_rate is None else resample(samples, rate, sampling_rate)
+
+
+@contextmanager
+def open_recording(path: str | os.PathLike) -> Iterator[Any]:
+    """A recording as a soundfile.SoundFile, closed at the end of the block.
+
+    Raises the errors of `read_audio`, also for what libsndfile only notices while the block reads.
+    """
     import soundfile  # loads libsndfile: only when audio is read
 
     path = Path(path)
@@ -31,19 +49,25 @@ def read_audio(path: str | os.PathLike, sampling_rate: int | None = 16000, mono:
     if path.stat().st_size == 0:
         raise ValueError(f"{path} is empty (0 bytes)")
     try:
-        samples, rate = soundfile.read(path, dtype="float32", always_2d=True)  # (N, K)
-    except (
-        soundfile.SoundFileError,
-        TypeError,
-    ) as error:  # TypeError: soundfile takes .raw for headerless samples
+        file = soundfile.SoundFile(path)
+    except (soundfile.SoundFileError, TypeError) as error:  # TypeError: it takes .raw for headerless samples
         raise ValueError(f"{path} cannot be read as audio: {_reason(error)}") from error
-    if samples.shape[0] == 0:
-        raise ValueError(f"{path} holds no samples")
+    with file:
+        try:
+            yield file
+        except soundfile.SoundFileError as error:
+            raise ValueError(f"{path} cannot be read as audio: {_reason(error)}") from error
+
+
+def check_samples(samples: np.ndarray, path: str | os.PathLike) -> None:
+    """Raise a ValueError that names the file when it holds samples that are no numbers."""
     if not np.isfinite(samples).all():
-        raise ValueError(f"{path} holds samples that are NaN or infinite")
-    if mono:
-        samples = samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1)  # (N,)
-    return samples if sampling_rate is None else resample(samples, rate, sampling_rate)
+        raise ValueError(f"{os.fspath(path)} holds samples that are NaN or infinite")
+
+
+def average_channels(samples: np.ndarray) -> np.ndarray:
+    """(N, K) -> (N,)."""
+    return samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1)
 
 
 def resample(array: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:
