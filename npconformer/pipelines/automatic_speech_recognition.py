@@ -10,23 +10,26 @@ from typing import Any, ClassVar
 import numpy as np
 
 from npconformer.backend import to_host
-from npconformer.pipelines.batching import AudioPipeline, check_batch_size
+from npconformer.pipelines.batching import check_batch_size
+from npconformer.pipelines.frames import FramePipeline, Frames
 from npconformer.pipelines.inputs import is_path
 from npconformer.pipelines.loading import load_model
 
 TIMESTAMPS = (None, "char", "word")
 
 
-class AutomaticSpeechRecognitionPipeline(AudioPipeline):
+class AutomaticSpeechRecognitionPipeline(FramePipeline):
     """Transcribes recordings with a CTC model and its Wav2Vec2Processor.
 
     A call gives {"text": str} for each recording. Its option `return_timestamps`, "char" or "word", adds
-    "chunks": [{"text": str, "timestamp": (start, end)}], in seconds.
+    "chunks": [{"text": str, "timestamp": (start, end)}], in seconds. chunk_length_s and stride_length_s, for long
+    recordings, are described in FramePipeline; the best class of every frame is kept, so that an hour is 1.4 MB,
+    and decoded as one recording.
     """
 
     task = "automatic-speech-recognition"
     head = "ForCTC"
-    options: ClassVar = {"return_timestamps": None}
+    options: ClassVar = {**FramePipeline.options, "return_timestamps": None}
 
     def __init__(self, model: Any, processor: Any, batch_size: int = 1, **options: Any) -> None:
         super().__init__(model, processor.feature_extractor, batch_size, **options)
@@ -53,21 +56,22 @@ class AutomaticSpeechRecognitionPipeline(AudioPipeline):
 
     @classmethod
     def check_options(cls, options: dict[str, Any]) -> None:
+        super().check_options(options)
         if options["return_timestamps"] not in TIMESTAMPS:
             raise ValueError(f'return_timestamps must be None, "char" or "word", got {options["return_timestamps"]!r}')
 
-    def run_batch(self, waveforms: list[np.ndarray]) -> list[np.ndarray]:
+    def run_frames(self, waveforms: list[np.ndarray]) -> list[np.ndarray]:
         """The best class of every frame: [(N_1,), ...] -> [(T_1,), ...], only frames that hold speech."""
         logits = self.run_model(waveforms).logits  # (B, T, V)
         best = to_host(logits.data).argmax(axis=-1)  # (B, T)
         return [ids[:frames] for ids, frames in zip(best, self.frames_of(waveforms))]
 
-    def answer(self, output: np.ndarray, options: dict[str, Any]) -> dict[str, Any]:
+    def answer(self, output: Frames, options: dict[str, Any]) -> dict[str, Any]:
         """Text, and times if asked for, of one utterance's best classes (T,)."""
         tokenizer, unit = self.processor.tokenizer, options["return_timestamps"]
         if unit is None:
-            return {"text": tokenizer.decode(output)}
-        decoded = tokenizer.decode(output, **{f"output_{unit}_offsets": True})
+            return {"text": tokenizer.decode(output.rows)}
+        decoded = tokenizer.decode(output.rows, **{f"output_{unit}_offsets": True})
         step = self.seconds_per_frame
         chunks = [
             {"text": offset[unit], "timestamp": (offset["start_offset"] * step, offset["end_offset"] * step)}
