@@ -6,9 +6,9 @@ N counts samples, K channels. Samples are float32, in [-1, 1] for formats that s
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,14 +20,15 @@ def read_audio(path: str | os.PathLike, sampling_rate: int | None = 16000, mono:
     path: the file. sampling_rate: the rate wanted, in Hz; None keeps the file's own. mono: average the
     channels to shape (N,); otherwise the result is (N, K), also for K = 1.
 
-    Raises FileNotFoundError when there is no such file, and ValueError, naming the file, when it is empty,
-    is not audio, holds no samples, or holds NaN or infinite samples.
+    Raises, naming the file: FileNotFoundError when there is none, another OSError, such as PermissionError,
+    when it cannot be opened, and ValueError when it is empty, is not audio, holds no samples, or holds NaN or
+    infinite samples.
     """
     with open_recording(path) as file:
         samples, rate = file.read(dtype="float32", always_2d=True), file.samplerate  # (N, K)
-    check_samples(samples, path)
     if len(samples) == 0:
-        raise ValueError(f"{path} holds no samples")
+        raise ValueError(f"{os.fspath(path)} holds no samples")
+    check_samples(samples, path)
     if mono:
         samples = average_channels(samples)
     return samples if sampling_rate is None else resample(samples, rate, sampling_rate)
@@ -39,17 +40,14 @@ def open_recording(path: str | os.PathLike) -> Iterator[Any]:
 
     Raises the errors of `read_audio`, also for what libsndfile only notices while the block reads.
     """
+    path = os.fspath(path)  # named in errors as the caller names it
+    _check_is_readable(path)
+
     import soundfile  # loads libsndfile: only when audio is read
 
-    path = Path(path)
-    if not path.exists():
-        raise FileNotFoundError(f"{path}: no such file")
-    if path.is_dir():
-        raise ValueError(f"{path} is a folder, not an audio file")
-    if path.stat().st_size == 0:
-        raise ValueError(f"{path} is empty (0 bytes)")
+    name = path if os.name == "nt" else os.fsencode(path)  # soundfile refuses names that are not UTF-8
     try:
-        file = soundfile.SoundFile(path)
+        file = soundfile.SoundFile(name)
     except (soundfile.SoundFileError, TypeError) as error:  # TypeError: it takes .raw for headerless samples
         raise ValueError(f"{path} cannot be read as audio: {_reason(error)}") from error
     with file:
@@ -115,6 +113,23 @@ def validate_waveform(array: Any, name: str = "waveform") -> np.ndarray:
         first = int(np.argmin(np.isfinite(array)))
         raise ValueError(f"{name} holds {wrong} NaN or infinite samples, the first at index {first}")
     return array
+
+
+def _check_is_readable(path: str | bytes) -> None:
+    """Raise an error in plain words for what libsndfile would call a system error."""
+    try:
+        status = os.stat(path)
+        if stat.S_ISDIR(status.st_mode):
+            raise ValueError(f"{path} is a folder, not an audio file")
+        if not stat.S_ISREG(status.st_mode):
+            raise ValueError(f"{path} is a pipe or a device; recordings are read from files")
+        if status.st_size == 0:
+            raise ValueError(f"{path} is empty (0 bytes)")
+        open(path, "rb").close()
+    except FileNotFoundError:
+        raise FileNotFoundError(f"{path}: no such file") from None
+    except OSError as error:
+        raise type(error)(f"{path} cannot be read: {error.strerror}") from error
 
 
 def _reason(error: Exception) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -91,6 +92,13 @@ def say(message: str, status: int = 0) -> int:
     return status
 
 
+def describe(error: Exception) -> str:
+    """An error in one line; what the system says of a file comes after the file's name."""
+    if isinstance(error, OSError) and error.strerror and error.filename is not None:
+        return f"{os.fsdecode(error.filename)}: {error.strerror}"
+    return str(error)
+
+
 def load_pipeline(task: str, arguments: argparse.Namespace, **options: Any) -> Any:
     """The pipeline for `task` that the arguments ask for; what prevents it ends the command with status 2."""
     from npconformer.pipelines import pipeline
@@ -98,4 +106,4 @@ def load_pipeline(task: str, arguments: argparse.Namespace, **options: Any) -> A
     try:
         return pipeline(task, model=arguments.model, device=arguments.device, **options)
     except (ValueError, OSError, RuntimeError) as error:
-        raise SystemExit(say(str(error), status=2)) from None
+        raise SystemExit(say(describe(error), status=2)) from None

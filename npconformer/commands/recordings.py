@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from npconformer.commands.arguments import say
+from npconformer.commands.arguments import describe, say
 
 AUDIO_SUFFIXES = {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".au", ".caf", ".w64"}
 
@@ -17,22 +18,30 @@ class Recordings:
 
     open_folders: False takes a folder for a recording, which fails with the others that cannot be read.
 
-    After `answers` has been gone through, `failed` is the number of recordings that failed and `status` the
-    exit status that the command ends with.
+    `complaints` are about folders that cannot be read, or hold no recordings. After `answers` has been gone
+    through, `failed` is the number of recordings that failed and `status` the exit status that the command
+    ends with.
     """
 
     def __init__(self, names: list[str], open_folders: bool = True) -> None:
         self.names: list[str] = []
-        self.empty_folders: list[str] = []
+        self.complaints: list[str] = []
         self.failed = 0
         for name in names:
-            if not (open_folders and Path(name).is_dir()):
+            if open_folders and os.path.isdir(name):  # False for what cannot be reached: reading it will say why
+                self._open_folder(name)
+            else:
                 self.names.append(name)
-                continue
-            found = sorted(p for p in Path(name).rglob("*") if p.suffix.lower() in AUDIO_SUFFIXES and p.is_file())
-            self.names.extend(map(str, found))
-            if not found:
-                self.empty_folders.append(name)
+
+    def _open_folder(self, folder: str) -> None:
+        errors: list[OSError] = []
+        files = [Path(parent, file) for parent, _, files in os.walk(folder, onerror=errors.append) for file in files]
+        found = sorted(file for file in files if file.suffix.lower() in AUDIO_SUFFIXES)
+        self.names.extend(map(str, found))
+        self.complaints.extend(map(describe, errors))
+        if not found and not errors:
+            looked_for = ", ".join(sorted(AUDIO_SUFFIXES))
+            self.complaints.append(f"{folder}: no recordings in this folder (looked for {looked_for})")
 
     @property
     def several(self) -> bool:
@@ -42,7 +51,7 @@ class Recordings:
     @property
     def status(self) -> int:
         """0 when everything went well, 1 when something failed."""
-        return 1 if self.failed or self.empty_folders else 0
+        return 1 if self.failed or self.complaints else 0
 
     def answers(self, pipeline: Any, **options: Any) -> Iterator[tuple[str, Any]]:
         """Yield (name, result) in order, or (name, error), which is also reported.
@@ -51,8 +60,8 @@ class Recordings:
         """
         from tqdm import tqdm
 
-        for folder in self.empty_folders:
-            say(f"{folder}: no recordings in this folder (looked for {', '.join(sorted(AUDIO_SUFFIXES))})")
+        for complaint in self.complaints:
+            say(complaint)
         results = zip(self.names, pipeline.stream(self.names, return_errors=True, **options))
         hidden = not sys.stderr.isatty()
         bar = tqdm(results, total=len(self.names), unit="file", file=sys.stderr, disable=hidden, leave=False)
