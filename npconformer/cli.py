@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 from npconformer import __version__
 from npconformer.commands import classify, compare, demo, diarize, embed, transcribe
+from npconformer.commands.threads import use_threads
 
 DESCRIPTION = "Wav2Vec2-Conformer in NumPy: what is said, who speaks and when, on the command line."
 EXAMPLES = """\
@@ -38,6 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.print_help(sys.stderr)
         return 2
     try:
+        use_threads(arguments.threads)
         return arguments.run(arguments)
     except KeyboardInterrupt:
         print("npconformer: interrupted", file=sys.stderr)

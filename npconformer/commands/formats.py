@@ -6,7 +6,6 @@ import argparse
 from typing import Any
 
 from npconformer.commands.writing import JsonFormat
-from npconformer.text.subtitles import lines_of_words, one_cue_each, to_srt, to_vtt
 
 EXTENSIONS = {"srt": ".srt", "vtt": ".vtt"}
 
@@ -46,19 +45,25 @@ class SubtitleFormat:
     """The subtitles of one recording."""
 
     before = after = ""
-    to_file = staticmethod(to_srt)
+    kind = "srt"
 
     def __init__(self, several: bool, timestamps: str | None) -> None:
-        self.to_cues = one_cue_each if timestamps else lines_of_words
+        self.timestamps = timestamps
 
     def one(self, name: str, result: Any) -> str:
-        return "" if isinstance(result, Exception) else self.to_file(self.to_cues(result["chunks"]))
+        from npconformer.text import subtitles  # only now: it comes with NumPy
+
+        if isinstance(result, Exception):
+            return ""  # named on standard error
+        to_cues = subtitles.one_cue_each if self.timestamps else subtitles.lines_of_words
+        to_file = {"srt": subtitles.to_srt, "vtt": subtitles.to_vtt}[self.kind]
+        return to_file(to_cues(result["chunks"]))
 
 
 class VttFormat(SubtitleFormat):
     """The same as WebVTT."""
 
-    to_file = staticmethod(to_vtt)
+    kind = "vtt"
 
 
 FORMATS = {"text": TextFormat, "json": TranscriptJsonFormat, "srt": SubtitleFormat, "vtt": VttFormat}
