@@ -58,9 +58,9 @@ def recognise():
 
 
 @pytest.fixture(scope="module")
-def five_demos():
-    """The demo's recording five times, (N,): 22 seconds, forty words."""
-    return np.tile(read_audio(RECORDING), 5)
+def three_demos():
+    """The demo's recording three times, (N,): 13 seconds, 24 words."""
+    return np.tile(read_audio(RECORDING), 3)
 
 
 # ---- the same as the whole
@@ -166,12 +166,12 @@ def test_auto_cuts_what_is_longer_than_five_minutes(near_sighted):
 # ---- speech
 
 
-def test_the_text_and_the_times_do_not_depend_on_seams(recognise, five_demos):
-    whole = recognise(five_demos, return_timestamps="word")
-    assert len(whole["chunks"]) == 40
-    for chunk, stride in ((6.0, None), (8.02, (1.5, 1.0)), (5.0, (2.0, 2.0)), (20, 3)):
+def test_the_text_and_the_times_do_not_depend_on_seams(recognise, three_demos):
+    whole = recognise(three_demos, return_timestamps="word")
+    assert len(whole["chunks"]) == 24
+    for chunk, stride in ((6.0, None), (8.02, (1.5, 1.0)), (5.0, (2.0, 2.0))):
         cut = recognise(
-            five_demos, return_timestamps="word", chunk_length_s=chunk, stride_length_s=stride, batch_size=3
+            three_demos, return_timestamps="word", chunk_length_s=chunk, stride_length_s=stride, batch_size=3
         )
         assert cut["text"] == whole["text"]
         for ours, theirs in zip(cut["chunks"], whole["chunks"], strict=True):
@@ -199,16 +199,15 @@ def test_times_of_words_whose_places_are_known(recognise, shared):
         )
 
     whole = count_in_place()
-    for chunk, stride in ((5, 1), (10, 2)):
-        assert count_in_place(chunk_length_s=chunk, stride_length_s=stride) >= max(whole - 2, 0.8 * len(words))
+    assert count_in_place(chunk_length_s=5, stride_length_s=1) >= max(whole - 2, 0.8 * len(words))
 
 
 @pytest.mark.parametrize("return_timestamps", ["word", "char"])
-def test_times_are_in_order_and_in_the_recording(recognise, five_demos, return_timestamps):
-    result = recognise(five_demos, return_timestamps=return_timestamps, chunk_length_s=3, stride_length_s=0.5)
+def test_times_are_in_order_and_in_the_recording(recognise, three_demos, return_timestamps):
+    result = recognise(three_demos, return_timestamps=return_timestamps, chunk_length_s=3, stride_length_s=0.5)
     times = [time for chunk in result["chunks"] for time in chunk["timestamp"]]
     assert times == sorted(times)
-    assert 0 <= times[0] and times[-1] <= len(five_demos) / 16000
+    assert 0 <= times[0] and times[-1] <= len(three_demos) / 16000
 
 
 def test_diarization_in_chunks(tmp_path):
@@ -225,11 +224,11 @@ def test_diarization_in_chunks(tmp_path):
 
 
 @pytest.mark.parametrize(("rate", "channels"), [(16000, 1), (44100, 2), (8000, 1)])
-def test_a_file_gives_what_its_samples_give(recognise, five_demos, tmp_path, rate, channels):
+def test_a_file_gives_what_its_samples_give(recognise, three_demos, tmp_path, rate, channels):
     path = tmp_path / "long.flac"
-    samples = npconformer.audio.resample(five_demos, 16000, rate)
+    samples = npconformer.audio.resample(three_demos, 16000, rate)
     soundfile.write(path, np.repeat(samples[:, None], channels, axis=1), rate)
-    chunks = {"chunk_length_s": 6, "return_timestamps": "char"}
+    chunks = {"chunk_length_s": 5, "return_timestamps": "char"}
     assert recognise(path, **chunks) == recognise(read_audio(path), **chunks)
     assert recognise([path, RECORDING], batch_size=2, **chunks)[0] == recognise(path, **chunks)
 
