@@ -2,6 +2,16 @@
 
 import sys
 
-from npconformer.cli import main
 
-sys.exit(main())
+def main() -> int:
+    """Run the command with the process's arguments; interrupted while it is still being imported, say nothing."""
+    try:
+        from npconformer.cli import main as run
+
+        return run()
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

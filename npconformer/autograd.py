@@ -399,6 +399,11 @@ class _Recompute(Operation):
         self.save(*arrays)
         with no_grad():
             result = self.function(*[Tensor(x) if is_array(x) else x for x in arrays])
+        outputs = result if isinstance(result, tuple) else (result,)
+        for output in outputs:
+            if not isinstance(output, Tensor):
+                found = ("a tuple with one of type " if outputs is result else "") + type(output).__name__
+                raise ValueError(f"checkpoint: the function must return a tensor or a tuple of tensors, got {found}")
         return tuple(t.data for t in result) if isinstance(result, tuple) else result.data
 
     def backward(self, *gradients: Any) -> tuple[Any, ...]:
@@ -425,6 +430,7 @@ def checkpoint(function: Callable, *inputs: Any) -> Any:
     """function(*inputs), with its inner arrays computed again during backward instead of kept.
 
     The memory of the function's intermediate results is traded for a second forward (Chen et al. 2016, "Training deep
-    nets with sublinear memory cost"). Random choices are repeated exactly. The function takes and returns tensors.
+    nets with sublinear memory cost"). Random choices are repeated exactly. The function takes tensors and
+    returns a tensor or a tuple of tensors; ValueError for anything else.
     """
     return _Recompute(function)(*inputs)

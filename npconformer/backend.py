@@ -108,7 +108,11 @@ def default_backend() -> Backend:
     """What `use` chose; before that, what NPCONFORMER_BACKEND names; NumPy otherwise."""
     global _default
     if _default is None:
-        _default = get_backend(os.environ.get(ENVIRONMENT_VARIABLE) or "numpy")
+        name = os.environ.get(ENVIRONMENT_VARIABLE) or "numpy"
+        try:
+            _default = get_backend(name)
+        except (BackendError, ValueError) as error:
+            raise type(error)(f"{ENVIRONMENT_VARIABLE}={name}: {error}") from error
     return _default
 
 

@@ -1,7 +1,7 @@
 """The command `npconformer`: reads the arguments and hands over to one file per subcommand in `commands/`.
 
 Exit status: 0 all went well; 1 some recordings failed, each named on standard error; 2 nothing could be
-started (wrong arguments, no such model, no GPU); 130 interrupted.
+started (wrong arguments, no such model, no GPU) or the output could not be written; 130 interrupted.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 from npconformer import __version__
 from npconformer.commands import classify, compare, demo, diarize, embed, transcribe
+from npconformer.commands.arguments import describe, say
 from npconformer.commands.threads import use_threads
 
 DESCRIPTION = "Wav2Vec2-Conformer in NumPy: what is said, who speaks and when, on the command line."
@@ -30,6 +31,25 @@ examples:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command with `argv` (by default the process's own arguments); returns the exit status."""
+    try:
+        try:
+            return _run(argv)
+        finally:
+            if sys.stdout is not None:
+                sys.stdout.flush()  # here, where an error can be told
+    except KeyboardInterrupt:
+        return say("interrupted", status=130)
+    except BrokenPipeError:  # the reader of our output, such as `head`, has gone: nothing is left to be said
+        _drop_what_waits()
+        return 1
+    except (OSError, UnicodeEncodeError) as error:  # of recordings, each is told by itself: this is of the output
+        _drop_what_waits()
+        if isinstance(error, OSError) and error.errno is not None and error.filename is None:
+            error.filename = "standard output"
+        return say(describe(error), status=2)
+
+
+def _run(argv: Sequence[str] | None) -> int:
     parser = build_parser()
     arguments = parser.parse_args(argv)
     if arguments.version:
@@ -38,15 +58,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments.command is None:
         parser.print_help(sys.stderr)
         return 2
+    use_threads(getattr(arguments, "threads", None))  # before a command imports NumPy
+    return arguments.run(arguments)
+
+
+def _drop_what_waits() -> None:
+    """Send what standard output could not take to nowhere, or Python would try again at its end."""
     try:
-        use_threads(arguments.threads)
-        return arguments.run(arguments)
-    except KeyboardInterrupt:
-        print("npconformer: interrupted", file=sys.stderr)
-        return 130
-    except BrokenPipeError:  # the reader of our output, such as `head`, has gone: nothing is left to be said
+        sys.stdout.flush()
+    except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+    except (AttributeError, ValueError):  # there is none, or it is closed
+        pass
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -62,7 +85,3 @@ def build_parser() -> argparse.ArgumentParser:
     for module in (transcribe, classify, diarize, embed, compare, demo):
         module.add_parser(subcommands)
     return parser
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,4 +1,4 @@
-"""Writing files so that nobody ever sees half of one.
+"""Writing files so that nobody ever sees half of one, and reading settings that somebody else wrote.
 
 Every file is written beside its target under a temporary name, flushed to the disk, and renamed. A rename
 within one folder is atomic, so a reader finds the old file or the new one, and an interrupted write leaves
@@ -7,6 +7,7 @@ the old one untouched.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import tempfile
@@ -14,6 +15,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+LONGEST_STEM, LONGEST_SUFFIX = 40, 16  # characters of the target's name in that of the temporary file
 
 
 @contextmanager
@@ -23,18 +26,27 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
     The temporary file exists and is empty when the block starts. It keeps the target's file extension,
     because writers such as soundfile choose the format by it. If the block raises, the temporary file is
     removed, `path` stays as it was, and the error goes on. The folder of `path` must exist.
+
+    Raises OSError, with `path` as its filename, when the file cannot be written: before the block where that
+    can be known, as for a folder that is closed or a name that is too long.
     """
-    target = Path(path)
-    descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.stem}.", suffix=f".part{target.suffix}")
-    os.close(descriptor)
-    temporary = Path(name)
+    target, temporary = Path(path), None
     try:
+        mode = _mode_for(target)
+        # a short name, because names have at most 255 bytes: the target's may have that many already
+        start, end = f".{target.stem[:LONGEST_STEM]}.", f".part{target.suffix[:LONGEST_SUFFIX]}"
+        descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=start, suffix=end)
+        os.close(descriptor)
+        temporary = Path(name)
         yield temporary
-        _take_permissions(temporary, target)
+        os.chmod(temporary, mode)
         _flush_to_disk(temporary)
         os.replace(temporary, target)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
+    except BaseException as error:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.errno is not None and _names_temporary(error, target, temporary):
+            error.filename = str(path)
         raise
 
 
@@ -55,26 +67,68 @@ def write_json_atomically(path: str | os.PathLike, value: Any) -> None:
     write_text_atomically(path, json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n")
 
 
-def read_json(path: str | os.PathLike) -> Any:
-    """Read a JSON file.
+def read_json_object(path: str | os.PathLike) -> dict[str, Any]:
+    """Read a JSON file that holds an object.
 
-    Raises FileNotFoundError when there is no such file, and ValueError naming the file when it is not JSON.
+    Raises FileNotFoundError when there is no such file, and ValueError naming the file when it is not UTF-8,
+    is not JSON, is cut off, or holds anything but an object.
     """
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        value = json.loads(Path(path).read_bytes().decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is not valid JSON: it is not UTF-8 ({error.reason} at {error.start})") from error
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} is not valid JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise ValueError(f"{path} must hold a JSON object, got {describe_json(value)}")
+    return value
 
 
-def _take_permissions(temporary: Path, target: Path) -> None:
-    """Give the new file the mode of the one it replaces, or an ordinary file's (mkstemp's own is 0600)."""
-    if target.exists():
-        mode = target.stat().st_mode & 0o777
-    else:
+def describe_json(value: Any) -> str:
+    """What kind of JSON value that is, in JSON's words: "a list", "null"."""
+    kinds = {dict: "an object", list: "a list", str: "a string", bool: "true or false", type(None): "null"}
+    return kinds.get(type(value), "a number")
+
+
+def make_folder(path: str | os.PathLike) -> Path:
+    """The folder to save in, made with its parents if need be. Raises ValueError when it is a file."""
+    try:
+        Path(path).mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        file = next(one for one in (Path(path), *Path(path).parents) if one.exists() or one.is_symlink())
+        raise ValueError(f"{path} cannot be a folder to save in: {file} is a file") from error
+    return Path(path)
+
+
+def existing_folder(path: str | os.PathLike, holds: str) -> Path:
+    """The folder to load from. Raises FileNotFoundError when it is a file or there is none.
+
+    holds: what is expected in it, for the message.
+    """
+    if os.path.isdir(path):
+        return Path(path)
+    found = "is a file" if os.path.exists(path) else "does not exist"
+    raise FileNotFoundError(f"{os.fspath(path)!r} {found}; expected a folder with {holds}")
+
+
+def _names_temporary(error: OSError, target: Path, temporary: Path | None) -> bool:
+    """Whether an error is about the file that is written, though it names another one or none."""
+    if temporary is None:
+        return True
+    return error.filename is None or os.fspath(error.filename) in (str(temporary), str(target))
+
+
+def _mode_for(target: Path) -> int:
+    """The mode of the file that is replaced, or an ordinary file's (mkstemp's own is 0600)."""
+    try:
+        mode = os.stat(target).st_mode
+    except FileNotFoundError:
         mask = os.umask(0)
         os.umask(mask)
-        mode = 0o666 & ~mask
-    os.chmod(temporary, mode)
+        return 0o666 & ~mask
+    if os.path.isdir(target):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(target))
+    return mode & 0o777
 
 
 def _flush_to_disk(path: Path) -> None:

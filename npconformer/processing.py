@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from npconformer.audio.feature_extraction import PROCESSOR_FILE, Wav2Vec2FeatureExtractor
 from npconformer.batch_feature import BatchFeature
-from npconformer.files import read_json, write_json_atomically
+from npconformer.files import existing_folder, make_folder, read_json_object, write_json_atomically
 from npconformer.text.ctc_decoding import best_path
 from npconformer.text.tokenizer import Wav2Vec2CTCTokenizer, Wav2Vec2CTCTokenizerOutput
 
@@ -106,11 +105,10 @@ class Wav2Vec2Processor:
         """Load the feature extractor and the tokenizer of a checkpoint folder, in either of the two layouts.
 
         overrides replace settings of the feature extractor that it knows (`do_normalize=False`), else of the
-        tokenizer.
+        tokenizer. Raises FileNotFoundError for what is missing, and ValueError, naming the file, for what is
+        damaged or of the wrong type.
         """
-        folder = Path(folder)
-        if not folder.is_dir():
-            raise FileNotFoundError(f"{folder}: no such folder")
+        folder = existing_folder(folder, "the processor's files, such as vocab.json")
         extractor = Wav2Vec2FeatureExtractor.from_pretrained(folder)
         of_extractor = {name: value for name, value in overrides.items() if name in vars(extractor)}
         of_tokenizer = {name: value for name, value in overrides.items() if name not in of_extractor}
@@ -119,14 +117,13 @@ class Wav2Vec2Processor:
         processor = cls(extractor, Wav2Vec2CTCTokenizer.from_pretrained(folder, **of_tokenizer))
         if (folder / PROCESSOR_FILE).is_file():
             known = ("feature_extractor", "tokenizer", "processor_class")
-            settings = read_json(folder / PROCESSOR_FILE)
+            settings = read_json_object(folder / PROCESSOR_FILE)
             processor._unknown_settings = {k: v for k, v in settings.items() if k not in known}
         return processor
 
     def save_pretrained(self, folder: str | os.PathLike) -> list[str]:
         """Write processor_config.json, tokenizer_config.json and vocab.json, the layout of transformers 5."""
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
+        folder = make_folder(folder)
         settings = {
             **self._unknown_settings,
             "feature_extractor": self.feature_extractor.to_dict(),

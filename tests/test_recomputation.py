@@ -119,3 +119,17 @@ def test_failing_function_leaves_the_modes_as_they_were():
     with no_grad(), pytest.raises(KeyError):
         y.backward()
     assert is_grad_enabled() and not is_recomputing()
+
+
+@pytest.mark.parametrize(
+    "result, found",
+    [
+        (lambda x: [x], "got list"),
+        (lambda x: x.data, "got ndarray"),
+        (lambda x: None, "got NoneType"),
+        (lambda x: (x, 3), "with one of type int"),
+    ],
+)
+def test_checkpoint_of_a_function_that_returns_no_tensor(result, found):
+    with pytest.raises(ValueError, match=f"must return a tensor or a tuple of tensors, .*{found}"):
+        checkpoint(result, leaf())

@@ -12,14 +12,14 @@ from __future__ import annotations
 import copy
 import os
 import warnings
-from pathlib import Path
+from numbers import Real
 from typing import Any
 
 import numpy as np
 
-from npconformer.audio.files import validate_waveform
+from npconformer.audio.files import check_sampling_rate, validate_waveform
 from npconformer.batch_feature import BatchFeature, check_padding, check_return_tensors, round_up
-from npconformer.files import read_json, write_json_atomically
+from npconformer.files import describe_json, existing_folder, make_folder, read_json_object, write_json_atomically
 
 SETTINGS_FILE = "preprocessor_config.json"
 PROCESSOR_FILE = "processor_config.json"
@@ -45,11 +45,15 @@ class Wav2Vec2FeatureExtractor:
         padding_side: str = "right",
         **unknown_settings: Any,
     ) -> None:
-        if feature_size != 1:
+        if isinstance(feature_size, bool) or feature_size != 1:
             raise ValueError(f"feature_size must be 1 (raw samples of one channel), got {feature_size!r}")
-        if not sampling_rate > 0:
-            raise ValueError(f"sampling_rate must be a positive number of Hz, got {sampling_rate!r}")
-        if padding_side not in ("right", "left"):
+        check_sampling_rate(sampling_rate)
+        if padding_value is not None and (isinstance(padding_value, bool) or not isinstance(padding_value, Real)):
+            raise ValueError(f"padding_value must be a number or None, got {padding_value!r}")
+        for name, value in (("return_attention_mask", return_attention_mask), ("do_normalize", do_normalize)):
+            if not isinstance(value, bool | np.bool_):
+                raise ValueError(f"{name} must be true or false, got {value!r}")
+        if not isinstance(padding_side, str) or padding_side not in ("right", "left"):
             raise ValueError(f"padding_side must be 'right' or 'left', got {padding_side!r}")
         self.feature_size = feature_size
         self.sampling_rate = sampling_rate
@@ -60,6 +64,8 @@ class Wav2Vec2FeatureExtractor:
         unknown_settings.pop("feature_extractor_type", None)
         unknown_settings.pop("processor_class", None)
         for name, value in unknown_settings.items():
+            if hasattr(type(self), name):
+                raise ValueError(f"{name} is no setting of a {type(self).__name__}, got {value!r}")
             setattr(self, name, value)
 
     def __repr__(self) -> str:
@@ -202,7 +208,9 @@ class Wav2Vec2FeatureExtractor:
                 f"pass sampling_rate={self.sampling_rate} to say so",
                 stacklevel=3,
             )
-        elif sampling_rate != self.sampling_rate:
+            return
+        check_sampling_rate(sampling_rate)
+        if sampling_rate != self.sampling_rate:
             raise ValueError(
                 f"sampling_rate={sampling_rate}: this model takes audio at {self.sampling_rate} Hz; convert "
                 f"it first, with npconformer.audio.resample(array, {sampling_rate}, {self.sampling_rate})"
@@ -214,20 +222,27 @@ class Wav2Vec2FeatureExtractor:
 
         Both layouts are read: `processor_config.json` with a nested `feature_extractor` (transformers 5)
         comes first, then `preprocessor_config.json` (transformers 4, and a feature extractor saved alone).
-        Raises FileNotFoundError when there is neither.
+        Raises FileNotFoundError when there is neither, and ValueError, naming the file, for one that is
+        damaged or has settings of the wrong type.
         """
-        folder = Path(folder)
-        settings = None
-        if (folder / PROCESSOR_FILE).is_file():
-            settings = read_json(folder / PROCESSOR_FILE).get("feature_extractor")
+        folder = existing_folder(folder, f"{SETTINGS_FILE} or {PROCESSOR_FILE}")
+        settings, path = None, folder / PROCESSOR_FILE
+        if path.is_file():
+            settings = read_json_object(path).get("feature_extractor")
+            if not isinstance(settings, dict | None):
+                raise ValueError(f"{path}: 'feature_extractor' must be an object, got {describe_json(settings)}")
         if settings is None and (folder / SETTINGS_FILE).is_file():
-            settings = read_json(folder / SETTINGS_FILE)
+            path = folder / SETTINGS_FILE
+            settings = read_json_object(path)
         if settings is None:
             raise FileNotFoundError(
                 f"{folder} has no feature extractor: neither {PROCESSOR_FILE} with an entry "
                 f"'feature_extractor' nor {SETTINGS_FILE}"
             )
-        return cls(**{**settings, **overrides})
+        try:
+            return cls(**{**settings, **overrides})
+        except (TypeError, ValueError) as error:  # TypeError: a setting called "self"
+            raise ValueError(f"{path}: {error}") from error
 
     def to_dict(self) -> dict[str, Any]:
         """All settings, known and unknown, as transformers writes them."""
@@ -235,8 +250,7 @@ class Wav2Vec2FeatureExtractor:
 
     def save_pretrained(self, folder: str | os.PathLike) -> list[str]:
         """Write `preprocessor_config.json` into `folder`, made if need be. Returns the file's path."""
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
+        folder = make_folder(folder)
         write_json_atomically(folder / SETTINGS_FILE, self.to_dict())
         return [str(folder / SETTINGS_FILE)]
 

@@ -9,9 +9,12 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from numbers import Real
 from typing import Any
 
 import numpy as np
+
+LOWEST_RATE, HIGHEST_RATE = 100, 10_000_000  # Hz; telephones have 8000, studios 192,000, one-bit converters 5,644,800
 
 
 def read_audio(path: str | os.PathLike, sampling_rate: int | None = 16000, mono: bool = True) -> np.ndarray:
@@ -24,6 +27,8 @@ def read_audio(path: str | os.PathLike, sampling_rate: int | None = 16000, mono:
     when it cannot be opened, and ValueError when it is empty, is not audio, holds no samples, or holds NaN or
     infinite samples.
     """
+    if sampling_rate is not None:
+        check_sampling_rate(sampling_rate)
     with open_recording(path) as file:
         samples, rate = file.read(dtype="float32", always_2d=True), file.samplerate  # (N, K)
     if len(samples) == 0:
@@ -51,6 +56,7 @@ def open_recording(path: str | os.PathLike) -> Iterator[Any]:
     except (soundfile.SoundFileError, TypeError) as error:  # TypeError: it takes .raw for headerless samples
         raise ValueError(f"{path} cannot be read as audio: {_reason(error)}") from error
     with file:
+        check_sampling_rate(file.samplerate, f"{path}: its sampling rate")
         try:
             yield file
         except soundfile.SoundFileError as error:
@@ -72,12 +78,11 @@ def resample(array: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:
     """Change the sampling rate of `array`, (N,) or (N, K), to `to_rate` with soxr's band-limited HQ recipe.
 
     Returns an array of round(N * to_rate / from_rate) samples in the dtype of `array` (integers become
-    float32). At equal rates the samples come back as they are. Raises ValueError for rates that are not
-    positive.
+    float32). At equal rates the samples come back as they are. Raises ValueError for rates that no sound
+    has; see `check_sampling_rate`.
     """
-    for name, rate in (("from_rate", from_rate), ("to_rate", to_rate)):
-        if not rate > 0:
-            raise ValueError(f"{name} must be a positive number of samples per second, got {rate!r}")
+    check_sampling_rate(from_rate, "from_rate")
+    check_sampling_rate(to_rate, "to_rate")
     array = np.asarray(array)
     if array.dtype not in (np.float32, np.float64):
         array = array.astype(np.float32)
@@ -87,6 +92,14 @@ def resample(array: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:
     import soxr
 
     return soxr.resample(array, from_rate, to_rate, quality="HQ")
+
+
+def check_sampling_rate(rate: Any, name: str = "sampling_rate") -> None:
+    """Raise a ValueError that calls it `name` unless `rate` is a number of samples per second that sound may have."""
+    is_number = isinstance(rate, Real) and not isinstance(rate, bool | np.bool_)
+    if not is_number or not LOWEST_RATE <= rate <= HIGHEST_RATE:
+        expected = f"a number of samples per second from {LOWEST_RATE} to {HIGHEST_RATE}, such as 16000"
+        raise ValueError(f"{name} must be {expected}, got {rate!r}")
 
 
 def validate_waveform(array: Any, name: str = "waveform") -> np.ndarray:

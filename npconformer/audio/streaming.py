@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from npconformer.audio.files import average_channels, check_samples, open_recording
+from npconformer.audio.files import average_channels, check_samples, check_sampling_rate, open_recording
 
 BLOCK = 1 << 16  # samples of a channel that are read at once: four seconds at 16 kHz, 256 KiB as float32
 
@@ -28,6 +28,8 @@ def stream_audio(
     """
     if block_size < 1:
         raise ValueError(f"block_size must be a number of samples, at least 1, got {block_size!r}")
+    if sampling_rate is not None:
+        check_sampling_rate(sampling_rate)
     with open_recording(path) as file:
         blocks = _mono_blocks(file, path, block_size)
         yield from blocks if sampling_rate is None else _resample(blocks, file.samplerate, sampling_rate)
@@ -55,8 +57,6 @@ def _mono_blocks(file: object, path: str | os.PathLike, block_size: int) -> Iter
 
 def _resample(blocks: Iterator[np.ndarray], from_rate: int, to_rate: int) -> Iterator[np.ndarray]:
     """`resample`, piece by piece: the same recipe as a stream. Pieces that come out empty are left out."""
-    if not to_rate > 0:
-        raise ValueError(f"to_rate must be a positive number of samples per second, got {to_rate!r}")
     if from_rate == to_rate:
         yield from blocks
         return

@@ -13,9 +13,10 @@ from npconformer.backend import backend_of, to_backend, to_host
 from npconformer.checkpoints.names import belongs_elsewhere, is_computed, is_never_called, match_names
 from npconformer.checkpoints.report import LoadReport, describe_mismatches, shorten
 from npconformer.checkpoints.safetensors_file import SafetensorsFile, write_safetensors
-from npconformer.files import atomic_path
+from npconformer.files import atomic_path, existing_folder, make_folder
 
 WEIGHTS_NAME = "model.safetensors"
+NEEDED = f"config.json and {WEIGHTS_NAME} (loading by repository name is not supported yet: download the files first)"
 NOT_READ_YET = ("model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json")
 
 
@@ -45,6 +46,7 @@ class PretrainedMixin:
         output_loading_info: bool = False,
         allow_missing: bool = False,
         allow_unexpected: bool = False,
+        ignore_mismatched_sizes: bool = False,
         **config_overrides: Any,
     ) -> Any:
         """A model with the weights of ``path``, in eval mode.
@@ -54,27 +56,30 @@ class PretrainedMixin:
 
         Args:
             path: folder that holds ``model.safetensors`` and, unless ``config`` is given, ``config.json``.
-            dtype: "float32", "float64", or "auto" for what the config names; "float16" with a GPU as device.
+            dtype: "float32", "float64", or "auto", which is "float64" for a config that names it and "float32" for
+                every other, also "float16" and "bfloat16", which a CPU computes slowly or not at all; "float16"
+                with a GPU as device.
             device: as in ``model.to(device)``; None leaves the weights on the host.
             config: a config object, or a folder to read it from.
             output_loading_info: return (model, LoadReport). The report is also ``model.load_report``.
             allow_missing: initialise weights that the file lacks at random instead of raising.
             allow_unexpected: ignore weights of the file that have no place in the model instead of raising. (Other
                 tasks' heads and what the model is known not to use are never an error.)
+            ignore_mismatched_sizes: initialise weights that have another shape in the file at random instead of
+                raising, such as a new head with another ``num_labels`` or ``vocab_size``.
             **config_overrides: replace fields of the config.
 
         Raises:
             FileNotFoundError: no such folder, or it lacks one of the files.
             ValueError: the files contradict each other, are damaged, or lack weights; the message names them.
         """
-        folder = Path(path)
-        _require_folder(folder)
+        folder = existing_folder(path, NEEDED)
         config = cls._read_config(folder, config, config_overrides)
         file = SafetensorsFile(_find_weights(folder))
         dtype = _resolve_dtype(dtype, config, device)
         config.dtype = dtype.name
 
-        model, report = cls._build_for(file, config, allow_missing, allow_unexpected)
+        model, report = cls._build_for(file, config, allow_missing, allow_unexpected, ignore_mismatched_sizes)
         model._assign(file, dtype)
         model.load_report = report
         model.to(dtype)  # what the file lacks; leaves what was read in this dtype as it is
@@ -86,14 +91,18 @@ class PretrainedMixin:
     def save_pretrained(self, path: str | os.PathLike, dtype: Any = None) -> None:
         """Write ``config.json`` and ``model.safetensors`` into folder ``path``; transformers can load it.
 
-        Both files are complete before either gets its name. ``path`` may be the folder the model came from.
+        Both files are complete before either gets its name; ``config.json`` gets it first. ``path`` may be the
+        folder the model came from.
 
         Args:
             path: folder; created where absent.
             dtype: "float16", "float32" or "float64" to store the weights in; None keeps the model's.
+
+        Raises:
+            ValueError: ``path`` is a file, or ``dtype`` another one.
         """
-        folder = Path(path)
-        folder.mkdir(parents=True, exist_ok=True)
+        dtype = None if dtype is None else _one_of(dtype, ("float16", "float32", "float64"), "to save in")
+        folder = make_folder(path)
         arrays = {name: to_host(array) for name, array in self.state_dict().items()}
         if dtype is not None:
             arrays = {
@@ -119,7 +128,7 @@ class PretrainedMixin:
 
     @classmethod
     def _build_for(
-        cls, file: SafetensorsFile, config: Any, allow_missing: bool, allow_unexpected: bool
+        cls, file: SafetensorsFile, config: Any, allow_missing: bool, allow_unexpected: bool, ignore_sizes: bool
     ) -> tuple[Any, LoadReport]:
         """The model, with random weights only if some are missing, and the report of what fits."""
         from npconformer.nn.init import no_init
@@ -128,9 +137,11 @@ class PretrainedMixin:
             model = cls(config)
         own = {name: array.shape for name, array in model.state_dict().items()}
         report = _compare(file, own, cls.base_model_prefix)
-        if report.mismatched:
+        if report.mismatched and not ignore_sizes:
             raise ValueError(
-                f"the config contradicts the weights in {file.path}: {describe_mismatches(report.mismatched)}"
+                f"the config contradicts the weights in {file.path}: {describe_mismatches(report.mismatched)}. Either "
+                "leave out what was given in the config's place, such as num_labels, or, if these weights are to be "
+                "trained anew, pass ignore_mismatched_sizes=True, which initialises them at random"
             )
         if report.missing and not allow_missing:
             raise ValueError(
@@ -144,14 +155,14 @@ class PretrainedMixin:
                 f"place in {cls.__name__} with this config: {shorten(report.unexpected)}. To leave them out, pass "
                 "allow_unexpected=True"
             )
-        return (cls(config) if report.missing else model), report
+        return (cls(config) if report.missing or report.mismatched else model), report
 
     def _assign(self, file: SafetensorsFile, dtype: np.dtype) -> None:
         """Put the file's arrays in the place of the model's own, in the memory it was built in."""
         parameters = dict(self.named_parameters())
         own = self.state_dict()
         for stored, name in match_names(file, own, self.base_model_prefix).items():
-            if name not in own:
+            if name not in own or file.shape(stored) != tuple(own[name].shape):
                 continue
             is_float = own[name].dtype.kind == "f"
             array = file.read(stored, dtype).astype(dtype if is_float else own[name].dtype, copy=False)
@@ -183,16 +194,6 @@ def _compare(file: SafetensorsFile, own: dict[str, tuple[int, ...]], prefix: str
     return report
 
 
-def _require_folder(folder: Path) -> None:
-    if folder.is_dir():
-        return
-    found = "is a file" if folder.exists() else "does not exist"
-    raise FileNotFoundError(
-        f"{str(folder)!r} {found}; expected a folder with config.json and {WEIGHTS_NAME} "
-        "(loading by repository name is not supported yet: download the files first)"
-    )
-
-
 def _find_weights(folder: Path) -> Path:
     if (folder / WEIGHTS_NAME).is_file():
         return folder / WEIGHTS_NAME
@@ -209,11 +210,15 @@ def _resolve_dtype(dtype: Any, config: Any, device: str | None) -> np.dtype:
         dtype = "float64" if config.dtype == "float64" else "float32"
     on_gpu = device is not None and not str(device).startswith("cpu")
     allowed = ("float32", "float64", "float16") if on_gpu else ("float32", "float64")
+    return _one_of(dtype, allowed, "or 'auto'" + ("" if on_gpu else " ('float16' needs a GPU as device)"))
+
+
+def _one_of(dtype: Any, allowed: tuple[str, ...], more: str) -> np.dtype:
+    """The NumPy dtype of that name or type; a ValueError, which ends in `more`, if it is not allowed."""
     try:
-        resolved = np.dtype(str(dtype).removeprefix("torch.") if isinstance(dtype, str) else dtype)
+        resolved = np.dtype(dtype.removeprefix("torch.") if isinstance(dtype, str) else dtype)
     except TypeError:
         resolved = None
     if dtype is None or resolved is None or resolved.name not in allowed:
-        hint = "" if on_gpu else " ('float16' needs a GPU as device)"
-        raise ValueError(f"dtype is {dtype!r}; expected one of {', '.join(allowed)} or 'auto'{hint}")
+        raise ValueError(f"dtype is {dtype!r}; expected one of {', '.join(allowed)} {more}")
     return resolved

@@ -19,7 +19,8 @@ class LoadReport:
         unexpected: names in the file that the model lacks and that nothing explains.
         unused_by_design: names in the file that no output of this model depends on: another task's head,
             which is left out, and ``pos_conv_embed``, which is loaded and saved again but never called.
-        mismatched: (name, shape in the file, shape in the model); loading stops at these.
+        mismatched: (name, shape in the file, shape in the model); loading stops at these, or, where asked
+            to ignore them, leaves the model's at random.
     """
 
     path: str = ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import math
 import os
 import sys
@@ -72,15 +73,26 @@ def check_model_is_given(arguments: argparse.Namespace) -> None:
         )
 
 
-def check_can_hold(arguments: argparse.Namespace) -> None:
-    """Refuse an --output that cannot be written before any work is done."""
-    if arguments.output is None:
+def check_can_hold(arguments: argparse.Namespace, recordings: list[str]) -> None:
+    """Refuse an --output that cannot be written, or that is one of the recordings, before any work is done."""
+    output = arguments.output
+    if output is None:
         return
-    output = Path(arguments.output)
-    if output.is_dir():
+    folder = os.path.dirname(os.path.realpath(output))
+    if os.path.isdir(output):
         arguments.parser.error(f"--output {output} is a folder; name a file in it")
-    if not output.parent.is_dir():
-        arguments.parser.error(f"--output {output}: there is no folder {output.parent}")
+    if not os.path.isdir(Path(output).parent):
+        arguments.parser.error(f"--output {output}: there is no folder {Path(output).parent}")
+    if os.path.isfile(output) and any(os.path.isfile(name) and os.path.samefile(name, output) for name in recordings):
+        arguments.parser.error(f"--output {output} is one of the recordings, and would replace it")
+    if os.path.isfile(output) or not os.path.exists(output):
+        check_is_writable(arguments, folder)
+
+
+def check_is_writable(arguments: argparse.Namespace, folder: str) -> None:
+    """Refuse an --output in a folder that nothing can be written to."""
+    if os.path.isdir(folder) and not os.access(folder, os.W_OK | os.X_OK):
+        arguments.parser.error(f"--output {arguments.output}: no file can be written in the folder {folder}")
 
 
 def whole_number(text: str) -> int:
@@ -118,7 +130,9 @@ def _strides(text: str) -> float | tuple[float, ...]:
 
 def say(message: str, status: int = 0) -> int:
     """Tell the person at the terminal something; returns `status`."""
-    print(f"npconformer: {message}", file=sys.stderr)
+    with contextlib.suppress(OSError):  # nobody can be told that nobody can be told
+        if sys.stderr is not None:
+            print(f"npconformer: {message}", file=sys.stderr)
     return status
 
 
@@ -126,6 +140,10 @@ def describe(error: Exception) -> str:
     """An error in one line; what the system says of a file comes after the file's name."""
     if isinstance(error, OSError) and error.strerror and error.filename is not None:
         return f"{os.fsdecode(error.filename)}: {error.strerror}"
+    if isinstance(error, UnicodeEncodeError):
+        letter = error.object[error.start]
+        hint = "set PYTHONIOENCODING=utf-8, or name a file with --output"
+        return f"{letter!r} cannot be written in the encoding {error.encoding}: {hint}"
     return str(error)
 
 

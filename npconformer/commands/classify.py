@@ -114,8 +114,8 @@ def add_parser(subcommands: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Classify every recording; returns the exit status."""
     check_model_is_given(arguments)
-    check_can_hold(arguments)
     recordings = Recordings(arguments.audio)
+    check_can_hold(arguments, recordings.names)
     classify = load_pipeline(
         "audio-classification",
         arguments,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from typing import Any
 
 from npconformer.commands.arguments import (
@@ -18,7 +17,7 @@ from npconformer.commands.arguments import (
     say,
 )
 from npconformer.commands.recordings import Recordings
-from npconformer.commands.writing import open_output
+from npconformer.commands.writing import open_output, to_json
 
 THRESHOLD = 0.7  # of the examples in transformers' documentation
 
@@ -67,8 +66,8 @@ def add_parser(subcommands: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Compare the two recordings; returns the exit status."""
     check_model_is_given(arguments)
-    check_can_hold(arguments)
     recordings = Recordings([arguments.a, arguments.b], open_folders=False)
+    check_can_hold(arguments, recordings.names)
     embed = load_pipeline("speaker-embedding", arguments)
     vectors = [result for _, result in recordings.answers(embed)]
     if recordings.failed:
@@ -96,4 +95,4 @@ def _written(arguments: argparse.Namespace, similarity: float) -> str:
         "threshold": arguments.threshold,
         "same_speaker": same,
     }
-    return json.dumps(fields, ensure_ascii=False) + "\n"
+    return to_json(fields) + "\n"

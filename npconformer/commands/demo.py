@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from npconformer.commands.arguments import add_threads
+from npconformer.commands.arguments import add_threads, load_pipeline
 
 RECORDING = Path(__file__).resolve().parents[1] / "pretrained" / "demo" / "digits.flac"
 
@@ -21,7 +21,7 @@ def add_parser(subcommands: Any) -> None:
         "and show when each word was said. Needs nothing but the installed package.",
     )
     add_threads(parser)
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, model=None, device="cpu")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -29,7 +29,7 @@ def run(arguments: argparse.Namespace) -> int:
     import numpy as np
     import soundfile
 
-    from npconformer.pipelines import EMBEDDED_DIGITS, pipeline
+    from npconformer.pipelines import EMBEDDED_DIGITS
 
     seconds = soundfile.info(RECORDING).duration
     print(f"recording  {RECORDING}")
@@ -37,7 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
     print(f"model      {EMBEDDED_DIGITS}")
     print("           a small Wav2Vec2-Conformer with CTC that knows the spoken digits ZERO to NINE")
     start = time.perf_counter()
-    recognise = pipeline("automatic-speech-recognition")
+    recognise = load_pipeline("automatic-speech-recognition", arguments)
     loaded = time.perf_counter()
     result = recognise(RECORDING, return_timestamps="word")
     done = time.perf_counter()

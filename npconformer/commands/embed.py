@@ -19,7 +19,7 @@ from npconformer.commands.arguments import (
     load_pipeline,
 )
 from npconformer.commands.recordings import Recordings
-from npconformer.commands.writing import JsonFormat, write_together
+from npconformer.commands.writing import JsonFormat, open_file, write_together
 
 EXAMPLES = """\
 examples:
@@ -76,12 +76,12 @@ def add_parser(subcommands: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Embed every recording; returns the exit status."""
     check_model_is_given(arguments)
-    check_can_hold(arguments)
+    recordings = Recordings(arguments.audio)
+    check_can_hold(arguments, recordings.names)
     ends_npz = arguments.output is not None and Path(arguments.output).suffix.lower() == ".npz"
     as_npz = arguments.format == "npz" or (arguments.format is None and ends_npz)
     if as_npz and arguments.output is None:
         arguments.parser.error("npz is not for standard output: name a file with --output FILE.npz")
-    recordings = Recordings(arguments.audio)
     embed = load_pipeline(
         "speaker-embedding", arguments, batch_size=arguments.batch_size, normalize=arguments.normalize
     )
@@ -97,10 +97,8 @@ def _write_npz(results: Iterable[tuple[str, Any]], size: int, path: str) -> None
     """The names and vectors of the recordings that did not fail."""
     import numpy as np
 
-    from npconformer.files import atomic_path
-
     vectors = {i: (name, vector) for i, (name, vector) in enumerate(results) if not isinstance(vector, Exception)}
     files = np.array([name for name, _ in vectors.values()], dtype=str)
     embeddings = np.array([vector for _, vector in vectors.values()], np.float32).reshape(len(files), size)
-    with atomic_path(path) as temporary, open(temporary, "wb") as file:
+    with open_file(path) as file:
         np.savez(file, files=files, embeddings=embeddings)

@@ -65,7 +65,7 @@ class Recordings:
 
         for complaint in self.complaints:
             say(complaint)
-        hidden = not sys.stderr.isatty()
+        hidden = sys.stderr is None or not sys.stderr.isatty()
         seconds = SecondsBar(hidden, note)
         results = zip(self.names, pipeline.stream(self.names, return_errors=True, progress=seconds, **options))
         bar = tqdm(results, total=len(self.names), unit="file", file=sys.stderr, disable=hidden, leave=False)
@@ -81,12 +81,12 @@ class Recordings:
 
 def stems(names: list[str]) -> Iterator[str]:
     """A name without folder and extension for each recording, no two the same: a, b, a-2."""
-    used: set[str] = set()
+    used: set[str] = set()  # without case, of which many file systems take no notice
     for name in names:
         stem = unused = Path(name).stem
         count = 1
-        while unused in used:
+        while unused.casefold() in used:
             count += 1
             unused = f"{stem}-{count}"
-        used.add(unused)
+        used.add(unused.casefold())
         yield unused

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -15,12 +16,13 @@ from npconformer.commands.arguments import (
     add_recordings,
     add_threads,
     check_can_hold,
+    check_is_writable,
     load_pipeline,
     say,
 )
 from npconformer.commands.formats import EXTENSIONS, FORMATS, format_of
 from npconformer.commands.recordings import Recordings, stems
-from npconformer.commands.writing import write_together
+from npconformer.commands.writing import open_output, write_together
 
 EXAMPLES = """\
 examples:
@@ -31,7 +33,8 @@ examples:
   npconformer transcribe recordings/ --model my-checkpoint --format json --output texts.json
       every recording in a folder and its subfolders
   npconformer transcribe talk.mp3 --model my-checkpoint --format srt --output talk.srt
-      subtitles; several recordings need a folder: --output subtitles/
+      subtitles; several recordings need a folder: --output subtitles/, in which each file is
+      named after its recording, and numbered where two would have one name
   npconformer transcribe *.wav --model my-checkpoint --timestamps word --batch-size 8
       when each word was said; eight recordings at once change the speed, never the text
   npconformer transcribe lecture.mp3 --model my-checkpoint --chunk-length-s 20 --stride-length-s 4,2
@@ -91,9 +94,11 @@ def run(arguments: argparse.Namespace) -> int:
     recordings = Recordings(arguments.audio)
     one_file_each = arguments.format in EXTENSIONS and recordings.several
     if not one_file_each:
-        check_can_hold(arguments)
+        check_can_hold(arguments, recordings.names)
     elif arguments.output is None:
         arguments.parser.error(f"several recordings as {arguments.format} need a folder to go to: --output FOLDER")
+    else:
+        _make_folder(arguments)
     if arguments.model is None:
         say("no --model given: using the embedded recogniser, which knows the spoken digits ZERO to NINE only")
     chunks = {"chunk_length_s": arguments.chunk_length_s, "stride_length_s": arguments.stride_length_s}
@@ -112,15 +117,23 @@ def run(arguments: argparse.Namespace) -> int:
 def _write_one_file_each(
     results: Iterable[tuple[str, Any]], file_names: Iterable[str], arguments: argparse.Namespace
 ) -> None:
-    """Every result into a file of its own in a folder."""
-    from npconformer.files import write_text_atomically
-
-    folder = Path(arguments.output)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except FileExistsError:
-        arguments.parser.error(f"several recordings need a folder to go to, and {folder} is a file")
+    """Every result into a file of its own in a folder; a name that two recordings share is numbered, and told."""
     for (name, result), file_name in zip(results, file_names):
-        if not isinstance(result, Exception):
-            text = format_of(arguments, several=False).one(name, result)
-            write_text_atomically(folder / f"{file_name}{EXTENSIONS[arguments.format]}", text)
+        if isinstance(result, Exception):
+            continue
+        path = Path(arguments.output, f"{file_name}{EXTENSIONS[arguments.format]}")
+        with open_output(str(path)) as write:
+            write(format_of(arguments, several=False).one(name, result))
+        if file_name != Path(name).stem:
+            say(f"{name}: its subtitles are in {path}")
+
+
+def _make_folder(arguments: argparse.Namespace) -> None:
+    """The folder for subtitles, before any work is done."""
+    try:
+        os.makedirs(arguments.output, exist_ok=True)
+    except FileExistsError:
+        arguments.parser.error(f"several recordings need a folder to go to, and {arguments.output} is a file")
+    except OSError as error:
+        arguments.parser.error(f"--output {arguments.output}: {error.strerror}")
+    check_is_writable(arguments, arguments.output)

@@ -6,11 +6,16 @@ or error.
 
 from __future__ import annotations
 
+import io
 import json
+import os
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Any, BinaryIO, Protocol
+
+LONE_SURROGATE = re.compile("[\ud800-\udfff]")  # how Python spells a byte of a name that is not UTF-8
 
 
 class Format(Protocol):
@@ -56,7 +61,13 @@ class JsonFormat:
     def one(self, name: str, result: Any) -> str:
         fields = {"error": str(result)} if isinstance(result, Exception) else self.entry(result)
         self.count += 1
-        return ("\n" if self.count == 1 else ",\n") + json.dumps({"file": name, **fields}, ensure_ascii=False)
+        return ("\n" if self.count == 1 else ",\n") + to_json({"file": name, **fields})
+
+
+def to_json(value: Any) -> str:
+    """JSON on one line with letters as they are, so that it can be read."""
+    text = json.dumps(value, ensure_ascii=False)
+    return LONE_SURROGATE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)  # valid, and json.loads gives the name
 
 
 def write_together(results: Iterable[tuple[str, Any]], formatted: Format, path: str | None) -> None:
@@ -70,16 +81,64 @@ def write_together(results: Iterable[tuple[str, Any]], formatted: Format, path: 
 
 @contextmanager
 def open_output(path: str | None) -> Iterator[Callable[[str], Any]]:
-    """A function that writes text to standard output at once, or to a file that appears when all is written."""
+    """A function that writes text to standard output at once, or to a file that appears when all is written.
+
+    Names that are not UTF-8 are written with the bytes that they have.
+    """
     if path is None:
-
-        def write(text: str) -> None:
-            sys.stdout.write(text)
-            sys.stdout.flush()
-
-        yield write
+        yield _write_to_standard_output
     else:
-        from npconformer.files import atomic_path
+        with open_file(path) as file:
 
-        with atomic_path(path) as temporary, open(temporary, "w", encoding="utf-8", newline="\n") as file:
-            yield file.write
+            def write(text: str) -> None:
+                file.write(text.encode("utf-8", "surrogateescape"))
+                file.flush()  # a pipe's reader waits for it
+
+            yield write
+
+
+@contextmanager
+def open_file(path: str | os.PathLike) -> Iterator[BinaryIO]:
+    """A file to write bytes to, which appears under its name when all is written.
+
+    A link stays a link: its target is what is written. What is no ordinary file, such as a pipe, a device or
+    /dev/stdout, is written to as it is, because a file renamed over it would take it away.
+    """
+    from npconformer.files import atomic_path
+
+    path = os.fspath(path)
+    descriptor = _descriptor(path)
+    if descriptor is None and (os.path.isfile(path) or not os.path.exists(path)):
+        target = os.path.realpath(path) if os.path.islink(path) else path
+        with atomic_path(target) as temporary, open(temporary, "wb") as file:
+            yield file
+        return
+    try:
+        with open(path if descriptor is None else os.dup(descriptor), "wb") as file:
+            yield file
+    except OSError as error:
+        if error.errno is not None and error.filename is None:
+            error.filename = path
+        raise
+
+
+def _write_to_standard_output(text: str) -> None:
+    if sys.stdout is None:
+        raise OSError("standard output is closed")
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="surrogateescape")
+    sys.stdout.write(text)
+    sys.stdout.flush()
+
+
+def _descriptor(path: str) -> int | None:
+    """n of /dev/fd/n, /dev/stdout and their like: opening these by name would cut off a file behind them."""
+    for _ in range(8):  # links from one to the next
+        folder, name = os.path.split(os.path.abspath(path))
+        folder = os.path.realpath(folder)
+        if name.isdecimal() and (folder == "/dev/fd" or folder == f"/proc/{os.getpid()}/fd"):
+            return int(name)
+        if not os.path.islink(path):
+            break
+        path = os.path.join(folder, os.readlink(path))
+    return None

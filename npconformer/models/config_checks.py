@@ -14,15 +14,19 @@ from typing import Any
 
 ACTIVATIONS = ("gelu", "gelu_new", "relu", "selu", "sigmoid", "silu", "swish", "tanh")
 
+LARGEST = 2**31 - 1  # of what counts something: no size, length or number of layers is near it
+
 
 def wrong(field: str, value: Any, expected: str) -> ValueError:
     """The error for a field: ``raise wrong("hidden_size", -1, "an integer of at least 1")``."""
     return ValueError(f"config field {field!r} is {value!r} ({type(value).__name__}); expected {expected}")
 
 
-def integer(field: str, value: Any, at_least: int | None = 1) -> int:
-    """An integer, of at least ``at_least`` unless that is None."""
+def integer(field: str, value: Any, at_least: int | None = 1, at_most: int = LARGEST) -> int:
+    """An integer, of at least ``at_least`` unless that is None, and of at most ``at_most``."""
     bound = "" if at_least is None else f" of at least {at_least}"
+    if isinstance(value, numbers.Integral) and value > at_most:
+        raise wrong(field, value if value < 10**20 else math.inf, f"an integer{bound} and at most {at_most}")
     is_integer = isinstance(value, numbers.Integral) and not isinstance(value, bool)
     if not is_integer or (at_least is not None and value < at_least):
         raise wrong(field, value, f"an integer{bound}")
@@ -32,7 +36,7 @@ def integer(field: str, value: Any, at_least: int | None = 1) -> int:
 def real(field: str, value: Any, at_least: float = -math.inf, above: float = -math.inf) -> float | int:
     """A finite number, ``>= at_least`` and ``> above``. An int stays an int, so that JSON round trips."""
     bounds = "".join(f" {sign} {bound:g}" for sign, bound in ((">=", at_least), (">", above)) if bound != -math.inf)
-    is_real = isinstance(value, numbers.Real) and not isinstance(value, bool) and math.isfinite(value)
+    is_real = isinstance(value, numbers.Real) and not isinstance(value, bool) and abs(value) < math.inf  # NaN is not
     if not is_real or value < at_least or value <= above:
         raise wrong(field, value, f"a finite number{bounds}")
     return int(value) if isinstance(value, numbers.Integral) else float(value)

@@ -8,11 +8,12 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, ClassVar
 
-from npconformer.files import read_json, write_text_atomically
+from npconformer.files import make_folder, read_json_object, write_text_atomically
 from npconformer.models.config_checks import boolean, choice, integer, wrong
 
 CONFIG_NAME = "config.json"
 DTYPES = ("float32", "float64", "float16", "bfloat16")
+MOST_LABELS = 1_000_000
 PROBLEM_TYPES = (None, "regression", "single_label_classification", "multi_label_classification")
 
 
@@ -115,7 +116,7 @@ class PretrainedConfig:
 
     @num_labels.setter
     def num_labels(self, number: int) -> None:
-        number = integer("num_labels", number)
+        number = integer("num_labels", number, at_most=MOST_LABELS)
         if self.id2label is None or len(self.id2label) != number:
             self.id2label = {i: f"LABEL_{i}" for i in range(number)}
             self.label2id = {name: i for i, name in self.id2label.items()}
@@ -198,12 +199,10 @@ class PretrainedConfig:
         if not path.is_file():
             missing = path if path.parent.is_dir() else path.parent
             raise FileNotFoundError(f"no model configuration at {str(folder)!r}: {missing} does not exist")
-        settings = read_json(path)
-        if not isinstance(settings, dict):
-            raise ValueError(f"{path} must hold a JSON object, got {type(settings).__name__}")
+        settings = read_json_object(path)
         try:
             config = cls.from_dict(settings, **overrides)
-        except ValueError as error:
+        except (TypeError, ValueError) as error:  # TypeError: a field called "self"
             raise ValueError(f"{path}: {error}") from None
         config.name_or_path = str(folder)
         return config
@@ -211,8 +210,7 @@ class PretrainedConfig:
     def save_pretrained(self, folder: str | os.PathLike) -> None:
         """Write ``config.json`` into ``folder``, which is created; the file appears whole or not at all."""
         self.validate()
-        Path(folder).mkdir(parents=True, exist_ok=True)
-        write_text_atomically(Path(folder) / CONFIG_NAME, self.to_json_string())
+        write_text_atomically(make_folder(folder) / CONFIG_NAME, self.to_json_string())
 
 
 def _dtype_name(dtype: Any) -> str | None:

@@ -175,13 +175,19 @@ class Sqrt(Operation):
 def _constant(value: Any, like: Any) -> Any:
     """A constant operand: moved to where `like` lives and, if floating, cast to its dtype (never to float64)."""
     array = asarray(value if is_array(value) else np.asarray(value), like)
+    if array.dtype.kind not in "biuf":
+        raise ValueError(f"expected a tensor or real numbers, got {type(value).__name__} of dtype {array.dtype}")
     return array.astype(like.dtype, copy=False) if like.dtype.kind == "f" else array
 
 
 def pair_operands(a: Any, b: Any) -> tuple[Any, Any]:
-    """Two operands of one dtype: what is no tensor is cast to the other's; two tensors must agree."""
+    """Two operands of one dtype: what is no tensor is cast to the other's; two tensors must agree.
+
+    Without a tensor among them, an array is taken for one, and decides over a number or a list.
+    """
     if not isinstance(a, Tensor) and not isinstance(b, Tensor):
-        a = Tensor(a)
+        a = Tensor(a) if is_array(a) or not is_array(b) else a
+        b = Tensor(b) if is_array(b) else b
     if not isinstance(a, Tensor):
         return _constant(a, b.data), b
     if not isinstance(b, Tensor):
@@ -223,7 +229,10 @@ def subtract(a: Any, b: Any) -> Tensor:
     """a - b with broadcasting"""
     if _is_number(b):
         return Shift(-_plain(b))(a)
-    return add(negative(b), a) if isinstance(b, Tensor) else add(a, -_constant(b, a.data))
+    if _is_number(a):
+        return Shift(_plain(a))(negative(b))
+    a, b = pair_operands(a, b)
+    return add(negative(b), a) if isinstance(b, Tensor) else add(a, -b)
 
 
 def divide(a: Any, b: Any) -> Tensor:

@@ -16,6 +16,7 @@ from npconformer.pipelines.inputs import is_path
 from npconformer.pipelines.loading import load_model
 
 TIMESTAMPS = (None, "char", "word")
+NO_CLASS = -1
 
 
 class AutomaticSpeechRecognitionPipeline(FramePipeline):
@@ -32,6 +33,7 @@ class AutomaticSpeechRecognitionPipeline(FramePipeline):
     options: ClassVar = {**FramePipeline.options, "return_timestamps": None}
 
     def __init__(self, model: Any, processor: Any, batch_size: int = 1, **options: Any) -> None:
+        _check_vocabulary(processor.tokenizer, model.config.vocab_size)
         super().__init__(model, processor.feature_extractor, batch_size, **options)
         self.processor = processor
 
@@ -61,23 +63,56 @@ class AutomaticSpeechRecognitionPipeline(FramePipeline):
             raise ValueError(f'return_timestamps must be None, "char" or "word", got {options["return_timestamps"]!r}')
 
     def run_frames(self, waveforms: list[np.ndarray]) -> list[np.ndarray]:
-        """The best class of every frame: [(N_1,), ...] -> [(T_1,), ...], only frames that hold speech."""
-        logits = self.run_model(waveforms).logits  # (B, T, V)
-        best = to_host(logits.data).argmax(axis=-1)  # (B, T)
+        """The best class of every frame: [(N_1,), ...] -> [(T_1,), ...], only frames that hold speech.
+
+        NO_CLASS stands where the logits are NaN or infinite.
+        """
+        logits = to_host(self.run_model(waveforms).logits.data)  # (B, T, V)
+        best = np.where(np.isfinite(logits).all(axis=-1), logits.argmax(axis=-1), NO_CLASS)  # (B, T)
         return [ids[:frames] for ids, frames in zip(best, self.frames_of(waveforms))]
 
     def answer(self, output: Frames, options: dict[str, Any]) -> dict[str, Any]:
-        """Text, and times if asked for, of one utterance's best classes (T,)."""
+        """Text, and times if asked for, of one utterance's best classes (T,).
+
+        Raises ValueError where there is no best class.
+        """
+        ids = output.rows
+        if wrong := int((ids == NO_CLASS).sum()):
+            raise ValueError(
+                f"the model's logits are NaN or infinite in {wrong} of {len(ids)} frames: the checkpoint's weights "
+                'are damaged, or too large for the dtype; try dtype="float32" or "float64", or load the files again'
+            )
         tokenizer, unit = self.processor.tokenizer, options["return_timestamps"]
         if unit is None:
-            return {"text": tokenizer.decode(output.rows)}
-        decoded = tokenizer.decode(output.rows, **{f"output_{unit}_offsets": True})
+            return {"text": tokenizer.decode(ids)}
+        decoded = tokenizer.decode(ids, **{f"output_{unit}_offsets": True})
         step = self.seconds_per_frame
         chunks = [
             {"text": offset[unit], "timestamp": (offset["start_offset"] * step, offset["end_offset"] * step)}
             for offset in decoded[f"{unit}_offsets"]
         ]
         return {"text": decoded["text"], "chunks": chunks}
+
+
+def _check_vocabulary(tokenizer: Any, vocab_size: int) -> None:
+    """Raise a ValueError unless every class of the model is a token, and every token a class.
+
+    Special tokens may lie beyond the model's classes: tokenizers add <s> and </s> where the vocabulary lacks them.
+    """
+    vocabulary = tokenizer.get_vocab()
+    nameless = sorted(set(range(vocab_size)) - set(vocabulary.values()))
+    special = set(tokenizer.all_special_tokens)
+    beyond = [token for token, index in vocabulary.items() if index >= vocab_size and token not in special]
+    if nameless:
+        problem = f"has no token for {len(nameless)} of them, such as {nameless[0]}"
+    elif beyond:
+        problem = f"has {len(vocabulary)} tokens, and {len(beyond)} of them, such as {beyond[0]!r}, are no class"
+    else:
+        return
+    raise ValueError(
+        f"the model tells {vocab_size} classes apart (vocab_size), and the tokenizer {problem}: "
+        "use the tokenizer, with the vocab.json, that the model was trained with"
+    )
 
 
 def _find_processor(processor: Any, tokenizer: Any, feature_extractor: Any, folder: Any) -> Any:

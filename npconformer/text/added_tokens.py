@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+SWITCHES = ("single_word", "lstrip", "rstrip", "normalized", "special")
+
 
 @dataclass(frozen=True)
 class AddedToken:
@@ -30,8 +32,10 @@ class AddedToken:
         if isinstance(value, str):
             return cls(value)
         if isinstance(value, Mapping) and isinstance(value.get("content"), str):
-            fields = cls.__dataclass_fields__
-            return cls(**{name: value[name] for name in value if name in fields})
+            for name in SWITCHES:
+                if not isinstance(value.get(name, False), bool):
+                    raise ValueError(f"{name} of a token must be true or false, got {value[name]!r}")
+            return cls(**{name: value[name] for name in ("content", *SWITCHES) if name in value})
         raise ValueError(f"expected a token (a string or an object with 'content'), got {value!r}")
 
     def to_dict(self) -> dict[str, Any]:

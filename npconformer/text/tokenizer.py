@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from npconformer.batch_feature import BatchFeature, check_padding, check_return_tensors, round_up
-from npconformer.files import read_json, write_json_atomically
+from npconformer.files import existing_folder, make_folder, read_json_object, write_json_atomically
 from npconformer.text.added_tokens import AddedToken
 from npconformer.text.ctc_decoding import Span, cut, group_words, runs
 from npconformer.text.vocabulary import Vocabulary
@@ -83,14 +83,18 @@ class Wav2Vec2CTCTokenizer(Vocabulary):
         vocab = vocab if vocab is not None else vocab_file
         if vocab is None:
             raise ValueError("vocab is missing: give the path of a vocab.json or a dict from token to id")
+        if not isinstance(do_lower_case, bool):
+            raise ValueError(f"do_lower_case must be true or false, got {do_lower_case!r}")
+        if not isinstance(replace_word_delimiter_char, str):
+            raise ValueError(f"replace_word_delimiter_char must be a string, got {replace_word_delimiter_char!r}")
+        if not isinstance(target_lang, str | None):
+            raise ValueError(f"target_lang must be a string or None, got {target_lang!r}")
         self.do_lower_case = do_lower_case
         self.replace_word_delimiter_char = replace_word_delimiter_char
 
-        self.padding_side = settings.pop("padding_side", "right")
-        if self.padding_side not in ("right", "left"):
-            raise ValueError(f"padding_side must be 'right' or 'left', got {self.padding_side!r}")
-        self.truncation_side = settings.pop("truncation_side", "right")
-        self.model_max_length = settings.pop("model_max_length", None) or UNLIMITED
+        self.padding_side = _side("padding_side", settings)
+        self.truncation_side = _side("truncation_side", settings)
+        self.model_max_length = _longest(settings.pop("model_max_length", None))
         self.clean_up_tokenization_spaces = bool(settings.pop("clean_up_tokenization_spaces", False))
 
         named = dict(bos_token=bos_token, eos_token=eos_token, unk_token=unk_token, pad_token=pad_token)
@@ -101,10 +105,11 @@ class Wav2Vec2CTCTokenizer(Vocabulary):
         if isinstance(extra, Mapping):
             named.update(extra)
             extra = []
-        named = {name: AddedToken.read(value) for name, value in named.items() if value is not None}
-        extra = [AddedToken.read(value) for value in extra]
-        added = settings.pop("added_tokens_decoder", None) or {}
-        added = {int(index): AddedToken.read(token) for index, token in added.items()}
+        if not isinstance(extra, list | tuple):
+            raise ValueError(f"extra_special_tokens must be a list of tokens, got {extra!r}")
+        named = {name: _read_token(name, value) for name, value in named.items() if value is not None}
+        extra = [_read_token("extra_special_tokens", value) for value in extra]
+        added = _read_added_tokens(settings.pop("added_tokens_decoder", None) or {})
         self._unknown_settings = settings
         super().__init__(vocab, named, extra, added, target_lang)
 
@@ -315,20 +320,16 @@ class Wav2Vec2CTCTokenizer(Vocabulary):
 
         Settings come from tokenizer_config.json; for old checkpoints, whose file lists no added tokens, also
         from special_tokens_map.json and added_tokens.json. Raises FileNotFoundError when there is no
-        vocab.json.
+        vocab.json, and ValueError, naming the file, for one that is damaged or has settings of the wrong
+        type.
         """
-        folder = Path(folder)
+        folder = existing_folder(folder, f"{VOCABULARY_FILE} and {SETTINGS_FILE}")
         if not (folder / VOCABULARY_FILE).is_file():
             raise FileNotFoundError(f"{folder} has no tokenizer: no {VOCABULARY_FILE}")
         settings = _read_if_there(folder / SETTINGS_FILE)
         if "added_tokens_decoder" not in settings:
             settings.update(_read_if_there(folder / SPECIAL_TOKENS_FILE))
-            added = _read_if_there(folder / ADDED_TOKENS_FILE)
-            special = {_content(settings.get(name)) for name in NAMED_TOKENS}
-            special.update(_content(token) for token in settings.get("additional_special_tokens") or [])
-            settings["added_tokens_decoder"] = {
-                index: AddedToken(token, special=token in special) for token, index in added.items()
-            }
+            settings["added_tokens_decoder"] = _former_added_tokens(folder / ADDED_TOKENS_FILE, settings)
         for name in (
             "tokenizer_class",
             "name_or_path",
@@ -337,15 +338,19 @@ class Wav2Vec2CTCTokenizer(Vocabulary):
             "vocab_file",
         ):
             settings.pop(name, None)
-        return cls(folder / VOCABULARY_FILE, **{**settings, **overrides})
+        try:
+            return cls(folder / VOCABULARY_FILE, **{**settings, **overrides})
+        except (TypeError, ValueError) as error:  # TypeError: a setting called "self"
+            if str(folder / VOCABULARY_FILE) in str(error):
+                raise
+            raise ValueError(f"{folder / SETTINGS_FILE}: {error}") from error
 
     def save_pretrained(self, folder: str | os.PathLike) -> list[str]:
         """Write vocab.json and tokenizer_config.json (and added_tokens.json, if any) into `folder`.
 
         transformers reads them. Returns the paths written.
         """
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
+        folder = make_folder(folder)
         settings = {
             **copy.deepcopy(self._unknown_settings),
             **dict.fromkeys(("bos_token", "eos_token", "unk_token", "pad_token", "word_delimiter_token")),
@@ -371,6 +376,39 @@ class Wav2Vec2CTCTokenizer(Vocabulary):
         return [str(folder / name) for name in files]
 
 
+def _side(name: str, settings: dict[str, Any]) -> str:
+    side = settings.pop(name, "right")
+    if side not in ("right", "left"):
+        raise ValueError(f"{name} must be 'right' or 'left', got {side!r}")
+    return side
+
+
+def _longest(length: Any) -> int:
+    """model_max_length as an int; None, 0 and what transformers writes as a float, 1e30, are no limit."""
+    if length is None:
+        return UNLIMITED
+    if isinstance(length, bool) or not isinstance(length, int | float | np.integer) or not length >= 0:
+        raise ValueError(f"model_max_length must be a number of tokens, got {length!r}")
+    return int(min(length, UNLIMITED)) or UNLIMITED
+
+
+def _read_token(name: str, value: Any) -> AddedToken:
+    try:
+        return AddedToken.read(value)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
+
+
+def _read_added_tokens(added: Any) -> dict[int, AddedToken]:
+    """added_tokens_decoder, {id: token}; in JSON the ids are strings."""
+    if not isinstance(added, Mapping):
+        raise ValueError(f"added_tokens_decoder must map ids to tokens, got {added!r}")
+    for index in added:
+        if not str(index).isdecimal():
+            raise ValueError(f"added_tokens_decoder has the id {index!r}; ids are integers from 0")
+    return {int(index): _read_token("added_tokens_decoder", token) for index, token in added.items()}
+
+
 def _fill(row: list[int], length: int, value: int, left: bool) -> list[int]:
     padding = [value] * (length - len(row))
     return padding + row if left else row + padding
@@ -381,7 +419,19 @@ def _offsets(kind: str, span: Span) -> dict[str, Any]:
 
 
 def _read_if_there(path: Path) -> dict[str, Any]:
-    return read_json(path) if path.is_file() else {}
+    return read_json_object(path) if path.is_file() else {}
+
+
+def _former_added_tokens(path: Path, settings: dict[str, Any]) -> dict[int, AddedToken]:
+    """The tokens of an added_tokens.json, {token: id}, special ones told by the settings."""
+    special = [_content(settings.get(name)) for name in NAMED_TOKENS]
+    listed = settings.get("additional_special_tokens")
+    special.extend(map(_content, listed if isinstance(listed, list) else []))
+    added = _read_if_there(path)
+    for token, index in added.items():
+        if type(index) is not int or index < 0:
+            raise ValueError(f"{path} gives token {token!r} the id {index!r}; ids are integers from 0")
+    return {index: AddedToken(token, special=token in special) for token, index in added.items()}
 
 
 def _content(token: Any) -> str | None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from npconformer.files import read_json
+from npconformer.files import read_json_object
 from npconformer.text.added_tokens import AddedToken, compile_pattern, split_on_tokens
 
 
@@ -29,9 +29,11 @@ class Vocabulary:
         added_tokens: Mapping[int, AddedToken] | None = None,
         target_lang: str | None = None,
     ) -> None:
-        self.vocab = vocab if isinstance(vocab, Mapping) else read_json(vocab)
-        if not isinstance(self.vocab, Mapping):
-            raise ValueError(f"vocab must map tokens to ids, got a {type(self.vocab).__name__} from {vocab}")
+        is_path = isinstance(vocab, str | os.PathLike)
+        if not is_path and not isinstance(vocab, Mapping):
+            raise ValueError(f"vocab must be a path or map tokens to ids, got {type(vocab).__name__}")
+        self._source = os.fspath(vocab) if is_path else "vocab"
+        self.vocab = read_json_object(vocab) if is_path else vocab
         self.target_lang = target_lang
         self.encoder = self._choose_language(target_lang)
         self._named = {name: token.content for name, token in named_tokens.items()}
@@ -133,17 +135,21 @@ class Vocabulary:
         nested = bool(self.vocab) and all(isinstance(value, Mapping) for value in self.vocab.values())
         if target_lang is None:
             if nested:
-                raise ValueError(f"vocab holds several languages; choose target_lang from {', '.join(self.vocab)}")
+                raise ValueError(
+                    f"{self._source} holds several languages; choose target_lang from {', '.join(self.vocab)}"
+                )
             vocabulary = self.vocab
         elif not nested:
-            raise ValueError(f"target_lang={target_lang!r} was given, but vocab holds only one language")
+            raise ValueError(f"target_lang={target_lang!r} was given, but {self._source} holds only one language")
         elif target_lang not in self.vocab:
-            raise ValueError(f"target_lang={target_lang!r} is not in vocab; choose one of {', '.join(self.vocab)}")
+            raise ValueError(
+                f"target_lang={target_lang!r} is not in {self._source}; choose one of {', '.join(self.vocab)}"
+            )
         else:
             vocabulary = self.vocab[target_lang]
         for token, index in vocabulary.items():
             if not isinstance(index, int) or isinstance(index, bool) or index < 0:
-                raise ValueError(f"vocab gives token {token!r} the id {index!r}; ids are integers from 0")
+                raise ValueError(f"{self._source} gives token {token!r} the id {index!r}; ids are integers from 0")
         return dict(vocabulary)
 
     def _add(self, token: AddedToken) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from npconformer.audio import read_audio, resample, validate_waveform
+from npconformer.audio import Wav2Vec2FeatureExtractor, read_audio, resample, validate_waveform
 
 
 def tone(rate, seconds=1.0, hertz=440.0):
@@ -55,6 +55,39 @@ def test_resample_keeps_dtype_and_refuses_bad_rates():
     assert len(resample(np.zeros(80, np.float32), 8000, 16000)) == 160
     with pytest.raises(ValueError, match="to_rate"):
         resample(np.zeros(80), 8000, 0)
+
+
+@pytest.mark.parametrize(
+    "rate", [np.inf, -np.inf, np.nan, 0, 0.5, 1e-3, 1e12, -16000, True, np.True_, "16000", None, [16000], 16000j]
+)
+def test_rates_that_no_sound_has(tmp_path, rate):
+    def refused(name):
+        return pytest.raises(ValueError, match=f"{name} must be a number of samples per second from 100 to 10000000")
+
+    with refused("from_rate"):
+        resample(np.zeros(80), rate, 16000)
+    with refused("to_rate"):
+        resample(np.zeros(80), 16000, rate)
+    with refused("from_rate"):
+        resample(np.zeros(80), rate, rate)
+    with refused("sampling_rate"):
+        Wav2Vec2FeatureExtractor(sampling_rate=rate)
+    if rate is not None:  # None has a meaning here
+        with refused("sampling_rate"):
+            read_audio(tmp_path / "not looked for.wav", sampling_rate=rate)
+        with refused("sampling_rate"):
+            Wav2Vec2FeatureExtractor()(np.ones(80), sampling_rate=rate)
+
+
+def test_a_file_whose_rate_no_sound_has(tmp_path):
+    soundfile.write(tmp_path / "slow.wav", np.zeros(80), 2)
+    with pytest.raises(ValueError, match=r"slow\.wav: its sampling rate must be .* got 2$"):
+        read_audio(tmp_path / "slow.wav")
+
+
+@pytest.mark.parametrize("rate", [8000.0, np.float32(8000), np.int64(8000), 100, 192_000, 5_644_800])
+def test_rates_that_sound_has(rate):
+    assert len(resample(np.zeros(1000, np.float32), rate, 16000)) == round(1000 * 16000 / rate)
 
 
 def test_bad_files_are_refused_by_name(tmp_path):

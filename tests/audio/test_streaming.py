@@ -101,7 +101,7 @@ def test_a_file_that_was_cut_off_is_read_as_by_read_audio(tmp_path, name):
 
 def test_wrong_arguments(tmp_path):
     path = write(tmp_path / "a.wav", 100, 8000)
-    with pytest.raises(ValueError, match="to_rate must be a positive number"):
+    with pytest.raises(ValueError, match="sampling_rate must be a number of samples per second"):
         list(stream_audio(path, 0))
     with pytest.raises(ValueError, match="block_size must be a number of samples"):
         list(stream_audio(path, block_size=0))

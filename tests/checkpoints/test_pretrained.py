@@ -3,6 +3,7 @@
 import gc
 import itertools
 import json
+import os
 import warnings
 from pathlib import Path
 
@@ -144,6 +145,9 @@ def test_stored_in_float16(folder):
 
 
 def test_dtype_auto(folder):
+    for named in ("float16", "bfloat16"):
+        edit_config(folder, dtype=named)
+        assert Wav2Vec2ConformerForCTC.from_pretrained(folder, dtype="auto").dtype == np.float32
     assert Wav2Vec2ConformerForCTC.from_pretrained(folder, dtype="auto").dtype == np.float32
     Wav2Vec2ConformerForCTC.from_pretrained(folder).save_pretrained(folder, dtype="float64")
     assert Wav2Vec2ConformerForCTC.from_pretrained(folder, dtype="auto").dtype == np.float64
@@ -242,6 +246,16 @@ def test_mismatched_shapes_name_both(folder):
     assert "lm_head.weight is (12, 16) in the file and (13, 16) in the model" in message
 
 
+def test_a_new_head_of_another_size(folder):
+    with pytest.raises(ValueError, match=r"such as num_labels.*pass ignore_mismatched_sizes=True"):
+        Wav2Vec2ConformerForCTC.from_pretrained(folder, vocab_size=13)
+    model = Wav2Vec2ConformerForCTC.from_pretrained(folder, vocab_size=13, ignore_mismatched_sizes=True)
+    assert {name for name, _, _ in model.load_report.mismatched} == {"lm_head.weight", "lm_head.bias"}
+    assert model.lm_head.weight.shape == (13, 16) and 0 < np.abs(model.lm_head.weight.data).max() < 1
+    whole = Wav2Vec2ConformerForCTC.from_pretrained(folder)
+    assert_same_state(whole.wav2vec2_conformer.state_dict(), model.wav2vec2_conformer.state_dict())
+
+
 def test_truncated_weights(folder):
     path = folder / "model.safetensors"
     path.write_bytes(path.read_bytes()[:-5])
@@ -296,9 +310,40 @@ def test_failed_save_leaves_both_files(folder, monkeypatch):
 
 
 def test_save_refuses_a_file_as_folder(tmp_path):
-    (tmp_path / "file").write_text("")
-    with pytest.raises(FileExistsError):
-        small_model().save_pretrained(tmp_path / "file")
+    (tmp_path / "file").write_text("precious")
+    for path in (tmp_path / "file", tmp_path / "file" / "folder"):
+        with pytest.raises(ValueError, match=r"cannot be a folder to save in: .*file is a file"):
+            small_model().save_pretrained(path)
+        with pytest.raises(ValueError, match=r"cannot be a folder to save in: .*file is a file"):
+            small_model().config.save_pretrained(path)
+    assert (tmp_path / "file").read_text() == "precious"
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "int8", "float3", np.int32, 7])
+def test_save_refuses_dtypes_that_it_cannot_write(tmp_path, dtype):
+    with pytest.raises(ValueError, match=r"dtype is .*; expected one of float16, float32, float64 to save in"):
+        small_model().save_pretrained(tmp_path / "new", dtype=dtype)
+    assert not (tmp_path / "new").exists()
+
+
+def test_both_files_are_complete_before_either_gets_its_name(folder, monkeypatch):
+    model = Wav2Vec2ConformerForCTC.from_pretrained(folder)
+    complete, rename = [], os.replace
+
+    def look(source, target):
+        if Path(target).parent == folder and Path(target).name in ("config.json", "model.safetensors"):
+            parts = [path for path in folder.iterdir() if path.name.startswith(".")]
+            complete.append(Path(target).name)
+            for part in parts:
+                if part.suffix == ".json":
+                    json.loads(part.read_text())
+                else:
+                    assert len(SafetensorsFile(part)) == len(model.state_dict())
+        rename(source, target)
+
+    monkeypatch.setattr(os, "replace", look)
+    model.save_pretrained(folder)
+    assert complete == ["config.json", "model.safetensors"]
 
 
 def test_model_memory_is_released(folder):

@@ -148,3 +148,28 @@ def test_shapes_that_do_not_broadcast_are_refused(backend):
     for operation in (ops.add, ops.multiply, ops.divide, ops.subtract):
         with pytest.raises(ValueError):
             operation(a, b)
+
+
+PAIRS = pytest.mark.parametrize(
+    "operation, twin",
+    [(ops.add, np.add), (ops.subtract, np.subtract), (ops.multiply, np.multiply), (ops.divide, np.divide)],
+    ids=["add", "subtract", "multiply", "divide"],
+)
+
+
+@PAIRS
+def test_without_a_tensor_the_array_decides(operation, twin):
+    array = draw(2, 3, low=0.5).astype(np.float32)
+    for a, b in ((array, array), (array, 2.0), (2.0, array), ([1.0, 2.0, 3.0], array), (array, [1, 2, 3])):
+        y = operation(a, b)
+        assert isinstance(y, Tensor) and y.dtype == np.float32 and not y.requires_grad
+        np.testing.assert_allclose(y.data, twin(a, b), rtol=1e-6)
+    with pytest.raises(ValueError, match="must share a dtype, got float32 and float64"):
+        operation(array, array.astype(np.float64))
+
+
+@PAIRS
+@pytest.mark.parametrize("other", [None, "x", {"a": 1}, np.ones(3, complex)], ids=repr)
+def test_what_is_no_number_is_refused(operation, twin, other):
+    with pytest.raises(ValueError, match="expected a tensor or real numbers, got"):
+        operation(Tensor(draw(2, 3)), other)

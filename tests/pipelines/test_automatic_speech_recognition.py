@@ -1,5 +1,7 @@
 """The pipeline: every kind of input, the same text whatever the batch size, times, and errors that name the culprit."""
 
+import json
+import shutil
 import warnings
 
 import numpy as np
@@ -7,6 +9,7 @@ import pytest
 import soundfile
 
 import npconformer
+from npconformer import Wav2Vec2ConformerForCTC
 from npconformer.audio.files import read_audio, resample
 from npconformer.commands.demo import RECORDING
 from npconformer.pipelines import EMBEDDED_DIGITS, pipeline
@@ -44,6 +47,53 @@ def test_a_path_an_array_and_dicts_give_the_same_text(recognise, demo):
         {"path": "from a data set", "array": demo, "sampling_rate": 16000},
     ):
         assert recognise(recording) == {"text": DEMO_TEXT}
+
+
+def with_vocabulary(tmp_path, **changes):
+    """The embedded checkpoint's tokenizer with tokens added, or taken away for None."""
+    vocabulary = {**json.loads((EMBEDDED_DIGITS / "vocab.json").read_text()), **changes}
+    shutil.copytree(EMBEDDED_DIGITS, tmp_path / "checkpoint")
+    text = json.dumps({token: index for token, index in vocabulary.items() if index is not None})
+    (tmp_path / "checkpoint" / "vocab.json").write_text(text)
+    return tmp_path / "checkpoint"
+
+
+def test_a_vocabulary_that_is_too_small(tmp_path):
+    folder = with_vocabulary(tmp_path, Z=None, Y=None)
+    with pytest.raises(ValueError, match=r"32 classes .*no token for 2 of them, such as \d+: use the tokenizer, with"):
+        pipeline(model=folder)
+    loaded = Wav2Vec2ConformerForCTC.from_pretrained(EMBEDDED_DIGITS)
+    with pytest.raises(ValueError, match="no token for 2 of them"):
+        pipeline(model=loaded, processor=folder)
+
+
+def test_a_vocabulary_that_is_too_large(tmp_path):
+    folder = with_vocabulary(tmp_path, **{"Ä": 32, "Ö": 33})
+    with pytest.raises(ValueError, match=r"has 34 tokens, and 2 of them, such as 'Ä', are no class: use the tokenizer"):
+        pipeline(model=folder)
+
+
+def test_special_tokens_may_lie_beyond_the_classes(tmp_path, demo):
+    settings = json.loads((EMBEDDED_DIGITS / "tokenizer_config.json").read_text())
+    folder = with_vocabulary(tmp_path)
+    settings["mask_token"] = "<mask>"
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings))
+    recognise = pipeline(model=folder)
+    assert len(recognise.processor.tokenizer) == 33
+    assert recognise(demo)["text"] == DEMO_TEXT
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_logits_that_are_not_finite(demo, value):
+    model = Wav2Vec2ConformerForCTC.from_pretrained(EMBEDDED_DIGITS)
+    bias = np.array(model.lm_head.bias.data)
+    bias[7] = value
+    model.lm_head.bias.data = bias
+    recognise = pipeline(model=model, processor=EMBEDDED_DIGITS)
+    with pytest.raises(ValueError, match=r"logits are NaN or infinite in 224 of 224 frames: .*damaged.*dtype"):
+        recognise(demo)
+    results = list(recognise.stream([str(RECORDING), demo], return_errors=True, batch_size=2))
+    assert [str(error).partition(": the model's logits")[0] for error in results] == [str(RECORDING), "inputs[1]"]
 
 
 def test_other_rates_are_resampled_when_they_are_said(recognise, demo):

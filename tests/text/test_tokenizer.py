@@ -296,7 +296,7 @@ def test_missing_and_broken_files(tmp_path):
     with pytest.raises(ValueError, match=r"vocab\.json is not valid JSON"):
         Wav2Vec2CTCTokenizer.from_pretrained(tmp_path)
     (tmp_path / "vocab.json").write_text("[1]")
-    with pytest.raises(ValueError, match="map tokens to ids"):
+    with pytest.raises(ValueError, match="must hold a JSON object, got a list"):
         Wav2Vec2CTCTokenizer.from_pretrained(tmp_path)
 
 
