@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from npconformer import __version__
 from npconformer.commands import classify, compare, demo, diarize, embed, transcribe
 from npconformer.commands.arguments import describe, say
+from npconformer.commands.threads import use_threads
 
 DESCRIPTION = "Wav2Vec2-Conformer in NumPy: what is said, who speaks and when, on the command line."
 EXAMPLES = """\
@@ -57,6 +58,7 @@ def _run(argv: Sequence[str] | None) -> int:
     if arguments.command is None:
         parser.print_help(sys.stderr)
         return 2
+    use_threads(getattr(arguments, "threads", None))  # before a command imports NumPy
     return arguments.run(arguments)
 
 

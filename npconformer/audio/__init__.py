@@ -2,5 +2,6 @@
 
 from npconformer.audio.feature_extraction import Wav2Vec2FeatureExtractor
 from npconformer.audio.files import read_audio, resample, validate_waveform
+from npconformer.audio.streaming import duration_of, stream_audio
 
-__all__ = ["read_audio", "resample", "validate_waveform", "Wav2Vec2FeatureExtractor"]
+__all__ = ["read_audio", "stream_audio", "duration_of", "resample", "validate_waveform", "Wav2Vec2FeatureExtractor"]

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from numbers import Real
 from typing import Any
 
@@ -27,6 +29,22 @@ def read_audio(path: str | os.PathLike, sampling_rate: int | None = 16000, mono:
     """
     if sampling_rate is not None:
         check_sampling_rate(sampling_rate)
+    with open_recording(path) as file:
+        samples, rate = file.read(dtype="float32", always_2d=True), file.samplerate  # (N, K)
+    if len(samples) == 0:
+        raise ValueError(f"{os.fspath(path)} holds no samples")
+    check_samples(samples, path)
+    if mono:
+        samples = average_channels(samples)
+    return samples if sampling_rate is None else resample(samples, rate, sampling_rate)
+
+
+@contextmanager
+def open_recording(path: str | os.PathLike) -> Iterator[Any]:
+    """A recording as a soundfile.SoundFile, closed at the end of the block.
+
+    Raises the errors of `read_audio`, also for what libsndfile only notices while the block reads.
+    """
     path = os.fspath(path)  # named in errors as the caller names it
     _check_is_readable(path)
 
@@ -34,17 +52,26 @@ def read_audio(path: str | os.PathLike, sampling_rate: int | None = 16000, mono:
 
     name = path if os.name == "nt" else os.fsencode(path)  # soundfile refuses names that are not UTF-8
     try:
-        samples, rate = soundfile.read(name, dtype="float32", always_2d=True)  # (N, K)
+        file = soundfile.SoundFile(name)
     except (soundfile.SoundFileError, TypeError) as error:  # TypeError: it takes .raw for headerless samples
         raise ValueError(f"{path} cannot be read as audio: {_reason(error)}") from error
-    if samples.shape[0] == 0:
-        raise ValueError(f"{path} holds no samples")
+    with file:
+        check_sampling_rate(file.samplerate, f"{path}: its sampling rate")
+        try:
+            yield file
+        except soundfile.SoundFileError as error:
+            raise ValueError(f"{path} cannot be read as audio: {_reason(error)}") from error
+
+
+def check_samples(samples: np.ndarray, path: str | os.PathLike) -> None:
+    """Raise a ValueError that names the file when it holds samples that are no numbers."""
     if not np.isfinite(samples).all():
-        raise ValueError(f"{path} holds samples that are NaN or infinite")
-    check_sampling_rate(rate, f"{path}: its sampling rate")
-    if mono:
-        samples = samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1)  # (N,)
-    return samples if sampling_rate is None else resample(samples, rate, sampling_rate)
+        raise ValueError(f"{os.fspath(path)} holds samples that are NaN or infinite")
+
+
+def average_channels(samples: np.ndarray) -> np.ndarray:
+    """(N, K) -> (N,)."""
+    return samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1)
 
 
 def resample(array: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:

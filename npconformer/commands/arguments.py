@@ -24,6 +24,27 @@ def add_batch_size(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_threads(parser: argparse.ArgumentParser) -> None:
+    """Declare --threads."""
+    parser.add_argument(
+        "--threads",
+        type=whole_number,
+        metavar="N",
+        help="processor cores to use at most; default: what OMP_NUM_THREADS says, or all",
+    )
+
+
+def add_chunks(parser: argparse.ArgumentParser, default: float | str, meaning: str) -> None:
+    """Declare --chunk-length-s and --stride-length-s. meaning: what the help says of the default."""
+    parser.add_argument("--chunk-length-s", type=_chunk_length, default=default, metavar="S", help=meaning)
+    parser.add_argument(
+        "--stride-length-s",
+        type=_strides,
+        metavar="S",
+        help="how much of a chunk is context only, on each side, or LEFT,RIGHT; default: a sixth of the chunk",
+    )
+
+
 def add_output(parser: argparse.ArgumentParser) -> None:
     """Declare --output."""
     parser.add_argument("--output", metavar="FILE", help="write here, all or nothing, instead of to standard output")
@@ -96,6 +117,15 @@ def number_between(least: float, most: float = math.inf) -> Callable[[str], floa
         return number
 
     return parse
+
+
+def _chunk_length(text: str) -> float | str:
+    return text if text == "auto" else number_between(0)(text)
+
+
+def _strides(text: str) -> float | tuple[float, ...]:
+    strides = tuple(map(number_between(0), text.split(",", 1)))
+    return strides if len(strides) == 2 else strides[0]
 
 
 def say(message: str, status: int = 0) -> int:

@@ -14,6 +14,7 @@ from npconformer.commands.arguments import (
     add_needed_model,
     add_output,
     add_recordings,
+    add_threads,
     check_can_hold,
     check_model_is_given,
     load_pipeline,
@@ -104,6 +105,7 @@ def add_parser(subcommands: Any) -> None:
     )
     parser.add_argument("--format", choices=tuple(FORMATS), default="text", help="default: text")
     add_device(parser)
+    add_threads(parser)
     add_batch_size(parser)
     add_output(parser)
     parser.set_defaults(run=run, parser=parser)

@@ -9,6 +9,7 @@ from npconformer.commands.arguments import (
     add_device,
     add_needed_model,
     add_output,
+    add_threads,
     check_can_hold,
     check_model_is_given,
     load_pipeline,
@@ -57,6 +58,7 @@ def add_parser(subcommands: Any) -> None:
     )
     parser.add_argument("--format", choices=("text", "json"), default="text", help="default: text")
     add_device(parser)
+    add_threads(parser)
     add_output(parser)
     parser.set_defaults(run=run, parser=parser)
 

@@ -7,19 +7,20 @@ import time
 from pathlib import Path
 from typing import Any
 
-from npconformer.commands.arguments import load_pipeline
+from npconformer.commands.arguments import add_threads, load_pipeline
 
 RECORDING = Path(__file__).resolve().parents[1] / "pretrained" / "demo" / "digits.flac"
 
 
 def add_parser(subcommands: Any) -> None:
-    """Declare the arguments: there are none."""
+    """Declare the arguments."""
     parser = subcommands.add_parser(
         "demo",
         help="transcribe a recording that comes with the package",
         description="Transcribe a short recording of connected digits with the embedded recogniser, "
         "and show when each word was said. Needs nothing but the installed package.",
     )
+    add_threads(parser)
     parser.set_defaults(run=run, model=None, device="cpu")
 
 

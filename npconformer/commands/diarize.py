@@ -8,10 +8,12 @@ from typing import Any
 
 from npconformer.commands.arguments import (
     add_batch_size,
+    add_chunks,
     add_device,
     add_needed_model,
     add_output,
     add_recordings,
+    add_threads,
     check_can_hold,
     check_model_is_given,
     load_pipeline,
@@ -36,7 +38,8 @@ and preprocessor_config.json or processor_config.json. None comes with the packa
 
 A speaker speaks in the frames whose probability is above --threshold. Pauses of at most --max-gap seconds are
 filled, and then segments shorter than --min-duration seconds are dropped. Speakers may overlap. They have the
-names of the checkpoint's labels, and a name in two recordings need not be the same person.
+names of the checkpoint's labels, and a name in two recordings need not be the same person. Nor need it be in two
+chunks of one recording: with --chunk-length-s that is up to the model.
 
 output formats, times in seconds:
   text  a line "START<tab>END<tab>SPEAKER" for each segment, after "NAME: " when there are several recordings
@@ -148,7 +151,14 @@ def add_parser(subcommands: Any) -> None:
         "single_label_classification, else sigmoid",
     )
     parser.add_argument("--format", choices=tuple(FORMATS), default="text", help="default: text")
+    add_chunks(
+        parser,
+        default=0,
+        meaning="run recordings in overlapping chunks of S seconds, so that memory does not grow with their length; "
+        "0, the default: as a whole; auto: in chunks of 30 seconds if they are longer than five minutes",
+    )
     add_device(parser)
+    add_threads(parser)
     add_batch_size(parser)
     add_output(parser)
     parser.set_defaults(run=run, parser=parser)
@@ -167,6 +177,8 @@ def run(arguments: argparse.Namespace) -> int:
         min_duration=arguments.min_duration,
         max_gap=arguments.max_gap,
         function_to_apply=arguments.function,
+        chunk_length_s=arguments.chunk_length_s,
+        stride_length_s=arguments.stride_length_s,
     )
     write_together(recordings.answers(diarize), FORMATS[arguments.format](recordings), arguments.output)
     return recordings.status

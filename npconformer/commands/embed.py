@@ -13,6 +13,7 @@ from npconformer.commands.arguments import (
     add_needed_model,
     add_output,
     add_recordings,
+    add_threads,
     check_can_hold,
     check_model_is_given,
     load_pipeline,
@@ -66,6 +67,7 @@ def add_parser(subcommands: Any) -> None:
     parser.add_argument("--normalize", action="store_true", help="divide each vector by its L2 norm")
     parser.add_argument("--format", choices=("npz", "json"), help="default: npz if --output ends so, else json")
     add_device(parser)
+    add_threads(parser)
     add_batch_size(parser)
     add_output(parser)
     parser.set_defaults(run=run, parser=parser)

@@ -53,19 +53,24 @@ class Recordings:
         """0 when everything went well, 1 when something failed."""
         return 1 if self.failed or self.complaints else 0
 
-    def answers(self, pipeline: Any, **options: Any) -> Iterator[tuple[str, Any]]:
+    def answers(self, pipeline: Any, note: str | None = None, **options: Any) -> Iterator[tuple[str, Any]]:
         """Yield (name, result) in order, or (name, error), which is also reported.
 
-        A progress bar is shown while somebody watches. options: of the pipeline's calls.
+        Progress bars are shown while somebody watches: of the recordings, and of the seconds of a long one. note:
+        said when the first recording is run in chunks, with {name} replaced. options: of the pipeline's calls.
         """
         from tqdm import tqdm
 
+        from npconformer.commands.progress import SecondsBar
+
         for complaint in self.complaints:
             say(complaint)
-        results = zip(self.names, pipeline.stream(self.names, return_errors=True, **options))
         hidden = sys.stderr is None or not sys.stderr.isatty()
+        seconds = SecondsBar(hidden, note)
+        results = zip(self.names, pipeline.stream(self.names, return_errors=True, progress=seconds, **options))
         bar = tqdm(results, total=len(self.names), unit="file", file=sys.stderr, disable=hidden, leave=False)
         for name, result in bar:
+            seconds.close()
             with tqdm.external_write_mode(file=sys.stderr):  # take the bar away while lines are written
                 if isinstance(result, Exception):
                     self.failed += 1

@@ -10,9 +10,11 @@ from typing import Any
 
 from npconformer.commands.arguments import (
     add_batch_size,
+    add_chunks,
     add_device,
     add_output,
     add_recordings,
+    add_threads,
     check_can_hold,
     check_is_writable,
     load_pipeline,
@@ -35,6 +37,14 @@ examples:
       named after its recording, and numbered where two would have one name
   npconformer transcribe *.wav --model my-checkpoint --timestamps word --batch-size 8
       when each word was said; eight recordings at once change the speed, never the text
+  npconformer transcribe lecture.mp3 --model my-checkpoint --chunk-length-s 20 --stride-length-s 4,2
+      in chunks of 20 seconds, of which the first 4 and the last 2 are context for the rest
+
+long recordings: the time that a model takes for a recording as a whole grows with the square of its length, so one
+  of more than five minutes is transcribed in chunks of 30 seconds that overlap by ten, unless --chunk-length-s says
+  otherwise. The file is read piece by piece, and an hour takes no more memory than ten minutes. Chunks are joined
+  frame by frame, so words and times go on across their seams; --batch-size chunks are run at once. The text may
+  differ a little from that of the whole, because a chunk hears nothing of what is further away.
 
 output formats:
   text  one line per recording: the text, after "NAME: " when there are several;
@@ -46,6 +56,11 @@ output formats:
 A recording that cannot be read is named on standard error, and the others go on.
 exit status: 0 all transcribed, 1 some failed, 2 could not start.
 """
+
+NOTE = (
+    "{name} is longer than five minutes: transcribed in overlapping chunks of 30 seconds "
+    "(--chunk-length-s 0: as a whole)"
+)
 
 
 def add_parser(subcommands: Any) -> None:
@@ -61,7 +76,14 @@ def add_parser(subcommands: Any) -> None:
     parser.add_argument("--model", metavar="PATH", help="checkpoint folder; default: embedded digits recogniser")
     parser.add_argument("--timestamps", choices=("word", "char"), help="also say when each was said")
     parser.add_argument("--format", choices=tuple(FORMATS), default="text", help="default: text")
+    add_chunks(
+        parser,
+        default="auto",
+        meaning="transcribe recordings in overlapping chunks of S seconds; 0: as a whole, whatever their length; "
+        "auto, the default: in chunks of 30 seconds if they are longer than five minutes, else as a whole",
+    )
     add_device(parser)
+    add_threads(parser)
     add_batch_size(parser)
     add_output(parser)
     parser.set_defaults(run=run, parser=parser)
@@ -79,10 +101,12 @@ def run(arguments: argparse.Namespace) -> int:
         _make_folder(arguments)
     if arguments.model is None:
         say("no --model given: using the embedded recogniser, which knows the spoken digits ZERO to NINE only")
-    recognise = load_pipeline("automatic-speech-recognition", arguments, batch_size=arguments.batch_size)
+    chunks = {"chunk_length_s": arguments.chunk_length_s, "stride_length_s": arguments.stride_length_s}
+    recognise = load_pipeline("automatic-speech-recognition", arguments, batch_size=arguments.batch_size, **chunks)
 
     timestamps = arguments.timestamps or ("word" if arguments.format in EXTENSIONS else None)
-    results = recordings.answers(recognise, return_timestamps=timestamps)
+    note = NOTE if arguments.chunk_length_s == "auto" else None
+    results = recordings.answers(recognise, note=note, return_timestamps=timestamps)
     if one_file_each:
         _write_one_file_each(results, stems(recordings.names), arguments)
     else:

@@ -10,7 +10,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from npconformer.backend import to_host
-from npconformer.pipelines.batching import AudioPipeline, check_batch_size
+from npconformer.pipelines.batching import check_batch_size
+from npconformer.pipelines.frames import FramePipeline, Frames
 from npconformer.pipelines.inputs import is_path
 from npconformer.pipelines.loading import load_model
 
@@ -18,16 +19,18 @@ TIMESTAMPS = (None, "char", "word")
 NO_CLASS = -1
 
 
-class AutomaticSpeechRecognitionPipeline(AudioPipeline):
+class AutomaticSpeechRecognitionPipeline(FramePipeline):
     """Transcribes recordings with a CTC model and its Wav2Vec2Processor.
 
     A call gives {"text": str} for each recording. Its option `return_timestamps`, "char" or "word", adds
-    "chunks": [{"text": str, "timestamp": (start, end)}], in seconds.
+    "chunks": [{"text": str, "timestamp": (start, end)}], in seconds. chunk_length_s and stride_length_s, for long
+    recordings, are described in FramePipeline; the best class of every frame is kept, so that an hour is 1.4 MB,
+    and decoded as one recording.
     """
 
     task = "automatic-speech-recognition"
     head = "ForCTC"
-    options: ClassVar = {"return_timestamps": None}
+    options: ClassVar = {**FramePipeline.options, "return_timestamps": None}
 
     def __init__(self, model: Any, processor: Any, batch_size: int = 1, **options: Any) -> None:
         _check_vocabulary(processor.tokenizer, model.config.vocab_size)
@@ -55,10 +58,11 @@ class AutomaticSpeechRecognitionPipeline(AudioPipeline):
 
     @classmethod
     def check_options(cls, options: dict[str, Any]) -> None:
+        super().check_options(options)
         if options["return_timestamps"] not in TIMESTAMPS:
             raise ValueError(f'return_timestamps must be None, "char" or "word", got {options["return_timestamps"]!r}')
 
-    def run_batch(self, waveforms: list[np.ndarray]) -> list[np.ndarray]:
+    def run_frames(self, waveforms: list[np.ndarray]) -> list[np.ndarray]:
         """The best class of every frame: [(N_1,), ...] -> [(T_1,), ...], only frames that hold speech.
 
         NO_CLASS stands where the logits are NaN or infinite.
@@ -67,21 +71,21 @@ class AutomaticSpeechRecognitionPipeline(AudioPipeline):
         best = np.where(np.isfinite(logits).all(axis=-1), logits.argmax(axis=-1), NO_CLASS)  # (B, T)
         return [ids[:frames] for ids, frames in zip(best, self.frames_of(waveforms))]
 
-    def answer(self, output: np.ndarray, options: dict[str, Any]) -> dict[str, Any]:
+    def answer(self, output: Frames, options: dict[str, Any]) -> dict[str, Any]:
         """Text, and times if asked for, of one utterance's best classes (T,).
 
         Raises ValueError where there is no best class.
         """
-        wrong = int((output == NO_CLASS).sum())
-        if wrong:
+        ids = output.rows
+        if wrong := int((ids == NO_CLASS).sum()):
             raise ValueError(
-                f"the model's logits are NaN or infinite in {wrong} of {len(output)} frames: the checkpoint's weights "
+                f"the model's logits are NaN or infinite in {wrong} of {len(ids)} frames: the checkpoint's weights "
                 'are damaged, or too large for the dtype; try dtype="float32" or "float64", or load the files again'
             )
         tokenizer, unit = self.processor.tokenizer, options["return_timestamps"]
         if unit is None:
-            return {"text": tokenizer.decode(output)}
-        decoded = tokenizer.decode(output, **{f"output_{unit}_offsets": True})
+            return {"text": tokenizer.decode(ids)}
+        decoded = tokenizer.decode(ids, **{f"output_{unit}_offsets": True})
         step = self.seconds_per_frame
         chunks = [
             {"text": offset[unit], "timestamp": (offset["start_offset"] * step, offset["end_offset"] * step)}

@@ -10,7 +10,8 @@ which an utterance gives the same output as alone, and what the model says of pa
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from itertools import islice
 from typing import Any, ClassVar
 
@@ -21,6 +22,8 @@ from npconformer.pipelines.inputs import is_path, load_waveform
 from npconformer.pipelines.loading import load_feature_extractor, load_model
 
 BATCHES_READ_AHEAD = 4  # how many batches' recordings are sorted by length together
+
+Progress = Callable[[Any, float, float], None]  # (recording, seconds done, seconds in all)
 
 
 class AudioPipeline:
@@ -88,13 +91,16 @@ class AudioPipeline:
         return self.feature_extractor.sampling_rate
 
     @property
-    def seconds_per_frame(self) -> float:
-        """How far apart two frames of the model's output are."""
+    def samples_per_frame(self) -> int:
+        """How far apart two frames of the model's output are, in samples."""
         config = self.model.config
-        samples = config.inputs_to_logits_ratio
-        if config.add_adapter:
-            samples *= config.adapter_stride**config.num_adapter_layers
-        return samples / self.sampling_rate
+        adapter_ratio = config.adapter_stride**config.num_adapter_layers if config.add_adapter else 1
+        return config.inputs_to_logits_ratio * adapter_ratio
+
+    @property
+    def seconds_per_frame(self) -> float:
+        """The same in seconds."""
+        return self.samples_per_frame / self.sampling_rate
 
     def __call__(
         self, inputs: Any, *, batch_size: int | None = None, sampling_rate: int | None = None, **options: Any
@@ -112,8 +118,12 @@ class AudioPipeline:
             results = self.stream(inputs, batch_size=batch_size, sampling_rate=sampling_rate, **options)
             return results if isinstance(inputs, Iterator) else list(results)
         options = self._complete(options)
-        self._batch_size(batch_size)
-        (output,) = self.run_batch([self._prepare(inputs, sampling_rate)])
+        batch_size = self._batch_size(batch_size)
+        prepared = self._prepare(inputs, sampling_rate, options)
+        if callable(prepared):
+            output = prepared(batch_size, None)
+        else:
+            (output,) = self.run_batch([prepared])
         return self.answer(output, options)
 
     def stream(
@@ -123,15 +133,18 @@ class AudioPipeline:
         batch_size: int | None = None,
         sampling_rate: int | None = None,
         return_errors: bool = False,
+        progress: Progress | None = None,
         **options: Any,
     ) -> Iterator[Any]:
         """Yield the results of recordings one by one in their order, reading only a few batches ahead.
 
-        return_errors: yield the ValueError or OSError of a bad recording in its place, and go on. The other
-        arguments are those of a call.
+        return_errors: yield the ValueError or OSError of a bad recording in its place, and go on. progress: called
+        with the recording, the seconds of it that are done, and all its seconds, at the start of every recording
+        that is run in chunks and after each batch of chunks. The other arguments are those of a call.
         """
         options = self._complete(options)
-        return self._stream(iter(inputs), options, self._batch_size(batch_size), sampling_rate, return_errors)
+        batch_size = self._batch_size(batch_size)
+        return self._stream(iter(inputs), options, batch_size, sampling_rate, return_errors, progress)
 
     def _stream(
         self,
@@ -140,30 +153,40 @@ class AudioPipeline:
         batch_size: int,
         sampling_rate: int | None,
         return_errors: bool,
+        progress: Progress | None,
     ) -> Iterator[Any]:
+        def attempt(i: int, step: Callable[[], Any], names_files: bool = True) -> Any:
+            """What a step gives for recording i; or its error, which names the recording, if those are returned."""
+            try:
+                return step()
+            except (ValueError, OSError) as error:
+                named = error
+                if not (names_files and is_path(window[i])):
+                    name = os.fspath(window[i]) if is_path(window[i]) else f"inputs[{i}]"
+                    named = ValueError(f"{name}: {error}")
+                if not return_errors:
+                    raise named from error.__cause__
+                return named
+
+        def answer(i: int, output: Any) -> Any:
+            if isinstance(output, Exception):
+                return output
+            return attempt(i, partial(self.answer, output, options), names_files=False)
+
         read_ahead = 1 if batch_size == 1 else batch_size * BATCHES_READ_AHEAD
         numbered = enumerate(inputs)
         while window := dict(islice(numbered, read_ahead)):
-            results: dict[int, Any] = {}
-            waveforms: dict[int, np.ndarray] = {}
-            for i, recording in window.items():
-                try:
-                    waveforms[i] = self._prepare(recording, sampling_rate)
-                except (ValueError, OSError) as error:
-                    results[i] = error if is_path(recording) else ValueError(f"inputs[{i}]: {error}")
-                    if not return_errors:
-                        raise results[i] from error.__cause__
+            results = {  # a waveform, something to call, or an error; then what the caller gets
+                i: attempt(i, partial(self._prepare, recording, sampling_rate, options))
+                for i, recording in window.items()
+            }
+            waveforms = {i: one for i, one in results.items() if isinstance(one, np.ndarray)}
             for batch in self._batches({i: len(waveform) for i, waveform in waveforms.items()}, batch_size):
                 for i, output in zip(batch, self.run_batch([waveforms[i] for i in batch])):
-                    try:
-                        results[i] = self.answer(output, options)
-                    except ValueError as error:
-                        name = os.fspath(window[i]) if is_path(window[i]) else f"inputs[{i}]"
-                        results[i] = ValueError(f"{name}: {error}")
-                        if not return_errors:
-                            raise results[i] from error
+                    results[i] = answer(i, output)
             for i in window:
-                yield results[i]
+                result = results.pop(i)
+                yield answer(i, attempt(i, partial(result, batch_size, progress))) if callable(result) else result
 
     def _batch_size(self, given: Any) -> int:
         return self.batch_size if given is None else check_batch_size(given)
@@ -182,16 +205,23 @@ class AudioPipeline:
         cls.check_options(options)
         return options
 
-    def _prepare(self, recording: Any, sampling_rate: int | None) -> np.ndarray:
-        """One recording as a waveform (N,) at the model's rate that is long enough for the model."""
+    def _prepare(self, recording: Any, sampling_rate: int | None, options: dict[str, Any]) -> Any:
+        """One recording as a waveform (N,) at the model's rate that is long enough for the model.
+
+        A subclass may give something to call with (batch_size, progress) instead, which runs the recording by
+        itself when its turn comes and gives its output.
+        """
         waveform = load_waveform(recording, self.sampling_rate, sampling_rate)
-        if len(waveform) < self.shortest:
+        self._check_long_enough(len(waveform), recording)
+        return waveform
+
+    def _check_long_enough(self, samples: int, recording: Any) -> None:
+        if samples < self.shortest:
             name = f"{os.fspath(recording)}: " if is_path(recording) else ""
             raise ValueError(
-                f"{name}{len(waveform)} samples at {self.sampling_rate} Hz are too short: "
+                f"{name}{samples} samples at {self.sampling_rate} Hz are too short: "
                 f"the model needs {self.shortest} ({self.shortest / self.sampling_rate:.3f} s)"
             )
-        return waveform
 
     def _batches(self, lengths: dict[int, int], batch_size: int) -> list[list[int]]:
         """Group recordings {index: N} into batches of similar length.
@@ -221,7 +251,11 @@ class AudioPipeline:
 
     def frames_of(self, waveforms: list[np.ndarray]) -> list[int]:
         """How many frames each waveform has when it is alone."""
-        return [int(self.model._get_feat_extract_output_lengths(len(waveform))) for waveform in waveforms]
+        return [self.count_frames(len(waveform)) for waveform in waveforms]
+
+    def count_frames(self, samples: int) -> int:
+        """How many frames a waveform of so many samples has when it is alone."""
+        return int(self.model._get_feat_extract_output_lengths(samples))
 
 
 def check_batch_size(batch_size: Any) -> int:
