@@ -39,8 +39,8 @@ class Backend:
         to_host: array -> NumPy array.
         from_host: NumPy array -> array of this library.
         normal_cdf: the distribution function of the normal distribution, element by element, dtype kept.
-        block_size: how many numbers are worked on at once where there is a choice: what a cache holds, on a host; what a
-            device's memory holds without pain, elsewhere.
+        block_size: how many numbers are worked on at once where there is a choice: as many as a cache holds, on a host;
+            as many as a device's memory holds without pain, elsewhere.
     """
 
     name: str

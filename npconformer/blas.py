@@ -28,7 +28,7 @@ def set_num_threads(threads: int) -> None:
 
 @contextmanager
 def single_threaded() -> Iterator[None]:
-    """Meanwhile every matrix product runs in the thread that asks for it. May be nested, and entered by several threads."""
+    """Meanwhile every matrix product runs in the thread that asks for it. May be nested, in several threads at once."""
     global _users, _before
     with _lock:
         _users += 1

@@ -8,8 +8,8 @@ lock inside its loops, several threads each take their share of the blocks. On a
         ...
     blocks.run(swish_block, y, x)     # for all rows of y and x
 
-Large matrix products have threads of their own, inside the BLAS library that NumPy calls. Many small ones, like those of
-the attention heads, are faster the other way round: each in one thread, several at a time (`run_products`).
+Large matrix products have threads of their own, inside the BLAS library that NumPy calls. Many small ones, like those
+of the attention heads, are faster the other way round: each in one thread, several at a time (`run_products`).
 """
 
 from __future__ import annotations

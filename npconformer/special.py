@@ -1,26 +1,26 @@
 """The distribution function of the normal distribution, which NumPy lacks: Φ(x) = 1/√(2π) ∫ exp(-t²/2) dt up to x.
 
-GELU is x Φ(x). In terms of the error function Φ(x) = (1 + erf(x/√2)) / 2. Each precision has its own formula: float32 is
-where the time goes, float64 where the digits matter.
+GELU is x Φ(x). In terms of the error function Φ(x) = (1 + erf(x/√2)) / 2. Each precision has its own formula: float32
+is where the time goes, float64 where the digits matter.
 
 float32, one formula for all x:
 
     Φ(x) ≈ 1 / (1 + exp(-x q(x²))),    q a polynomial of degree 6
 
-log(Φ(x) / Φ(-x)) / x is a smooth even function, the exponential is one vectorised call, and the flat ends of the logistic
-function forgive the polynomial there, which grows as it should. q is a minimax fit of that function for |x| < 5.5, made by
-Lawson's iteration: weighted least squares in a Chebyshev basis, each weight multiplied by its point's error until the errors
-level out. The error counted is that of Φ, times |x| where |x| > 1: it is 6.6e-8 at most, before rounding, and 1.5e-7 after
-it. x Φ(x) is then within 6e-7 for |x| < 9; torch's GELU is within 1.2e-6. Every step is a pass over the array, so that a
-term fewer is time saved.
+log(Φ(x) / Φ(-x)) / x is a smooth even function, the exponential is one vectorised call, and the flat ends of the
+logistic function forgive the polynomial there, which grows as it should. q is a minimax fit of that function for |x| <
+5.5, made by Lawson's iteration: weighted least squares in a Chebyshev basis, each weight multiplied by its point's
+error until the errors level out. The error counted is that of Φ, times |x| where |x| > 1: it is 6.6e-8 at most, before
+rounding, and 1.5e-7 after it. x Φ(x) is then within 6e-7 for |x| < 9; torch's GELU is within 1.2e-6. Every step is a
+pass over the array, so that a term fewer is time saved.
 
 float64, two formulas, with s = |x| / √2:
 
     s < 1:   Φ(x) = 1/2 + x/√(2π) Σ_k (-1)^k s^(2k) / (k! (2k+1)),     Taylor's series, 20 terms
     s >= 1:  Φ(-|x|) = exp(-s²) g(t) / 2,  t = 20 / (s + 4) - 3,  s clamped to 6 in t;   Φ(|x|) = 1 - Φ(-|x|)
 
-g is the Chebyshev interpolation of exp(s²) erfc(s) on [1, 6], which t maps to [-1, 1]: 40 nodes, computed with 40 digits,
-cut to degree 15, where its error is 5e-17. The result is within 2e-14 of Φ(x), relatively, as long as s < 6.
+g is the Chebyshev interpolation of exp(s²) erfc(s) on [1, 6], which t maps to [-1, 1]: 40 nodes, computed with 40
+digits, cut to degree 15, where its error is 5e-17. The result is within 2e-14 of Φ(x), relatively, as long as s < 6.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The normal distribution function against the C library's erfc, against scipy's where it is installed, and at the edges."""
+"""The normal distribution function against the C library's erfc, scipy's where it is installed, and at the edges."""
 
 import math
 

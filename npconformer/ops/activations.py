@@ -113,7 +113,7 @@ class SiLU(Activation):
 
 
 class GELU(Activation):
-    """y = x P, P = Φ(x) = (1 + erf(x / sqrt 2)) / 2;  dx = dy (P + x e^(-x^2/2) / sqrt(2 pi))   (Hendrycks and Gimpel 2016)"""
+    """y = x P, P = (1 + erf(x / sqrt 2)) / 2;  dx = dy (P + x e^(-x^2/2) / sqrt(2 pi))   (Hendrycks and Gimpel 2016)"""
 
     @staticmethod
     def compute(xp: Any, y: Any, x: Any) -> None:

@@ -5,11 +5,12 @@ s stride, d dilation.
 
     y[b, u, o] = bias[o] + sum over c, k of  x[b, u*s + k*d, c] * weight[o, c, k]
 
-In a contiguous (B, T, C) array the K rows that output u sees are one run of K*C numbers, which starts s*C numbers behind
-that of output u-1. The runs of neighbouring outputs overlap, and a matrix product takes no such matrix. But the runs of
-every P-th output, P = ceil(K / s), do not: for each of P phases they are the rows of a matrix that is a view of x, and the
-outputs are every P-th row of y. So a kernel of 3 with a stride of 2 is two products, one for the even outputs and one for
-the odd, with nothing copied and nothing added. With dilation or groups it is a product for each tap instead.
+In a contiguous (B, T, C) array the K rows that output u sees are one run of K*C numbers, which starts s*C numbers
+behind that of output u-1. The runs of neighbouring outputs overlap, and a matrix product takes no such matrix. But the
+runs of every P-th output, P = ceil(K / s), do not: for each of P phases they are the rows of a matrix that is a view of
+x, and the outputs are every P-th row of y. So a kernel of 3 with a stride of 2 is two products, one for the even
+outputs and one for the odd, with nothing copied and nothing added. With dilation or groups it is a product for each tap
+instead.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
 """The feature encoder where no gradient is recorded: one window of the recording after the other, with the same result.
 
-The first convolutions put out 64 frames of 512 channels for every frame that leaves the encoder: 4 GB for ten minutes. But
-a frame depends on `reach` samples only, `hop` samples behind those of the frame before. So the stack runs on windows that
-give a few frames each, and its intermediate results never leave the cache.
+The first convolutions put out 64 frames of 512 channels for every frame that leaves the encoder: 4 GB for ten minutes.
+But a frame depends on `reach` samples only, `hop` samples behind those of the frame before. So the stack runs on
+windows that give a few frames each, and its intermediate results never leave the cache.
 
-Group norm looks at the whole recording. Its statistics are those of a linear map of the samples, so they follow from the
-samples alone. With w_o the kernel of channel o (bias or not: the mean takes it away), m the mean and S the covariance of the
-vectors of K samples that the outputs see:
+Group norm looks at the whole recording. Its statistics are those of a linear map of the samples, so they follow from
+the samples alone. With w_o the kernel of channel o (bias or not: the mean takes it away), m the mean and S the
+covariance of the vectors of K samples that the outputs see:
 
     mean_o = w_o m,   variance_o = w_o S w_o,   g_o = weight_o / sqrt(variance_o + eps)
     y_o = g_o (w_o x - mean_o) + bias_o = (g_o w_o) x + (bias_o - g_o mean_o)
