@@ -19,6 +19,7 @@ _HOMES = {
     "npconformer.audio.files": ["read_audio"],
     "npconformer.autograd": ["checkpoint", "detect_anomaly", "enable_grad", "no_grad"],
     "npconformer.backend": ["use"],
+    "npconformer.blocks": ["get_num_threads", "set_num_threads"],
     "npconformer.losses": [
         "am_softmax_loss",
         "binary_cross_entropy_with_logits",

@@ -1,4 +1,4 @@
-"""How many threads the BLAS library behind NumPy's matrix products uses. threadpoolctl knows every library's own way."""
+"""How many threads NumPy's BLAS library uses for matrix products. threadpoolctl knows every library's own way."""
 
 from __future__ import annotations
 
