@@ -17,9 +17,9 @@ __version__ = "0.1.0"
 _HOMES = {
     "npconformer.audio.feature_extraction": ["Wav2Vec2FeatureExtractor"],
     "npconformer.audio.files": ["read_audio"],
-    "npconformer.autograd": ["checkpoint", "detect_anomaly", "enable_grad", "no_grad"],
     "npconformer.backend": ["use"],
     "npconformer.blocks": ["get_num_threads", "set_num_threads"],
+    "npconformer.grad_mode": ["detect_anomaly", "enable_grad", "no_grad"],
     "npconformer.losses": [
         "am_softmax_loss",
         "binary_cross_entropy_with_logits",
@@ -45,6 +45,7 @@ _HOMES = {
     "npconformer.pipelines": ["pipeline"],
     "npconformer.processing": ["Wav2Vec2Processor"],
     "npconformer.random": ["manual_seed"],
+    "npconformer.recomputation": ["checkpoint"],
     "npconformer.text.tokenizer": ["Wav2Vec2CTCTokenizer"],
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

@@ -8,90 +8,24 @@ walk simply takes the largest number that waits, and neither recursion nor a sor
 
 from __future__ import annotations
 
-import functools
 import heapq
 import itertools
-import threading
 import traceback
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from npconformer import random
 from npconformer.backend import get_array_module, is_array, to_host
+from npconformer.grad_mode import mode
 
 
 class AnomalyError(RuntimeError):
     """`detect_anomaly` found a wrong or non-finite value; the message names the operation and where it was called."""
 
 
-class _Mode(threading.local):
-    grad_enabled = True
-    anomaly = False
-    recomputing = False
-
-
-_mode = _Mode()
 _numbers = itertools.count()
-
-
-class _ModeSwitch:
-    """A context manager and decorator that sets one field of the mode for a while."""
-
-    field: str
-    value: bool
-
-    def __init__(self) -> None:
-        self._before: list[bool] = []  # one for each time it was entered: the same object may be nested
-
-    def __enter__(self) -> None:
-        self._before.append(getattr(_mode, self.field))
-        setattr(_mode, self.field, self.value)
-
-    def __exit__(self, *exception: object) -> None:
-        setattr(_mode, self.field, self._before.pop())
-
-    def __call__(self, function: Callable) -> Callable:
-        @functools.wraps(function)
-        def wrapped(*args: Any, **kwargs: Any) -> Any:
-            with type(self)():
-                return function(*args, **kwargs)
-
-        return wrapped
-
-
-class no_grad(_ModeSwitch):
-    """Inside, nothing is recorded: `with no_grad(): ...`, or `@no_grad()`."""
-
-    field, value = "grad_enabled", False
-
-
-class enable_grad(_ModeSwitch):
-    """Inside, operations are recorded even within `no_grad()`."""
-
-    field, value = "grad_enabled", True
-
-
-class detect_anomaly(_ModeSwitch):
-    """Inside, every output and gradient is checked for NaN, and errors name the operation and its call site. Slow."""
-
-    field, value = "anomaly", True
-
-
-class _recomputing(_ModeSwitch):
-    field, value = "recomputing", True
-
-
-def is_grad_enabled() -> bool:
-    """Whether operations on tensors that require gradients are recorded."""
-    return _mode.grad_enabled
-
-
-def is_recomputing() -> bool:
-    """Whether `checkpoint` is running a function again: running statistics must not be updated a second time."""
-    return _mode.recomputing
 
 
 class Tensor:
@@ -216,12 +150,12 @@ class Operation:
     def __call__(self, *inputs: Any) -> Any:
         arrays = [x.data if isinstance(x, Tensor) else x for x in inputs]
         self.xp = get_array_module(*arrays)
-        enabled = _mode.grad_enabled
+        enabled = mode.grad_enabled
         self.needs = tuple([enabled and isinstance(x, Tensor) and x.requires_grad for x in inputs])
         self.recording = True in self.needs or (enabled and self.always_recorded)
         result = self.forward(*arrays)
         outputs = result if isinstance(result, tuple) else (result,)
-        if _mode.anomaly:
+        if mode.anomaly:
             self._check_outputs(outputs)
         tensors = tuple([Tensor(output) for output in outputs])
         if self.recording:
@@ -356,7 +290,7 @@ def _call_backward(operation: Operation, gradients: list[Any]) -> tuple[Any, ...
         raise RuntimeError(
             f"{operation._where()}: backward gave {len(results)} gradients for {len(operation.sources)} inputs"
         )
-    if _mode.anomaly:
+    if mode.anomaly:
         for position, gradient in enumerate(results):
             if gradient is not None and bool(get_array_module(gradient).isnan(gradient).any()):
                 raise AnomalyError(
@@ -383,54 +317,3 @@ def _accumulate_leaf(leaf: Tensor, gradient: Any, given: tuple[Any, ...]) -> Non
         leaf.grad = gradient
     if isinstance(leaf.grad, np.generic):  # NumPy's arithmetic on 0-d arrays gives scalars
         leaf.grad = np.asarray(leaf.grad)
-
-
-class _Recompute(Operation):
-    """Runs a function without recording, and again with recording when its gradient is asked for."""
-
-    always_recorded = True
-
-    def __init__(self, function: Callable) -> None:
-        self.function = function
-
-    def forward(self, *arrays: Any) -> Any:
-        if self.recording:
-            self.random_state = random.get_state()
-        self.save(*arrays)
-        with no_grad():
-            result = self.function(*[Tensor(x) if is_array(x) else x for x in arrays])
-        outputs = result if isinstance(result, tuple) else (result,)
-        for output in outputs:
-            if not isinstance(output, Tensor):
-                found = ("a tuple with one of type " if outputs is result else "") + type(output).__name__
-                raise ValueError(f"checkpoint: the function must return a tensor or a tuple of tensors, got {found}")
-        return tuple(t.data for t in result) if isinstance(result, tuple) else result.data
-
-    def backward(self, *gradients: Any) -> tuple[Any, ...]:
-        inputs = [
-            Tensor(x, requires_grad=need) if is_array(x) else x for x, need in zip(self.saved, self.needs, strict=True)
-        ]
-        state_now = random.get_state()
-        random.set_state(self.random_state)
-        try:
-            with enable_grad(), _recomputing():
-                result = self.function(*inputs)
-        finally:
-            random.set_state(state_now)
-        outputs = result if isinstance(result, tuple) else (result,)
-        pairs = [(t, g) for t, g in zip(outputs, gradients, strict=True) if t.requires_grad]
-        backward([t for t, _ in pairs], [g for _, g in pairs], retain_graph=False)
-        return tuple(self._gradient_of(x) if need else None for x, need in zip(inputs, self.needs, strict=True))
-
-    def _gradient_of(self, tensor: Tensor) -> Any:
-        return self.xp.zeros_like(tensor.data) if tensor.grad is None else tensor.grad
-
-
-def checkpoint(function: Callable, *inputs: Any) -> Any:
-    """function(*inputs), with its inner arrays computed again during backward instead of kept.
-
-    The memory of the function's intermediate results is traded for a second forward (Chen et al. 2016, "Training deep
-    nets with sublinear memory cost"). Random choices are repeated exactly. The function takes tensors and
-    returns a tensor or a tuple of tensors; ValueError for anything else.
-    """
-    return _Recompute(function)(*inputs)

@@ -16,8 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from npconformer.autograd import Tensor, backward, no_grad
+from npconformer.autograd import Tensor, backward
 from npconformer.backend import NUMPY, Backend, to_host
+from npconformer.grad_mode import no_grad
 
 STEP = 1e-3
 

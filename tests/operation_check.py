@@ -21,8 +21,9 @@ import numpy as np
 from gradient_check import as_tuple, check_gradients, differentiable, upstream
 
 from npconformer import autograd
-from npconformer.autograd import Tensor, backward, no_grad
+from npconformer.autograd import Tensor, backward
 from npconformer.backend import NUMPY, Backend, is_array, to_host
+from npconformer.grad_mode import no_grad
 
 
 def check_operation(

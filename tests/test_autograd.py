@@ -7,16 +7,8 @@ import pytest
 from tape import Count, X, leaf
 
 from npconformer import ops
-from npconformer.autograd import (
-    AnomalyError,
-    Operation,
-    Tensor,
-    backward,
-    detect_anomaly,
-    enable_grad,
-    is_grad_enabled,
-    no_grad,
-)
+from npconformer.autograd import AnomalyError, Operation, Tensor, backward
+from npconformer.grad_mode import detect_anomaly, enable_grad, is_grad_enabled, no_grad
 
 
 class Split(Operation):

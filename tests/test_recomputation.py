@@ -5,7 +5,9 @@ import pytest
 from tape import Count, X, leaf
 
 from npconformer import ops, random
-from npconformer.autograd import Tensor, backward, checkpoint, is_grad_enabled, is_recomputing, no_grad
+from npconformer.autograd import Tensor, backward
+from npconformer.grad_mode import is_grad_enabled, is_recomputing, no_grad
+from npconformer.recomputation import checkpoint
 
 
 @pytest.fixture(autouse=True)

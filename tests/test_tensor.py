@@ -8,7 +8,8 @@ from backends import backend  # noqa: F401
 from tape import X, leaf
 
 from npconformer import ops
-from npconformer.autograd import Tensor, is_grad_enabled, no_grad
+from npconformer.autograd import Tensor
+from npconformer.grad_mode import is_grad_enabled, no_grad
 
 
 def test_tensor_is_an_array_to_numpy():

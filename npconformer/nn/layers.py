@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from npconformer import ops
-from npconformer.autograd import Tensor, is_recomputing
+from npconformer.autograd import Tensor
 from npconformer.backend import get_array_module
+from npconformer.grad_mode import is_recomputing
 from npconformer.nn import init
 from npconformer.nn.module import Module, Parameter
 

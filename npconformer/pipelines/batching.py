@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from npconformer.autograd import no_grad
+from npconformer.grad_mode import no_grad
 from npconformer.pipelines.inputs import is_path, load_waveform
 from npconformer.pipelines.loading import load_feature_extractor, load_model
 

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from npconformer import ops
-from npconformer.autograd import Tensor, no_grad
+from npconformer.autograd import Tensor
+from npconformer.grad_mode import no_grad
 
 FUNCTIONS = ("softmax", "sigmoid", "none")
 OF_PROBLEM = {

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from operation_check import check_operation
 
 from npconformer import ops, random
-from npconformer.autograd import Tensor, no_grad
+from npconformer.autograd import Tensor
 from npconformer.backend import to_host
+from npconformer.grad_mode import no_grad
 
 
 def draw(*shape, seed=0):

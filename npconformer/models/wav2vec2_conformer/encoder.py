@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from npconformer import ops, random
-from npconformer.autograd import Tensor, checkpoint, is_grad_enabled
+from npconformer.autograd import Tensor
 from npconformer.backend import asarray
+from npconformer.grad_mode import is_grad_enabled
 from npconformer.models.wav2vec2_conformer.attention import Wav2Vec2ConformerSelfAttention
 from npconformer.models.wav2vec2_conformer.configuration import Wav2Vec2ConformerConfig
 from npconformer.models.wav2vec2_conformer.positions import (
@@ -29,6 +30,7 @@ from npconformer.nn import (
     PointwiseConv1d,
     WeightNormConv1d,
 )
+from npconformer.recomputation import checkpoint
 
 
 class Wav2Vec2ConformerFeedForward(Module):

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from npconformer.autograd import Tensor, is_grad_enabled
+from npconformer.autograd import Tensor
+from npconformer.grad_mode import is_grad_enabled
 from npconformer.models.wav2vec2_conformer.configuration import Wav2Vec2ConformerConfig
 from npconformer.models.wav2vec2_conformer.feature_windows import encode_in_windows
 from npconformer.nn import Conv1d, Dropout, GroupNorm, LayerNorm, Linear, Module, ModuleList, Parameter, init

@@ -24,8 +24,9 @@ from typing import Any
 import numpy as np
 
 from npconformer import blocks, ops
-from npconformer.autograd import Tensor, no_grad
+from npconformer.autograd import Tensor
 from npconformer.backend import backend_of, get_array_module, sliding_view
+from npconformer.grad_mode import no_grad
 
 WINDOW_SIZE = 4 * 1024 * 1024  # numbers in the first layer's output of a window, at most: 16 MiB of float32
 SAMPLES_AT_ONCE = 64 * 1024  # rows of K samples in float64 while the covariance is summed up

@@ -1,0 +1,78 @@
+"""What is recorded, checked or run again at the moment, each a mode of the thread: `no_grad` and its kin."""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Callable
+from typing import Any
+
+
+class Mode(threading.local):
+    """The modes of this thread, read by every operation."""
+
+    grad_enabled = True
+    anomaly = False
+    recomputing = False
+
+
+mode = Mode()
+
+
+class _ModeSwitch:
+    """A context manager and decorator that sets one field of the mode for a while."""
+
+    field: str
+    value: bool
+
+    def __init__(self) -> None:
+        self._before: list[bool] = []  # one for each time it was entered: the same object may be nested
+
+    def __enter__(self) -> None:
+        self._before.append(getattr(mode, self.field))
+        setattr(mode, self.field, self.value)
+
+    def __exit__(self, *exception: object) -> None:
+        setattr(mode, self.field, self._before.pop())
+
+    def __call__(self, function: Callable) -> Callable:
+        @functools.wraps(function)
+        def wrapped(*args: Any, **kwargs: Any) -> Any:
+            with type(self)():
+                return function(*args, **kwargs)
+
+        return wrapped
+
+
+class no_grad(_ModeSwitch):
+    """Inside, nothing is recorded: `with no_grad(): ...`, or `@no_grad()`."""
+
+    field, value = "grad_enabled", False
+
+
+class enable_grad(_ModeSwitch):
+    """Inside, operations are recorded even within `no_grad()`."""
+
+    field, value = "grad_enabled", True
+
+
+class detect_anomaly(_ModeSwitch):
+    """Inside, every output and gradient is checked for NaN, and errors name the operation and its call site. Slow."""
+
+    field, value = "anomaly", True
+
+
+class recomputing(_ModeSwitch):
+    """Inside, a function is run for the second time."""
+
+    field, value = "recomputing", True
+
+
+def is_grad_enabled() -> bool:
+    """Whether operations on tensors that require gradients are recorded."""
+    return mode.grad_enabled
+
+
+def is_recomputing() -> bool:
+    """Whether `checkpoint` is running a function again: running statistics must not be updated a second time."""
+    return mode.recomputing
