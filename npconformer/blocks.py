@@ -72,6 +72,17 @@ def run(function: Callable[..., None], *arrays: Any) -> None:
     run_ranges(on_block, rows, arrays[0].size // rows, backend)
 
 
+def sum_over(function: Callable[..., tuple], *arrays: Any) -> list[Any]:
+    """The sums, over all blocks of rows, of the arrays that function(xp, *blocks) returns; always in the same order."""
+    backend, parts = backend_of(*arrays), {}
+
+    def on_block(first: int, stop: int) -> None:
+        parts[first] = function(backend.xp, *[array[first:stop] for array in arrays])
+
+    run_ranges(on_block, len(arrays[0]), arrays[0].size // len(arrays[0]), backend)
+    return [sum(found[1:], start=found[0]) for found in zip(*[parts[first] for first in sorted(parts)], strict=True)]
+
+
 def run_ranges(function: Callable[[int, int], None], rows: int, row_size: int, backend: Backend) -> None:
     """Calls function(first, stop) for ranges that together cover the rows, in threads; on a GPU for one range.
 

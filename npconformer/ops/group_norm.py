@@ -6,63 +6,101 @@ Letters: B batch, T time, G groups, D channels in a group, C = G D. For each utt
 
 With g = dy * w and the same means:   dx = r (g - mean(g) - n mean(g n))
 
-With a frame mask the means run over the marked frames only, so that padding changes nothing. The other frames are
-normalised with the same numbers, and their gradient reaches x through those as well.
+All of it follows from sums over time for each channel, which are added up within a group. With a frame mask the sums and
+means run over the marked frames only, so that padding changes nothing. The other frames are normalised with the same
+numbers, and their gradient reaches x through those as well.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+from npconformer import blocks
 from npconformer.autograd import Operation, Tensor
 from npconformer.backend import asarray
 
 
 class GroupNorm(Operation):
-    """y = n w + b with n normalised by utterance and group; keeps n and r."""
+    """y = n w + b with n normalised by utterance and group; keeps x, mu and r."""
 
     def __init__(self, groups: int, eps: float) -> None:
         self.groups, self.eps = groups, eps
 
     def forward(self, x: Any, weight: Any, bias: Any, frame_mask: Any) -> Any:
-        batch, time, channels = x.shape
-        grouped = x.reshape(batch, time, self.groups, channels // self.groups)  # (B, T, G, D)
-        weights = self._mean_weights(grouped, frame_mask)
-        n = grouped - self._mean(grouped, weights)
-        r = 1 / self.xp.sqrt(self._mean(n * n, weights) + self.eps)  # (B, 1, G, 1)
-        n *= r
-        self.save(n, r, weight, weights)
-        y = n.reshape(x.shape) * weight
-        y += bias
+        y = self.xp.empty(x.shape, dtype=x.dtype)
+        mean, r = self.xp.empty((2, x.shape[0], x.shape[2]), dtype=x.dtype)  # (B, C) each
+
+        def normalise(xp: Any, y: Any, x: Any) -> None:
+            xp.multiply(x, scale, out=y)
+            y += shift
+
+        for b, (rows, marks) in enumerate(_utterances(x, frame_mask)):
+            count = x.shape[1] if marks is None else marks.sum()
+            (total,) = blocks.sum_over(_sum_of_marked, rows, *_given(marks))
+            mean[b] = self._group_mean(total, count)
+            (squares,) = blocks.sum_over(_sum_of_squares(mean[b]), rows, *_given(marks))
+            r[b] = 1 / self.xp.sqrt(self._group_mean(squares, count) + self.eps)
+            scale = r[b] * weight
+            shift = bias - mean[b] * scale
+            blocks.run(normalise, y[b], rows)
+        self.save(x, weight, frame_mask, mean, r)
         return y
 
     def backward(self, grad: Any) -> tuple[Any, Any, Any, None]:
-        n, r, weight, weights = self.saved
-        dx = None
-        if self.needs[0]:
-            g = (grad * weight).reshape(n.shape)
-            total = self.xp.ones((), dtype=g.dtype)  # sums over all frames; divided by the marked ones' number
-            share = weights if weights is not None else total / (n.shape[1] * n.shape[3])
-            dx = g - share * g.sum(axis=(1, 3), keepdims=True)
-            dx -= share * n * (g * n).sum(axis=(1, 3), keepdims=True)
-            dx *= r
-            dx = dx.reshape(grad.shape)
-        n = n.reshape(grad.shape)
-        dweight = self.xp.einsum("btc,btc->c", grad, n) if self.needs[1] else None
-        return dx, dweight, grad.sum(axis=(0, 1)) if self.needs[2] else None, None
+        x, weight, frame_mask, mean, r = self.saved
+        dx = self.xp.empty(x.shape, dtype=x.dtype) if self.needs[0] else None
+        dweight, dbias = self.xp.zeros_like(weight), self.xp.zeros_like(weight)
 
-    def _mean_weights(self, grouped: Any, frame_mask: Any) -> Any:
-        """(B, T, 1, 1): 1 / (marked frames * D) at marked frames, 0 elsewhere; None when all frames count."""
-        if frame_mask is None:
-            return None
-        marked = frame_mask.astype(grouped.dtype)[:, :, None, None]
-        return marked / (marked.sum(axis=1, keepdims=True) * grouped.shape[3])
+        def sums(xp: Any, grad: Any, x: Any) -> tuple[Any, Any]:
+            n = (x - mean[b]) * r[b]
+            return xp.einsum("tc,tc->c", grad, n), grad.sum(axis=0)
 
-    @staticmethod
-    def _mean(grouped: Any, weights: Any) -> Any:
-        if weights is None:
-            return grouped.mean(axis=(1, 3), keepdims=True)
-        return (grouped * weights).sum(axis=(1, 3), keepdims=True)
+        def differentiate(xp: Any, dx: Any, grad: Any, x: Any, *marks: Any) -> None:
+            through_means = (x - mean[b]) * (r[b] * mean_gn)
+            through_means += mean_g
+            if marks:
+                through_means *= marks[0][:, None]
+            xp.multiply(grad, weight, out=dx)
+            dx -= through_means
+            dx *= r[b]
+
+        for b, (rows, marks) in enumerate(_utterances(x, frame_mask)):
+            count = x.shape[1] if marks is None else marks.sum()
+            grad_n, grad_sum = blocks.sum_over(sums, grad[b], rows)
+            dweight += grad_n
+            dbias += grad_sum
+            if dx is not None:
+                mean_g, mean_gn = self._group_mean(grad_sum * weight, count), self._group_mean(grad_n * weight, count)
+                blocks.run(differentiate, dx[b], grad[b], rows, *_given(marks))
+        return dx, dweight if self.needs[1] else None, dbias if self.needs[2] else None, None
+
+    def _group_mean(self, sums: Any, count: Any) -> Any:
+        """Sums over time (C,) -> means over time and the channels of a group (C,), each as often as its group is wide."""
+        grouped = sums.reshape(self.groups, -1)  # (G, D)
+        means = grouped.sum(axis=1, keepdims=True) / (count * grouped.shape[1])
+        return self.xp.broadcast_to(means, grouped.shape).reshape(-1)
+
+
+def _utterances(x: Any, frame_mask: Any) -> Any:
+    """(T, C), and (T,) ones at marked frames and zeros elsewhere or None, for each utterance."""
+    marks = [None] * len(x) if frame_mask is None else frame_mask.astype(x.dtype)
+    return zip(x, marks, strict=True)
+
+
+def _given(marks: Any) -> tuple[Any, ...]:
+    return () if marks is None else (marks,)
+
+
+def _sum_of_marked(xp: Any, x: Any, *marks: Any) -> tuple[Any]:
+    return (xp.einsum("tc,t->c", x, marks[0]) if marks else x.sum(axis=0),)
+
+
+def _sum_of_squares(mean: Any) -> Any:
+    def on_block(xp: Any, x: Any, *marks: Any) -> tuple[Any]:
+        n = x - mean
+        return (xp.einsum("tc,tc,t->c", n, n, marks[0]) if marks else xp.einsum("tc,tc->c", n, n),)
+
+    return on_block
 
 
 def group_norm(x: Any, weight: Any, bias: Any, groups: int, eps: float = 1e-5, frame_mask: Any = None) -> Tensor:
