@@ -9,6 +9,8 @@ randomness comes from the generator passed in. An utterance goes through, in thi
     noise    white or from files, as strong as a signal-to-noise ratio says; also over gaps and silence
     gain     the whole louder or softer; a feature extractor with do_normalize undoes it
 
+What changes the length is drawn first (`Timing`), so that utterances of similar length can be batched.
+
 N counts samples; waveforms are float32 (N,).
 """
 
@@ -18,11 +20,11 @@ import dataclasses
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from npconformer.audio.files import resample
+from npconformer.data.sound_changes import add_noise, amplitude, change_speed, level_of, white_noise
 
 Range = tuple[float, float]
 
@@ -93,6 +95,21 @@ class Gain:
         _check(self, decibels=(-60, 60))
 
 
+class Timing(NamedTuple):
+    """How an utterance of examples is laid out: how much faster each is, and the seconds of silence between,
+    before and behind them."""
+
+    speeds: tuple[float, ...]
+    gaps: tuple[float, ...]
+    before: float = 0.0
+    behind: float = 0.0
+
+    def seconds(self, examples: Sequence[float]) -> float:
+        """How long the utterance is, from the seconds of its examples."""
+        spoken = sum(one / speed for one, speed in zip(examples, self.speeds))
+        return spoken + sum(self.gaps) + self.before + self.behind
+
+
 @dataclass(frozen=True)
 class Augmentation:
     """What is done to the utterances of training; None leaves a kind out."""
@@ -133,118 +150,71 @@ class Augmentation:
         """How much faster an example may become, at least 1."""
         return max(1.0, self.speed.factor[1]) if self.speed else 1.0
 
-    def longest(self, seconds: Sequence[float]) -> float:
-        """How long, in seconds, an utterance of examples of these lengths may become."""
-        slowest = min(1.0, self.speed.factor[0]) if self.speed else 1.0
-        gaps = (len(seconds) - 1) * self.joining.gap[1] if self.joining else 0.0
-        return sum(seconds) / slowest + gaps + (2 * self.silence.seconds[1] if self.silence else 0.0)
-
     def group(self, seconds: Sequence[float], random: np.random.Generator) -> list[list[int]]:
         """Which examples become one utterance: every example is in one group, in random order if any are joined."""
-        if self.joining is None or self.joining.probability == 0:
+        joining = self.joining
+        if joining is None or joining.probability == 0:
             return [[i] for i in range(len(seconds))]
-        joining, groups = self.joining, []
-        waiting = random.permutation(len(seconds)).tolist()[::-1]
+        groups = []
+        waiting = random.permutation(len(seconds)).tolist()
         while waiting:
             group, wanted = [waiting.pop()], 1
+            total = seconds[group[0]]
             if random.random() < joining.probability:
                 wanted = int(random.integers(joining.utterances[0], joining.utterances[1] + 1))
             while len(group) < wanted and waiting:
-                if self.longest([seconds[i] for i in (*group, waiting[-1])]) > joining.longest_seconds:
+                total += joining.gap[1] + seconds[waiting[-1]]
+                if total > joining.longest_seconds:
                     break
                 group.append(waiting.pop())
             groups.append(group)
         return groups
 
+    def draw_timing(self, examples: int, random: np.random.Generator) -> Timing:
+        """The timing of an utterance of that many examples."""
+        speeds, gaps, before, behind = (1.0,) * examples, (0.0,) * (examples - 1), 0.0, 0.0
+        if self.speed:
+            chances = random.random(examples)
+            factors = random.uniform(*self.speed.factor, size=examples)
+            speeds = tuple(np.where(chances < self.speed.probability, factors, 1.0).tolist())
+        if self.joining:
+            gaps = tuple(random.uniform(*self.joining.gap, size=examples - 1).tolist())
+        if self.silence and random.random() < self.silence.probability:
+            before, behind = random.uniform(*self.silence.seconds, size=2).tolist()
+        return Timing(speeds, gaps, before, behind)
+
     def apply(
         self,
         waveforms: Sequence[np.ndarray],
+        timing: Timing,
         rate: int,
         random: np.random.Generator,
         read: Callable[[str], np.ndarray],
-    ) -> tuple[np.ndarray, list[tuple[int, float]]]:
+    ) -> tuple[np.ndarray, list[int]]:
         """Make one utterance of examples [(N_1,), ...] at `rate`; read: gives the samples of a noise file.
 
-        Returns the utterance (N,), and for each example its first sample in it and how much faster it is.
+        Returns the utterance (N,), and the first sample of each example in it.
         """
-        pieces, places, parts = [], [], []
-        for waveform in waveforms:
-            factor = 1.0
-            if self.speed and random.random() < self.speed.probability:
-                factor = float(random.uniform(*self.speed.factor))
-                waveform = change_speed(waveform, factor, rate)
-            pieces.append((waveform, factor))
-        level = _level(np.concatenate([waveform for waveform, _ in pieces]))  # of what is said, without silence
-
-        start = 0
-        quiet = self.silence if self.silence and random.random() < self.silence.probability else None
-
-        def be_silent(seconds: Range, floor: Range) -> int:
-            parts.append(_silence(random, random.uniform(*seconds), rate, level * _ratio(random.uniform(*floor))))
-            return len(parts[-1])
-
-        if quiet:
-            start += be_silent(quiet.seconds, quiet.floor)
-        for number, (waveform, factor) in enumerate(pieces):
-            if number > 0 and self.joining:
-                start += be_silent(self.joining.gap, self.joining.floor)
-            places.append((start, factor))
-            parts.append(waveform)
-            start += len(waveform)
-        if quiet:
-            be_silent(quiet.seconds, quiet.floor)
-        utterance = parts[0] if len(parts) == 1 else np.concatenate(parts)
-
+        spoken = [change_speed(waveform, speed, rate) for waveform, speed in zip(waveforms, timing.speeds)]
+        level = level_of(spoken)  # without silence
+        silences = [timing.before, *timing.gaps, timing.behind]
+        floors = [kind and kind.floor for kind in (self.silence, *[self.joining] * len(timing.gaps), self.silence)]
+        quiet = [
+            white_noise(round(seconds * rate), level * amplitude(random.uniform(*floor)) if floor else 0.0, random)
+            for seconds, floor in zip(silences, floors)
+        ]
+        parts = [part for pair in zip(quiet, spoken) for part in pair] + quiet[-1:]
+        ends = np.cumsum([len(part) for part in parts])
+        utterance = spoken[0] if ends[-1] == len(spoken[0]) else np.concatenate(parts)
         if self.noise and random.random() < self.noise.probability:
-            utterance = add_noise(utterance, level, self.noise, random, read)
+            ratio = amplitude(random.uniform(*self.noise.ratio))
+            utterance = add_noise(utterance, level / ratio, self.noise.files, random, read)
         if self.gain and random.random() < self.gain.probability:
-            utterance = utterance * np.float32(_ratio(random.uniform(*self.gain.decibels)))
-        return utterance, places
+            utterance = utterance * np.float32(amplitude(random.uniform(*self.gain.decibels)))
+        return utterance, ends[:-1:2].tolist()
 
 
 KINDS = {"speed": Speed, "joining": Joining, "silence": Silence, "noise": Noise, "gain": Gain}
-
-
-def change_speed(waveform: np.ndarray, factor: float, rate: int) -> np.ndarray:
-    """(N,) -> (round(N / factor),): as if recorded at `rate * factor` and resampled to `rate`."""
-    return resample(waveform, rate * factor, rate)
-
-
-def add_noise(
-    utterance: np.ndarray,
-    level: float,
-    noise: Noise,
-    random: np.random.Generator,
-    read: Callable[[str], np.ndarray],
-) -> np.ndarray:
-    """(N,) with noise whose root mean square is `level` divided by the ratio drawn; digital silence gets none."""
-    ratio = _ratio(random.uniform(*noise.ratio))
-    if noise.files:
-        source = read(noise.files[int(random.integers(len(noise.files)))])
-        first = int(random.integers(len(source) if len(source) < len(utterance) else len(source) - len(utterance) + 1))
-        added = source[first : first + len(utterance)]
-        if len(added) < len(utterance):
-            added = np.take(source, np.arange(first, first + len(utterance)), mode="wrap")
-    else:
-        added = random.standard_normal(len(utterance), dtype=np.float32)
-    strength = _level(added)
-    if strength == 0 or level == 0:
-        return utterance
-    return utterance + added * np.float32(level / ratio / strength)
-
-
-def _silence(random: np.random.Generator, seconds: float, rate: int, level: float) -> np.ndarray:
-    return random.standard_normal(round(seconds * rate), dtype=np.float32) * np.float32(level)
-
-
-def _level(waveform: np.ndarray) -> float:
-    """The root mean square."""
-    return math.sqrt(float(np.mean(np.square(waveform, dtype=np.float64)))) if len(waveform) else 0.0
-
-
-def _ratio(decibels: float) -> float:
-    """Decibels -> a factor of amplitudes."""
-    return 10.0 ** (decibels / 20.0)
 
 
 def _check(kind: Any, **limits: Range) -> None:

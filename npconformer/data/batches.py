@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 BUCKETS_PER_DOUBLING = 4  # utterances of a bucket differ in length by less than 19 %
-ORDER, JOINING, CONTENT = 1, 2, 3  # what a stream of random numbers decides
+ORDER, TIMING, CONTENT = 1, 2, 3  # what a stream of random numbers decides
 
 
 def generator(purpose: int, seed: int, epoch: int, index: int = 0) -> np.random.Generator:

@@ -10,12 +10,12 @@ from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from npconformer.data.augmentation import Augmentation
-from npconformer.data.batches import CONTENT, JOINING, generator, make_batches
+from npconformer.data.augmentation import Augmentation, Timing
+from npconformer.data.batches import CONTENT, TIMING, generator, make_batches
 from npconformer.data.examples import Example
 from npconformer.data.reading import AudioReader
 from npconformer.data.selection import Selection
@@ -24,13 +24,20 @@ from npconformer.data.targets import Layout, Piece, Targets
 Batch = dict[str, np.ndarray]
 
 
+class Utterance(NamedTuple):
+    """What the model will hear at once: the numbers of its examples, and how they are laid out."""
+
+    examples: list[int]
+    timing: Timing
+
+
 class Loader:
     """The batches of each epoch, as the keyword arguments of the model's forward.
 
     selection: the examples, from `select_examples`. targets: what is to be learnt. feature_extractor: turns
     waveforms into `input_values` and, where it gives one, `attention_mask`. reader: reads the sound; by default
     one with the cache of its default size. batch_size, max_seconds, shuffle: as for `make_batches`, with lengths
-    after augmentation at its longest. workers: threads; 0 prepares each batch when it is asked for.
+    after augmentation. workers: threads; 0 prepares each batch when it is asked for.
     look_ahead: how many batches at most are prepared or in preparation beyond the one in use, which bounds the
     memory.
 
@@ -76,16 +83,18 @@ class Loader:
 
     def names(self, epoch: int, index: int) -> list[str]:
         """The recordings in a batch, for messages."""
-        return [self.selection.examples[i].name for group in self._plan(epoch)[index] for i in group]
+        return [self.selection.examples[i].name for one in self._plan(epoch)[index] for i in one.examples]
 
-    def _make_plan(self, epoch: int) -> list[list[list[int]]]:
-        """The batches of an epoch: of each its utterances, of each of these its examples."""
+    def _make_plan(self, epoch: int) -> list[list[Utterance]]:
+        """The utterances of each batch of an epoch."""
         rate = self.feature_extractor.sampling_rate
         seconds = [samples / rate for samples in self.selection.samples]
-        groups = self.augmentation.group(seconds, generator(JOINING, self.seed, epoch))
-        longest = [self.augmentation.longest([seconds[i] for i in group]) for group in groups]
-        batches = make_batches(longest, self.seed, epoch, self.batch_size, self.max_seconds, self.shuffle)
-        return [[groups[i] for i in batch] for batch in batches]
+        random = generator(TIMING, self.seed, epoch)
+        groups = self.augmentation.group(seconds, random)
+        utterances = [Utterance(group, self.augmentation.draw_timing(len(group), random)) for group in groups]
+        lengths = [timing.seconds([seconds[i] for i in group]) for group, timing in utterances]
+        batches = make_batches(lengths, self.seed, epoch, self.batch_size, self.max_seconds, self.shuffle)
+        return [[utterances[i] for i in batch] for batch in batches]
 
     def load(self, epoch: int, index: int) -> Batch:
         """Prepare one batch.
@@ -93,19 +102,21 @@ class Loader:
         Raises ValueError or OSError, naming the recording, for one that cannot be read any more.
         """
         random = generator(CONTENT, self.seed, epoch, index)
-        utterances = [self._utterance(group, random) for group in self._plan(epoch)[index]]
-        waveforms = [waveform for waveform, _ in utterances]
+        made = [self._make(utterance, random) for utterance in self._plan(epoch)[index]]
+        waveforms = [waveform for waveform, _ in made]
         features = self.feature_extractor(
             waveforms, sampling_rate=self.reader.sampling_rate, padding=True, return_tensors="np"
         )
         layout = Layout([len(waveform) for waveform in waveforms], features["input_values"].shape[1])
-        return {**features, **self.targets.collate([pieces for _, pieces in utterances], layout, random)}
+        return {**features, **self.targets.collate([pieces for _, pieces in made], layout, random)}
 
-    def _utterance(self, group: list[int], random: np.random.Generator) -> tuple[np.ndarray, list[Piece]]:
-        encoded = [self.selection.encoded[i] for i in group]
-        waveforms = [self._read(self.selection.examples[i]) for i in group]
-        waveform, places = self.augmentation.apply(waveforms, self.reader.sampling_rate, random, self._read_noise)
-        pieces = [Piece(one, start, speed) for one, (start, speed) in zip(encoded, places)]
+    def _make(self, utterance: Utterance, random: np.random.Generator) -> tuple[np.ndarray, list[Piece]]:
+        examples, timing = utterance
+        encoded = [self.selection.encoded[i] for i in examples]
+        waveforms = [self._read(self.selection.examples[i]) for i in examples]
+        rate = self.reader.sampling_rate
+        waveform, starts = self.augmentation.apply(waveforms, timing, rate, random, self._read_noise)
+        pieces = [Piece(*piece) for piece in zip(encoded, starts, timing.speeds)]
         if self.targets.fits(pieces, len(waveform)):
             return waveform, pieces
         return waveforms[0], [Piece(encoded[0])]  # joined so closely that no frame is left for the spaces
