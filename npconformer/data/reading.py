@@ -40,8 +40,10 @@ def _read_stretch(example: Example, sampling_rate: int) -> np.ndarray | None:
     try:
         with soundfile.SoundFile(example.path) as file:
             stretch = _stretch(example, file.samplerate, file.frames)
-            file.seek(stretch.start)
-            samples = file.read(stretch.stop - stretch.start, dtype="float32", always_2d=True)  # (N, channels)
+            first = 0 if file.format == "MP3" else stretch.start  # after a seek, MP3 gives garbage for 0.3 s
+            file.seek(first)
+            samples = file.read(stretch.stop - first, dtype="float32", always_2d=True)  # (N, channels)
+            samples = samples[stretch.start - first :]
             rate = file.samplerate
     except (soundfile.SoundFileError, OSError, TypeError, ValueError):
         return None
