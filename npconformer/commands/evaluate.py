@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -78,6 +79,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     check_can_hold(arguments)
     examples, failures = _read(arguments)
+    _check_replaces_nothing(arguments, [*arguments.data, *(example.path for example in examples)])
     if arguments.model is None:
         say("no --model given: using the embedded recogniser, which knows the spoken digits ZERO to NINE only")
     task = _task(arguments)
@@ -94,9 +96,13 @@ def run(arguments: argparse.Namespace) -> int:
     for failure in failures:
         say(str(failure))
     failures += _go_through(pipeline, examples, scorer, options)
+    status = _report(arguments, scorer, failures)
     if arguments.output is not None:
-        _write_table(arguments.output, scorer, failures)
-    return _report(arguments, scorer, failures)
+        try:
+            _write_table(arguments.output, scorer, failures)
+        except OSError as error:
+            return say(f"--output {arguments.output} cannot be written: {error.strerror or error}", status=1)
+    return status
 
 
 def _read(arguments: argparse.Namespace) -> tuple[list[Example], list[LeftOut]]:
@@ -115,6 +121,14 @@ def _read(arguments: argparse.Namespace) -> tuple[list[Example], list[LeftOut]]:
         examples += found
         failures += wrong
     return examples, failures
+
+
+def _check_replaces_nothing(arguments: argparse.Namespace, names: list[str]) -> None:
+    """Refuse an --output that is one of the manifests or recordings."""
+    output = arguments.output
+    if output is not None and os.path.isfile(output):
+        if any(os.path.isfile(name) and os.path.samefile(name, output) for name in names):
+            arguments.parser.error(f"--output {output} is part of the data, and would replace it")
 
 
 def _task(arguments: argparse.Namespace) -> str:
@@ -159,7 +173,10 @@ def _write_table(path: str, scorer: Scorer, failures: list[LeftOut]) -> None:
 
     from npconformer.files import atomic_path
 
-    with atomic_path(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as file:
+    with (
+        atomic_path(path) as temporary,
+        open(temporary, "w", encoding="utf-8", errors="surrogateescape", newline="") as file,
+    ):  # names of files need not be UTF-8
         table = csv.DictWriter(file, [*scorer.columns, "error"], restval="", lineterminator="\n")
         table.writeheader()
         table.writerows(scorer.rows)

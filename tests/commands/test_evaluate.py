@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import subprocess
 import sys
 
@@ -229,3 +230,37 @@ def test_importing_the_command_line_stays_light():
     code = "import sys, npconformer.cli; print([m for m in ('soundfile', 'soxr', 'tqdm') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_names_that_are_not_utf8(model, tmp_path):
+    path = tmp_path / "data" / "yes" / os.fsdecode(b"caf\xe9.wav")
+    path.parent.mkdir(parents=True)
+    try:
+        path.touch()
+    except OSError:
+        pytest.skip("this file system has UTF-8 names only")
+    argv = [tmp_path / "data", "--model", model, "--output", tmp_path / "out.csv"]
+    done = subprocess.run([sys.executable, "-m", "npconformer", "evaluate", *argv], capture_output=True)
+    assert done.returncode == 1
+    assert b"caf\\udce9.wav: " in done.stderr
+    assert b"Traceback" not in done.stderr
+    assert b"caf\xe9.wav" in (tmp_path / "out.csv").read_bytes()
+
+
+def test_the_table_replaces_no_data(capsys, folder, tmp_path):
+    (tmp_path / "test.csv").write_text(f"path,text\n{next(folder.rglob('*.wav'))},one\n")
+    for output in (tmp_path / "test.csv", next(folder.rglob("*.wav"))):
+        status, _, err = run(capsys, "evaluate", tmp_path / "test.csv", "--output", output)
+        assert status == 2
+        assert "is part of the data" in err
+
+
+def test_a_table_that_cannot_be_written_leaves_the_figures(capsys, model, folder, tmp_path, monkeypatch):
+    def full(path):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("npconformer.files.atomic_path", full)
+    status, out, err = run(capsys, "evaluate", folder, "--model", model, "--output", tmp_path / "out.csv")
+    assert status == 1
+    assert out.startswith("accuracy ")
+    assert "out.csv cannot be written: No space left on device" in err
