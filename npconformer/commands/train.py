@@ -136,6 +136,7 @@ def add_parser(subcommands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Train; returns the exit status."""
+    from npconformer.files import write_json_atomically
     from npconformer.training import NonFiniteError, OutOfSpaceError
 
     output = Path(arguments.output)
@@ -144,7 +145,9 @@ def run(arguments: argparse.Namespace) -> int:
     resume = getattr(arguments, "resume", False)
     try:
         options = _complete(arguments.parser, output, given, resume)
+        output.mkdir(parents=True, exist_ok=True)
         trainer = _build(output, options, resume)
+        write_json_atomically(output / SETTINGS, options)
     except (ValueError, OSError, RuntimeError) as error:
         return say(str(error), status=2)
     try:
@@ -164,7 +167,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _complete(parser: Any, output: Path, given: dict[str, Any], resume: bool) -> dict[str, Any]:
     """All arguments: those given, those of the first run when resuming, and defaults."""
-    from npconformer.files import read_json, write_json_atomically
+    from npconformer.files import read_json
 
     before = read_json(output / SETTINGS) if resume and (output / SETTINGS).is_file() else {}
     given = {name: str(value) if isinstance(value, Path) else value for name, value in given.items()}
@@ -181,8 +184,6 @@ def _complete(parser: Any, output: Path, given: dict[str, Any], resume: bool) ->
         say(f"{name} was {before[name]} and is {given[name]} now: the result is not that of an undisturbed training")
     if not resume and any(output.glob("checkpoint-*")):
         raise FileExistsError(f"{output}: there is a training in this folder already; --resume it, or choose another")
-    output.mkdir(parents=True, exist_ok=True)
-    write_json_atomically(output / SETTINGS, options)
     return options
 
 
