@@ -6,6 +6,9 @@ threads, nor on which batches were asked for before.
 
 from __future__ import annotations
 
+import hashlib
+import json
+import os
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -84,6 +87,18 @@ class Loader:
     def names(self, epoch: int, index: int) -> list[str]:
         """The recordings in a batch, for messages."""
         return [self.selection.examples[i].name for one in self._plan(epoch)[index] for i in one.examples]
+
+    def fingerprint(self) -> str:
+        """A hash of all that the batches depend on: two loaders with the same one give the same batches.
+
+        It knows recordings by their names without folders and their lengths, so that data may be moved.
+        """
+        examples = [
+            (os.path.basename(example.name), samples)
+            for example, samples in zip(self.selection.examples, self.selection.samples)
+        ]
+        settings = [self.seed, self.batch_size, self.max_seconds, self.shuffle, self.augmentation.to_dict()]
+        return hashlib.sha256(json.dumps([examples, settings]).encode()).hexdigest()
 
     def _make_plan(self, epoch: int) -> list[list[Utterance]]:
         """The utterances of each batch of an epoch."""

@@ -130,6 +130,21 @@ def test_the_cache_changes_nothing(make):
     assert all(map(equal, without.epoch(0), make().epoch(0)))
 
 
+def test_a_fingerprint_tells_what_gives_other_batches(make, examples):
+    same = [make(), make(workers=3, look_ahead=1), make(reader=AudioReader(16000, 0))]
+    others = [
+        make(seed=4),
+        make(max_seconds=5.0),
+        make(batch_size=3),
+        make(shuffle=False),
+        make(augmentation=None),
+        make(examples=examples[:-1]),
+        make(examples=examples[::-1]),
+    ]
+    assert len({loader.fingerprint() for loader in same}) == 1
+    assert len({loader.fingerprint() for loader in [*same, *others]}) == 1 + len(others)
+
+
 def test_without_a_mask(make):
     batch = next(make(mask=False, batch_size=2).epoch(0))
     assert batch.keys() == {"input_values", "labels"}

@@ -13,6 +13,14 @@ from npconformer.diarization import Segment
 from npconformer.models import wav2vec2_conformer
 
 RANDOM = np.random.default_rng(0)
+PRETRAINING = {
+    "num_codevectors_per_group": 4,
+    "codevector_dim": 8,
+    "proj_codevector_dim": 6,
+    "num_negatives": 5,
+    "mask_time_prob": 0.3,
+    "mask_time_length": 3,
+}
 
 
 def frames(samples):
@@ -224,10 +232,7 @@ class TestOfModels:
             ),
             ("ForAudioFrameClassification", {"num_labels": 2}, Example("a.wav", rttm="RTTM")),
             ("ForAudioFrameClassification", {"num_labels": 1}, Example("a.wav", rttm="RTTM")),
-            ("ForPreTraining", PRETRAINING := {
-                "num_codevectors_per_group": 4, "codevector_dim": 8, "proj_codevector_dim": 6, "num_negatives": 5,
-                "mask_time_prob": 0.3, "mask_time_length": 3,
-            }, Example("a.wav")),
+            ("ForPreTraining", PRETRAINING, Example("a.wav")),
             ("ForPreTraining", {**PRETRAINING, "mask_time_length": 1}, Example("a.wav")),
         ],
     )  # fmt: skip
