@@ -86,4 +86,4 @@ def test_ten_steps(head, name, settings, schedule, accumulate, tmp_path):
     for key, array in model.state_dict().items():
         if key.endswith("linear_k.bias"):  # attention does not depend on it: Adam makes steps of rounding errors
             continue
-        np.testing.assert_allclose(array, expected[2][key], rtol=1e-3, atol=1e-4, err_msg=key)
+        np.testing.assert_allclose(array, expected[2][key], rtol=1e-3, atol=2e-3, err_msg=key)
