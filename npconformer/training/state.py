@@ -75,6 +75,7 @@ def write_state(folder: Path, trainer: Trainer) -> None:
         "random": random.get_state(),
         "schedule": _schedule(trainer),
         "settings": trainer.settings.to_dict(),
+        "data": _data(trainer, trainer.progress.epoch),
     }
     write_json_atomically(folder / TRAINING, contents)
 
@@ -101,12 +102,22 @@ def read_state(folder: Path, trainer: Trainer) -> None:
     if trainer.average is not None:
         trainer.average.load_state_dict(averages)
     random.set_state(contents["random"])
-    trainer.progress = Progress(**contents["progress"])
+    trainer.progress = progress = Progress(**contents["progress"])
+    if contents["data"] != _data(trainer, progress.epoch):
+        trainer.report("the data, or how they are batched, have changed: the result is not that of one training")
+        if progress.batch >= trainer.loader.num_batches(progress.epoch):
+            progress.epoch, progress.batch = progress.epoch + 1, 0
 
 
 def _arrays(path: Path) -> dict[str, np.ndarray]:
     file = SafetensorsFile(path)
     return {name: file.read(name).copy() for name in file}  # the file may be removed while training goes on
+
+
+def _data(trainer: Trainer, epoch: int) -> str:
+    """What tells whether the batches are the same: the loader's own word, or else their number in an epoch."""
+    fingerprint = getattr(trainer.loader, "fingerprint", None)
+    return str(trainer.loader.num_batches(epoch)) if fingerprint is None else fingerprint()
 
 
 def _schedule(trainer: Trainer) -> dict[str, Any]:

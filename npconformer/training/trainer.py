@@ -240,8 +240,9 @@ class Trainer:
         progress, task = self.progress, self.task
         with self._averaged():
             figures = evaluate(self.model, self.evaluation.epoch(0), self.processor, task)
-            value = figures[task.metric if task.metric in figures else "loss"]
-            if progress.is_better(value, task.less_is_better):
+            measured = task.metric in figures  # word error rates need a processor
+            value = figures[task.metric if measured else "loss"]
+            if progress.is_better(value, task.less_is_better or not measured):
                 progress.best, progress.best_step, progress.worse = value, progress.step, 0
                 self._save_model(BEST)
             else:

@@ -224,6 +224,17 @@ def test_more_steps_after_the_end(tmp_path):
     assert any("schedule was" in line for line in longer.lines)
 
 
+@pytest.mark.parametrize("batches, position", [(7, (2, 5)), (2, (4, 1))])
+def test_other_data(batches, position, tmp_path):
+    """After 12 batches of five an epoch, which is batch 2 of epoch 2."""
+    tiny_trainer(tmp_path).train()
+    longer = tiny_trainer(tmp_path, steps=15)
+    longer.loader = TinyLoader(batches=batches)
+    progress = longer.train(resume=True)
+    assert any("the data, or how they are batched, have changed" in line for line in longer.lines)
+    assert (progress.epoch, progress.batch) == position
+
+
 def test_wrong_settings():
     for settings, message in [
         ({}, "steps, epochs"),
