@@ -37,7 +37,7 @@ class Progress:
     Attributes:
         step: changes of the weights so far.
         epoch, batch: which batch comes next.
-        best, best_step: the best value of the task's metric, and when it was.
+        best, best_loss, best_step: the best value of the task's metric, the loss with it, and when that was.
         worse: evaluations since then.
         stopped: why the training ended before its last step, or "".
         recent_loss, recent_steps: sum and number of the losses since the last row of the log.
@@ -47,6 +47,7 @@ class Progress:
     epoch: int = 0
     batch: int = 0
     best: float | None = None
+    best_loss: float = math.inf
     best_step: int = 0
     worse: int = 0
     stopped: str = ""
@@ -54,10 +55,15 @@ class Progress:
     recent_steps: int = 0
     seconds: dict[str, float] = field(default_factory=dict)
 
-    def is_better(self, value: float, less_is_better: bool) -> bool:
-        """Whether the value is better than the best so far. NaN is better than nothing at all only."""
+    def is_better(self, value: float, loss: float, less_is_better: bool) -> bool:
+        """Whether the value is better than the best so far; the loss decides between equal ones.
+
+        NaN is better than nothing at all only.
+        """
         if self.best is None or math.isnan(self.best):
             return True
+        if value == self.best:
+            return loss < self.best_loss
         return value < self.best if less_is_better else value > self.best
 
 

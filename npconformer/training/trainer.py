@@ -242,8 +242,9 @@ class Trainer:
             figures = evaluate(self.model, self.evaluation.epoch(0), self.processor, task)
             measured = task.metric in figures  # word error rates need a processor
             value = figures[task.metric if measured else "loss"]
-            if progress.is_better(value, task.less_is_better or not measured):
-                progress.best, progress.best_step, progress.worse = value, progress.step, 0
+            if progress.is_better(value, figures["loss"], task.less_is_better or not measured):
+                progress.best, progress.best_loss = value, figures["loss"]
+                progress.best_step, progress.worse = progress.step, 0
                 self._save_model(BEST)
             else:
                 progress.worse += 1

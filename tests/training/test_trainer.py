@@ -1,5 +1,7 @@
 """The trainer: every task learns, resuming changes no bit, and accumulation is one large batch."""
 
+import math
+
 import numpy as np
 import pytest
 from tiny_training import TinyLoader, digest, tiny_model, tiny_processor, tiny_trainer
@@ -10,6 +12,7 @@ from npconformer.optim import SGD
 from npconformer.training import NonFiniteError, Trainer, TrainingSettings, task_for
 from npconformer.training import trainer as trainer_module
 from npconformer.training.log import read_log
+from npconformer.training.state import Progress
 from npconformer.training.step import run_step
 
 HEADS = ["ForCTC", "ForSequenceClassification", "ForAudioFrameClassification", "ForXVector", "ForPreTraining"]
@@ -151,6 +154,18 @@ def test_early_stop_and_the_best_model(tmp_path, monkeypatch):
     again = tiny_trainer(tmp_path, **settings)
     assert again.train(resume=True).step == 10  # it stays stopped
     assert digest(tmp_path / "best") != digest(tmp_path / "model")
+
+
+def test_what_is_better():
+    progress = Progress()
+    assert progress.is_better(math.nan, 1.0, True)
+    progress.best, progress.best_loss = math.nan, 1.0
+    assert progress.is_better(0.5, 9.0, True)
+    progress.best, progress.best_loss = 0.5, 2.0
+    assert progress.is_better(0.4, 9.0, True) and not progress.is_better(0.6, 1.0, True)
+    assert progress.is_better(0.6, 9.0, False) and not progress.is_better(0.4, 1.0, False)
+    assert progress.is_better(0.5, 1.9, True) and not progress.is_better(0.5, 2.0, False)
+    assert not progress.is_better(math.nan, 0.0, True) and not progress.is_better(math.nan, 0.0, False)
 
 
 class Poisoned(TinyLoader):
