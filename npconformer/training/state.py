@@ -47,7 +47,7 @@ class Progress:
     epoch: int = 0
     batch: int = 0
     best: float | None = None
-    best_loss: float = math.inf
+    best_loss: float | None = None
     best_step: int = 0
     worse: int = 0
     stopped: str = ""
@@ -63,7 +63,7 @@ class Progress:
         if self.best is None or math.isnan(self.best):
             return True
         if value == self.best:
-            return loss < self.best_loss
+            return self.best_loss is None or loss < self.best_loss
         return value < self.best if less_is_better else value > self.best
 
 

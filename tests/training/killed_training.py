@@ -45,7 +45,6 @@ def main() -> None:
     from tiny_training import tiny_trainer
 
     trainer = tiny_trainer(output, steps=steps, save_every=2, keep=2, evaluation=True, evaluate_every=6, ema=0.9)
-    trainer._draw = lambda: None  # matplotlib takes longer than all the rest
     trainer._report = lambda line: print(line, file=sys.stderr, flush=True)
     print("training", flush=True)
     if "--die-at" in sys.argv:

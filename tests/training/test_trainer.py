@@ -232,6 +232,15 @@ def test_resuming_what_does_not_fit(tmp_path):
         tiny_trainer(tmp_path, ema=0.9).train(resume=True)
 
 
+def test_curves_and_log(tmp_path):
+    pytest.importorskip("matplotlib")
+    tiny_trainer(tmp_path, evaluation=True, curves=True).train()
+    assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
+    rows = read_log(tmp_path / "log.csv")
+    assert [row["step"] for row in rows if "loss" in row] == list(range(1, 13))
+    assert [row["step"] for row in rows if "eval_wer" in row] == [5, 10, 12]
+
+
 def test_more_steps_after_the_end(tmp_path):
     tiny_trainer(tmp_path).train()
     longer = tiny_trainer(tmp_path, steps=15)
