@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import csv
-import io
-import json
-import sys
+import os
 from pathlib import Path
 from typing import Any
 
 from npconformer.commands.arguments import number_between, say, whole_number
 
-SETTINGS, LEFT_OUT = "arguments.json", "left_out.csv"
-SHOWN = 20  # lines about what was left out
+SETTINGS = "arguments.json"
+PATHS = ("source", "train", "eval", "augmentation")
 TASKS = ("ctc", "sequence", "frame", "xvector", "pretraining")
 KINDS = ("speed", "joining", "silence", "noise", "gain")
 DEFAULTS: dict[str, Any] = {
@@ -136,6 +133,7 @@ def add_parser(subcommands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Train; returns the exit status."""
+    from npconformer.commands.train_setup import build_trainer
     from npconformer.files import write_json_atomically
     from npconformer.training import NonFiniteError, OutOfSpaceError
 
@@ -146,7 +144,7 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         options = _complete(arguments.parser, output, given, resume)
         output.mkdir(parents=True, exist_ok=True)
-        trainer = _build(output, options, resume)
+        trainer = build_trainer(output, options, resume)
         write_json_atomically(output / SETTINGS, options)
     except (ValueError, OSError, RuntimeError) as error:
         return say(str(error), status=2)
@@ -170,7 +168,9 @@ def _complete(parser: Any, output: Path, given: dict[str, Any], resume: bool) ->
     from npconformer.files import read_json
 
     before = read_json(output / SETTINGS) if resume and (output / SETTINGS).is_file() else {}
-    given = {name: str(value) if isinstance(value, Path) else value for name, value in given.items()}
+    if not isinstance(before, dict) or not before.keys() <= {*DEFAULTS, "task", "source", "train"}:
+        raise ValueError(f"{output / SETTINGS} does not hold the arguments of a training")
+    given |= {name: os.path.abspath(given[name]) for name in PATHS if given.get(name)}  # resumed in any folder
     options = {**DEFAULTS, **before, **given}
     if "steps" in given or "epochs" in given:  # one of them replaces the other
         options |= {"steps": given.get("steps"), "epochs": given.get("epochs")}
@@ -187,128 +187,12 @@ def _complete(parser: Any, output: Path, given: dict[str, Any], resume: bool) ->
     return options
 
 
-def _build(output: Path, options: dict[str, Any], resume: bool) -> Any:
-    """The trainer that the options describe."""
-    from npconformer.data import AudioReader, Loader, select_examples, targets_for
-    from npconformer.training import CheckpointStore, Trainer, TrainingSettings
-    from npconformer.training.starting_point import starting_point
-
-    settings = TrainingSettings(
-        steps=options["steps"],
-        epochs=options["epochs"],
-        learning_rate=options["lr"],
-        weight_decay=options["weight_decay"],
-        schedule=options["schedule"],
-        warmup=options["warmup"],
-        max_grad_norm=options["max_grad_norm"] or None,
-        accumulate=options["accumulate"],
-        gradient_checkpointing=options["gradient_checkpointing"],
-        ema=options["ema"],
-        log_every=options["log_every"],
-        evaluate_every=options["eval_every"],
-        save_every=options["save_every"],
-        keep=options["keep"],
-        patience=options["patience"],
-        seed=options["seed"],
-    )
-    augmentation = _augmentation(options)
-    train, left_out = _read(options["train"])
-    held_out, also_left_out = _read(options["eval"]) if options["eval"] else ([], [])
-    # The model of the newest checkpoint: the first one's folder may be gone, and its labels are these.
-    checkpoint = CheckpointStore(output, options["keep"], say).latest() if resume else None
-    overrides = dict(map(_field, options["set"]))
-    model, processor = starting_point(
-        options["task"], checkpoint or options["source"], train, {} if checkpoint else overrides, options["seed"], say
-    )
-    if options["freeze_feature_encoder"]:
-        model.freeze_feature_encoder()
-    if options["device"] != "cpu":
-        model.to(options["device"])
-    extractor = getattr(processor, "feature_extractor", processor)
-    targets = targets_for(model, extractor, getattr(processor, "tokenizer", None))
-    reader = AudioReader(extractor.sampling_rate)
-    batches = {"batch_size": options["batch_size"], "max_seconds": options["batch_seconds"], "reader": reader}
-
-    def select(examples: list[Any], fastest: float) -> Any:
-        return select_examples(examples, targets, reader, options["longest"], fastest, progress=sys.stderr.isatty())
-
-    selection = select(train, augmentation.fastest)
-    evaluation = select(held_out, 1.0) if options["eval"] else None
-    _tell_left_out(output, "train", [*left_out, *selection.left_out], len(selection))
-    if evaluation is not None:
-        _tell_left_out(output, "eval", [*also_left_out, *evaluation.left_out], len(evaluation))
-    if not selection or (evaluation is not None and not evaluation):
-        which = "--train" if not selection else "--eval"
-        raise ValueError(f"{which}: nothing in it can be used; {output / LEFT_OUT} says why")
-    loader = Loader(
-        selection,
-        targets,
-        extractor,
-        options["seed"],
-        augmentation=augmentation,
-        workers=options["workers"],
-        **batches,
-    )
-    other = None
-    if evaluation is not None:
-        other = Loader(evaluation, targets, extractor, options["seed"], shuffle=False, **batches)
-    return Trainer(model, loader, output, settings, evaluation=other, processor=processor, report=say)
-
-
-def _read(path: str) -> tuple[list[Any], list[Any]]:
-    from npconformer.data import read_examples
-
-    examples, left_out = read_examples(path)
-    if not examples and not left_out:
-        raise ValueError(f"{path}: no recordings in it")
-    return examples, left_out
-
-
-def _augmentation(options: dict[str, Any]) -> Any:
-    from npconformer.data import Augmentation
-    from npconformer.files import read_json
-
-    if options["augmentation"] is None:
-        return Augmentation.from_dict({kind: {} for kind in options["augment"]})
-    if options["augment"]:
-        raise ValueError("--augment and --augmentation: give one of the two")
-    return Augmentation.from_dict(read_json(options["augmentation"]))
-
-
-def _tell_left_out(output: Path, part: str, left_out: list[Any], used: int) -> None:
-    """Names what cannot be used, the first few at the terminal and all of it in a table."""
-    from npconformer.files import write_text_atomically
-
-    path = output / LEFT_OUT
-    if part == "train":
-        write_text_atomically(path, "part,path,reason,source\n")
-    say(f"{part}: {used} recordings" + (f", {len(left_out)} left out:" if left_out else ""))
-    for one in left_out[:SHOWN]:
-        say(f"  {one}")
-    if len(left_out) > SHOWN:
-        say(f"  and {len(left_out) - SHOWN} more, see {path}")
-    table = io.StringIO()
-    csv.writer(table, lineterminator="\n").writerows([part, one.path, one.reason, one.source] for one in left_out)
-    write_text_atomically(path, path.read_text(encoding="utf-8") + table.getvalue())
-
-
 def _where_time_went(progress: Any) -> str:
     total = sum(progress.seconds.values())
     if not total:
         return ""
     shares = ", ".join(f"{name} {seconds / total:.0%}" for name, seconds in progress.seconds.items())
     return f" ({1000 * total / progress.step:.0f} ms a step: {shares})"
-
-
-def _field(text: str) -> tuple[str, Any]:
-    """hidden_dropout=0.1 -> ("hidden_dropout", 0.1); what is no JSON is a string."""
-    name, equals, value = text.partition("=")
-    if not equals:
-        raise ValueError(f"--set {text}: expected FIELD=VALUE")
-    try:
-        return name, json.loads(value)
-    except ValueError:
-        return name, value
 
 
 def _seed(text: str) -> int:

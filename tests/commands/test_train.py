@@ -103,6 +103,17 @@ def test_resuming(capsys, config, folder, tmp_path):
     assert status == 0 and "lr was 0.0003 and is 0.001 now" in err and "going on from step 4" in err
 
 
+def test_resuming_in_another_folder(capsys, config, folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(folder)
+    assert train(capsys, tmp_path / "out", "--task", "ctc", "--from", config, "--train", ".", *FAST)[0] == 0
+    monkeypatch.chdir(tmp_path)
+    status, _, err = train(capsys, "out", "--resume", "--steps", 5)
+    assert status == 0 and "train: 8 recordings" in err and "steps was 4 and is 5 now" in err
+    (tmp_path / "out/arguments.json").write_text('{"command": "rm"}')
+    status, _, err = train(capsys, "out", "--resume")
+    assert status == 2 and "arguments.json does not hold the arguments of a training" in err
+
+
 def test_resuming_what_has_not_begun(capsys, config, folder, tmp_path):
     argv = ("--task", "ctc", "--from", config, "--train", folder, *FAST)
     status, _, err = train(capsys, tmp_path / "out", "--resume", *argv)
