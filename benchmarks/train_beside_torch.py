@@ -3,9 +3,10 @@
     python benchmarks/train_beside_torch.py ../shared/data/fsdd --steps 600
 
 Same initial weights, same batches in the same order, AdamW with decay off for biases and norms, linear warm-up and
-decay, gradients clipped to norm 1, no dropout and no other randomness, float32. Prints how far the first ten losses are apart
-(relative), the losses along the way, the word error rates on held-out recordings at the end, and the time of a step
-(forward, backward, update; batches are made before the clock starts). Threads are what OMP_NUM_THREADS says, for both.
+decay, gradients clipped to norm 1, no dropout and no other randomness, float32. Prints how far the first ten losses
+are apart (relative), the losses along the way, the word error rates on held-out recordings at the end, and the time of
+a step (forward, backward, update; batches are made before the clock starts). Threads are what OMP_NUM_THREADS says, for
+both.
 
 The exit status is 0 if the first ten losses agree to 1e-5.
 """
