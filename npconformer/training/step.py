@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from npconformer.backend import asarray
+from npconformer.backend import asarray, get_array_module
 from npconformer.optim import Optimizer, clip_grad_norm_, first_bad_gradient
 from npconformer.training.tasks import Task
 
@@ -68,6 +68,13 @@ def run_step(
     optimizer.zero_grad()
     seconds["update"] += perf_counter() - started
     return StepResult(reported, norm, seconds)
+
+
+def check_weights(model: Any) -> None:
+    """Raise a NonFiniteError that names the first parameter or buffer with NaN or infinity in it, if there is one."""
+    for name, array in model.state_dict().items():
+        if array.dtype.kind == "f" and not bool(get_array_module(array).isfinite(array).all()):
+            raise NonFiniteError(f"{name} is no longer finite: lower the learning rate")
 
 
 def _hint(value: float) -> str:

@@ -10,11 +10,10 @@ import math
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
-from itertools import islice
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from time import perf_counter
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -25,29 +24,15 @@ from npconformer.training.checkpoint import CheckpointStore
 from npconformer.training.curves import draw_curves
 from npconformer.training.evaluation import evaluate
 from npconformer.training.folders import only_one, whole_folder
+from npconformer.training.loading import Loader, batches_of_steps, steps_in
 from npconformer.training.log import CsvLog
 from npconformer.training.settings import TrainingSettings
 from npconformer.training.state import Progress, read_state, write_state
-from npconformer.training.step import NonFiniteError, run_step
+from npconformer.training.step import NonFiniteError, check_weights, run_step
 from npconformer.training.tasks import Task, task_for
 
 LOG, CURVES, FINAL, BEST = "log.csv", "curves.png", "model", "best"
 SECONDS_BETWEEN_PICTURES = 60
-
-
-class Loader(Protocol):
-    """Where batches come from: `npconformer.data.Loader`, or anything that does this."""
-
-    def epoch(self, epoch: int, start: int = 0) -> Iterator[dict[str, np.ndarray]]:
-        """The batches of an epoch from number `start` on: keyword arguments of the model's forward.
-
-        Batch i of epoch e must be the same whenever it is asked for.
-        """
-        ...
-
-    def num_batches(self, epoch: int) -> int:
-        """How many batches an epoch has."""
-        ...
 
 
 class Trainer:
@@ -94,7 +79,7 @@ class Trainer:
         self.task = task_for(model) if task is None else task
         self.show_bar = sys.stderr.isatty() if progress_bar is None else progress_bar
         self._report = report or (lambda line: print(line, file=sys.stderr, flush=True))
-        self.total_steps = settings.steps or self._steps_of(settings.epochs)
+        self.total_steps = settings.steps or steps_in(loader, settings.epochs, settings.accumulate)
         self.schedule = settings.make_schedule(self.total_steps) if schedule is None else schedule
         self.optimizer = settings.make_optimizer(model) if optimizer is None else optimizer
         self.average = None if settings.ema is None else ExponentialAverage(model, settings.ema)
@@ -148,7 +133,7 @@ class Trainer:
         bar = tqdm(
             total=self.total_steps, initial=progress.step, unit="step", file=sys.stderr, disable=not self.show_bar
         )
-        steps = self._steps()
+        steps = batches_of_steps(self.loader, progress, self.settings.accumulate)
         try:
             with bar:
                 while progress.step < self.total_steps and not progress.stopped:
@@ -163,44 +148,26 @@ class Trainer:
         finally:
             steps.close()
 
-    def _steps(self) -> Iterator[tuple[list[dict[str, np.ndarray]], bool]]:
-        """The batches of each step from the present position on, and whether an epoch ends with them."""
-        progress = self.progress
-        while True:
-            count = self.loader.num_batches(progress.epoch)
-            if count == 0:
-                raise ValueError(f"loader: epoch {progress.epoch} has no batches")
-            batches = iter(self.loader.epoch(progress.epoch, progress.batch))
-            try:
-                while group := list(islice(batches, self.settings.accumulate)):
-                    progress.batch += len(group)
-                    at_end = progress.batch >= count
-                    if at_end:
-                        progress.epoch, progress.batch = progress.epoch + 1, 0
-                    yield group, at_end
-                    if at_end:
-                        break
-                else:
-                    raise ValueError(f"loader: epoch {progress.epoch} has fewer batches than num_batches says")
-            finally:
-                close = getattr(batches, "close", None)
-                if close is not None:
-                    close()
-
     def _step(self, batches: list[dict[str, np.ndarray]]) -> Any:
         step = self.progress.step
         self.optimizer.scale_learning_rate(self.schedule.factor(step))
         self.task.before_step(self.model, step)
-        try:
+        with self._stopping_at(step + 1):
             result = run_step(self.model, batches, self.task, self.optimizer, self.settings.max_grad_norm)
-        except NonFiniteError as error:
-            kept = self.store.steps()
-            last = f"{self.store.path(kept[-1])} is from before it" if kept else "no checkpoint had been written"
-            raise NonFiniteError(f"step {step + 1}: {error}. Stopped without saving; {last}") from None
         self.progress.step = step + 1
         if self.average is not None:
             self.average.update(step + 1)
         return result
+
+    @contextmanager
+    def _stopping_at(self, step: int) -> Iterator[None]:
+        """Says of a NonFiniteError within when it was, and what is left."""
+        try:
+            yield
+        except NonFiniteError as error:
+            kept = self.store.steps()
+            last = f"{self.store.path(kept[-1])} is from before it" if kept else "no checkpoint had been written"
+            raise NonFiniteError(f"step {step}: {error}. Stopped without saving; {last}") from None
 
     def _count(self, result: Any, waited: float) -> None:
         progress = self.progress
@@ -215,9 +182,14 @@ class Trainer:
         last = progress.step == self.total_steps
         if progress.step % settings.log_every == 0 or last:
             self._log(result)
-        if self.evaluation is not None and (last or _is_due(progress.step, settings.evaluate_every, at_end)):
+        evaluates = self.evaluation is not None and (last or _is_due(progress.step, settings.evaluate_every, at_end))
+        saves = last or _is_due(progress.step, settings.save_every, at_end)
+        if evaluates or saves:
+            with self._stopping_at(progress.step):  # a step may have been too large for the weights themselves
+                check_weights(self.model)
+        if evaluates:
             self._evaluate()
-        if last or progress.stopped or _is_due(progress.step, settings.save_every, at_end):
+        if saves or progress.stopped:
             self._save()
 
     def _log(self, result: Any) -> None:
@@ -296,9 +268,6 @@ class Trainer:
         except ImportError as error:
             self.report(str(error))
             self._drawn = math.inf  # once is enough
-
-    def _steps_of(self, epochs: int) -> int:
-        return sum(math.ceil(self.loader.num_batches(e) / self.settings.accumulate) for e in range(epochs))
 
 
 def _is_due(step: int, every: int | None, at_end: bool) -> bool:

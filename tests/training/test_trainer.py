@@ -208,6 +208,22 @@ def test_the_first_bad_gradient_is_named(tmp_path):
     assert trainer.store.steps() == [4]
 
 
+def test_weights_that_are_not_finite_are_not_saved(tmp_path):
+    """A step that is too large for the weights themselves, just before a checkpoint."""
+    trainer = tiny_trainer(tmp_path)
+    step = trainer.optimizer.step
+
+    def too_large():
+        step()
+        if trainer.progress.step == 7:
+            trainer.model.lm_head.bias.data[2] = np.inf
+
+    trainer.optimizer.step = too_large
+    with pytest.raises(NonFiniteError, match=r"step 8: lm_head.bias is no longer finite.*checkpoint-4"):
+        trainer.train()
+    assert trainer.store.steps() == [4]
+
+
 def test_a_training_is_not_overwritten(tmp_path):
     tiny_trainer(tmp_path).train()
     with pytest.raises(FileExistsError, match=r"checkpoint-12.*resume"):
@@ -284,6 +300,10 @@ def test_no_data(tmp_path):
     trainer = tiny_trainer(tmp_path)
     trainer.loader = TinyLoader(batches=0)
     with pytest.raises(ValueError, match="no batches"):
+        trainer.train()
+    trainer.loader = TinyLoader(batches=2)
+    trainer.loader.num_batches = lambda epoch: 3
+    with pytest.raises(ValueError, match="fewer batches than its 3"):
         trainer.train()
 
 
