@@ -49,6 +49,7 @@ CONFIG = dict(
     num_conv_pos_embeddings=16,
     num_conv_pos_embedding_groups=4,
     position_embeddings_type="relative",
+    initializer_range=0.1,  # about 1 / sqrt(hidden_size); with 0.02 hundreds of steps learn letter frequencies only
     ctc_loss_reduction="mean",
     ctc_zero_infinity=True,
     mask_time_prob=0.0,
