@@ -83,8 +83,13 @@ def flush_folder(folder: Path) -> None:
 
 def flush_names(folder: Path) -> None:
     """Flushes the names that a folder holds, so that a rename outlives a loss of power."""
-    if os.name != "nt":  # Windows flushes no folders
+    if os.name == "nt":  # Windows flushes no folders
+        return
+    try:
         _flush(folder, os.O_RDONLY)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # nor do some network file systems
+            raise
 
 
 def _flush(path: str | os.PathLike, flags: int) -> None:
@@ -106,7 +111,8 @@ def _is_out_of_space(error: BaseException) -> bool:
 def only_one(folder: Path) -> Iterator[None]:
     """Nobody else may be in here with the same folder; the claim ends with the process, however it ends.
 
-    Raises BlockingIOError when somebody is. Without effect where the system has no such locks (Windows).
+    Raises BlockingIOError when somebody is. Without effect where there are no such locks (Windows, some network file
+    systems).
     """
     if sys.platform == "win32":
         yield
@@ -118,4 +124,7 @@ def only_one(folder: Path) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise BlockingIOError(f"{folder}: another process is training in this folder") from None
+        except OSError as error:
+            if error.errno not in (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS):
+                raise
         yield
