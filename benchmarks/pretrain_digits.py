@@ -36,6 +36,7 @@ from npconformer import (
 )
 from npconformer.losses import contrastive_logits
 from npconformer.ops import cosine_similarity
+from npconformer.optim import AdamW, clip_grad_norm_
 
 CONFIG = dict(
     hidden_size=96,
@@ -95,30 +96,6 @@ def batches(speakers: dict[str, list[np.ndarray]], size: int, rng: np.random.Gen
         yield np.stack(rows).astype(np.float32)
 
 
-class Adam:
-    """Kingma and Ba 2015, algorithm 1, with a linear rise and fall of the step size."""
-
-    def __init__(self, parameters: list, rate: float, steps: int) -> None:
-        self.parameters, self.rate, self.steps, self.step_number = parameters, rate, steps, 0
-        self.moments = [(np.zeros_like(p.data), np.zeros_like(p.data)) for p in parameters]
-
-    def step(self) -> None:
-        self.step_number += 1
-        t, warm = self.step_number, max(self.steps // 10, 1)
-        rate = self.rate * min(t / warm, max(self.steps - t, 0) / (self.steps - warm))
-        gradients = [p.grad for p in self.parameters]
-        norm = float(np.sqrt(sum(float((g * g).sum()) for g in gradients if g is not None)))
-        scale = min(1.0, 1.0 / (norm + 1e-6))
-        for p, g, (first, second) in zip(self.parameters, gradients, self.moments, strict=True):
-            if g is None:
-                continue
-            g = g * np.float32(scale)
-            first += np.float32(0.1) * (g - first)
-            second += np.float32(0.02) * (g * g - second)
-            corrected = np.sqrt(second / np.float32(1 - 0.98**t)) + np.float32(1e-6)
-            p.data = p.data - np.float32(rate / (1 - 0.9**t)) * first / corrected
-
-
 def masked_batch(model: Wav2Vec2ConformerForPreTraining, values: np.ndarray, rng: np.random.Generator):
     """The masked frames and the negatives of a batch."""
     shape = (len(values), model._get_feat_extract_output_lengths(values.shape[1]))
@@ -158,7 +135,8 @@ def train(speakers: dict[str, list[np.ndarray]], args: argparse.Namespace) -> li
     print(f"{model.num_parameters():,} parameters, {args.steps} steps of {args.batch} x {SECONDS} s", flush=True)
     held_out = next(batches({n: r[::10] for n, r in speakers.items()}, 24, np.random.default_rng(0)))
     stream = batches({n: [x for i, x in enumerate(r) if i % 10] for n, r in speakers.items()}, args.batch, rng)
-    optimizer = Adam(list(model.parameters()), args.rate, args.steps)
+    optimizer = AdamW(model, args.rate, betas=(0.9, 0.98), eps=1e-6, weight_decay=0.0)
+    warmup = max(args.steps // 10, 1)
     rows, started, recent = [], time.perf_counter(), []
     for step in range(args.steps + 1):
         if step % args.every == 0 or step == args.steps:
@@ -178,6 +156,8 @@ def train(speakers: dict[str, list[np.ndarray]], args: argparse.Namespace) -> li
         model.zero_grad()
         out = model(values, mask_time_indices=mask, sampled_negative_indices=negatives)
         (out.loss / float(mask.sum())).backward()
+        clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.scale_learning_rate(min((step + 1) / warmup, (args.steps - step - 1) / (args.steps - warmup)))
         optimizer.step()
         recent.append(out.contrastive_loss.item() / mask.sum())
     if args.save:

@@ -16,6 +16,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+# The names by which a folder's recordings are known.
+AUDIO_SUFFIXES = {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".au", ".caf", ".w64"}
+
 LONGEST_STEM, LONGEST_SUFFIX = 40, 16  # characters of the target's name in that of the temporary file
 
 

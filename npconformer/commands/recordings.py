@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from npconformer.commands.arguments import describe, say
-
-AUDIO_SUFFIXES = {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".au", ".caf", ".w64"}
+from npconformer.files import AUDIO_SUFFIXES
 
 
 class Recordings:

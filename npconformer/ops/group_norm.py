@@ -6,9 +6,9 @@ Letters: B batch, T time, G groups, D channels in a group, C = G D. For each utt
 
 With g = dy * w and the same means:   dx = r (g - mean(g) - n mean(g n))
 
-All of it follows from sums over time for each channel, which are added up within a group. With a frame mask the sums and
-means run over the marked frames only, so that padding changes nothing. The other frames are normalised with the same
-numbers, and their gradient reaches x through those as well.
+All of it follows from sums over time for each channel, which are added up within a group. With a frame mask the sums
+and means run over the marked frames only, so that padding changes nothing. The other frames are normalised with the
+same numbers, and their gradient reaches x through those as well.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class GroupNorm(Operation):
         return dx, dweight if self.needs[1] else None, dbias if self.needs[2] else None, None
 
     def _group_mean(self, sums: Any, count: Any) -> Any:
-        """Sums over time (C,) -> means over time and the channels of a group (C,), each as often as its group is wide."""
+        """Sums over time (C,) -> means over time and the channels of a group (C,), each for all channels of its group."""
         grouped = sums.reshape(self.groups, -1)  # (G, D)
         means = grouped.sum(axis=1, keepdims=True) / (count * grouped.shape[1])
         return self.xp.broadcast_to(means, grouped.shape).reshape(-1)

@@ -1,0 +1,192 @@
+"""`npconformer evaluate`: recordings whose answers are known in, error rates out."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+from npconformer.commands.arguments import (
+    add_batch_size,
+    add_device,
+    add_threads,
+    check_can_hold,
+    load_pipeline,
+    number_between,
+    say,
+)
+
+if TYPE_CHECKING:
+    from npconformer.data.examples import Example, LeftOut
+    from npconformer.evaluation import Scorer
+
+EXAMPLES = """\
+examples:
+  npconformer evaluate test.csv
+      word and character error rate of the embedded recogniser of spoken digits
+  npconformer evaluate test.jsonl --model my-checkpoint --output per-file.csv --batch-size 8
+      also a table with a row for each recording; eight at once change the speed, never the figures
+  npconformer evaluate recordings/ --model my-checkpoint --format json
+
+what is measured, by the model's class:
+  Wav2Vec2ConformerForCTC                      word and character error rate; needs text
+  Wav2Vec2ConformerForSequenceClassification   accuracy; needs label
+  Wav2Vec2ConformerForXVector                  equal error rate over all pairs; needs speaker
+  Wav2Vec2ConformerForAudioFrameClassification diarization error rate by frames; needs rttm
+
+DATA is a manifest or a folder:
+  test.csv      a table whose header names the columns path, and as needed text, label, speaker, rttm (a file of
+                who speaks when), start and end in seconds; paths are relative to the manifest. Also .tsv
+  test.jsonl    the same as one JSON object on each line
+  recordings/   x.wav with x.txt or x.rttm beside it; or NAME/x.wav, where NAME is the label and the speaker
+
+Texts are compared in the case of the model's vocabulary, and not changed otherwise. Intervals of error rates come
+from drawing the recordings anew (bootstrap), that of accuracy is Wilson's.
+
+A recording that cannot be judged is named on standard error and does not count, and the others go on.
+exit status: 0 all judged, 1 some were not, 2 could not start.
+"""
+
+
+def add_parser(subcommands: Any) -> None:
+    """Declare the arguments."""
+    parser = subcommands.add_parser(
+        "evaluate",
+        help="measure how well a model does",
+        description="Measure how well a model does on recordings whose answers are known.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("data", nargs="+", metavar="DATA", help="a manifest, or a folder of recordings")
+    parser.add_argument("--model", metavar="PATH", help="checkpoint folder; default: embedded digits recogniser")
+    parser.add_argument(
+        "--threshold",
+        type=number_between(0, 1),
+        metavar="P",
+        help="for diarization: probability above which a speaker speaks; default: 0.5",
+    )
+    parser.add_argument("--format", choices=("text", "json"), default="text", help="of the figures; default: text")
+    add_device(parser)
+    add_batch_size(parser)
+    add_threads(parser)
+    parser.add_argument("--output", metavar="FILE", help="also write a table here, a row for each recording, as CSV")
+    parser.set_defaults(run=run, parser=parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Evaluate; returns the exit status."""
+    from npconformer.evaluation import scorer_for
+
+    examples, failures = _read(arguments)
+    check_can_hold(arguments, [*arguments.data, *(str(example.path) for example in examples)])
+    if arguments.model is None:
+        say("no --model given: using the embedded recogniser, which knows the spoken digits ZERO to NINE only")
+    task = _task(arguments)
+    options = {}
+    if arguments.threshold is not None:
+        if task != "speaker-diarization":
+            arguments.parser.error(f"--threshold is for diarization, and the model's task is {task}")
+        options["threshold"] = arguments.threshold
+    pipeline = load_pipeline(task, arguments, batch_size=arguments.batch_size)
+    try:
+        scorer = scorer_for(pipeline)
+    except ValueError as error:
+        return say(str(error), status=2)
+    for failure in failures:
+        say(str(failure))
+    failures += _go_through(pipeline, examples, scorer, options)
+    status = _report(arguments, scorer, failures)
+    if arguments.output is not None:
+        try:
+            _write_table(arguments.output, scorer, failures)
+        except OSError as error:
+            return say(f"--output {arguments.output} cannot be written: {error.strerror or error}", status=1)
+    return status
+
+
+def _read(arguments: argparse.Namespace) -> tuple[list[Example], list[LeftOut]]:
+    """The examples of all that was named, and what cannot be one; ends the command when there are none."""
+    from npconformer.data import read_examples
+
+    examples: list[Example] = []
+    failures: list[LeftOut] = []
+    for path in arguments.data:
+        try:
+            found, wrong = read_examples(path)
+        except (ValueError, OSError) as error:
+            raise SystemExit(say(str(error), status=2)) from None
+        if not found and not wrong:
+            raise SystemExit(say(f"{path}: no recordings in it", status=2))
+        examples += found
+        failures += wrong
+    return examples, failures
+
+
+def _task(arguments: argparse.Namespace) -> str:
+    """What the model is for, by its config; ends the command when that cannot be told."""
+    from npconformer import Wav2Vec2ConformerConfig
+    from npconformer.evaluation.evaluating import TASK_OF_HEAD, task_of
+    from npconformer.pipelines import EMBEDDED_DIGITS
+
+    folder = EMBEDDED_DIGITS if arguments.model is None else arguments.model
+    try:
+        architectures = Wav2Vec2ConformerConfig.from_pretrained(folder).architectures or []
+    except (ValueError, OSError) as error:
+        raise SystemExit(say(str(error), status=2)) from None
+    task = task_of(architectures)
+    if task is None:
+        named = " and ".join(architectures) or "no class"
+        known = ", ".join(TASK_OF_HEAD)
+        raise SystemExit(say(f"{folder}: its config.json names {named}; one that ends in {known} is needed", status=2))
+    return task
+
+
+def _go_through(pipeline: Any, examples: list[Example], scorer: Scorer, options: dict[str, Any]) -> list[LeftOut]:
+    """Judge every example, with a progress bar while somebody watches; returns the failures, each also reported."""
+    from tqdm import tqdm
+
+    from npconformer.evaluation import evaluate
+
+    failures = []
+    results = evaluate(pipeline, examples, scorer, **options)
+    hidden = not sys.stderr.isatty()
+    bar = tqdm(results, total=len(examples), unit="file", file=sys.stderr, disable=hidden, leave=False)
+    for _, failure in bar:
+        if failure is not None:
+            failures.append(failure)
+            with tqdm.external_write_mode(file=sys.stderr):
+                say(str(failure))
+    return failures
+
+
+def _write_table(path: str, scorer: Scorer, failures: list[LeftOut]) -> None:
+    import csv
+
+    from npconformer.files import atomic_path
+
+    with (
+        atomic_path(path) as temporary,
+        open(temporary, "w", encoding="utf-8", errors="surrogateescape", newline="") as file,
+    ):  # names of files need not be UTF-8
+        table = csv.DictWriter(file, [*scorer.columns, "error"], restval="", lineterminator="\n")
+        table.writeheader()
+        table.writerows(scorer.rows)
+        table.writerows({"file": failure.path, "error": failure.reason} for failure in failures)
+
+
+def _report(arguments: argparse.Namespace, scorer: Scorer, failures: list[LeftOut]) -> int:
+    """Print the figures; returns the exit status."""
+    counts = {"evaluated": len(scorer.rows), "left_out": len(failures)}
+    if not scorer.rows:
+        return say(f"nothing could be judged: {len(failures)} of {len(failures)} recordings failed", status=1)
+    try:
+        summary = scorer.summary()
+    except ValueError as error:
+        return say(str(error), status=1)
+    if arguments.format == "json":
+        print(json.dumps({**summary, **counts}, ensure_ascii=False))
+    else:
+        print("\n".join(scorer.lines(summary)))
+        print(f"recordings: {counts['evaluated']} judged, {counts['left_out']} left out")
+    return 1 if failures else 0

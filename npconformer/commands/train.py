@@ -1,0 +1,203 @@
+"""`npconformer train`: recordings and what is known about them in, a model out; it can be stopped and resumed."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+from typing import Any
+
+from npconformer.commands.arguments import add_threads, number_between, say, whole_number
+
+SETTINGS = "arguments.json"
+PATHS = ("source", "train", "eval", "augmentation")
+TASKS = ("ctc", "sequence", "frame", "xvector", "pretraining")
+KINDS = ("speed", "joining", "silence", "noise", "gain")
+DEFAULTS: dict[str, Any] = {
+    "eval": None,
+    "steps": None,
+    "epochs": None,
+    "lr": 3e-4,
+    "weight_decay": 0.01,
+    "schedule": "linear",
+    "warmup": 0.1,
+    "max_grad_norm": 1.0,
+    "accumulate": 1,
+    "batch_seconds": 60.0,
+    "batch_size": None,
+    "longest": 30.0,
+    "augment": [],
+    "augmentation": None,
+    "set": [],
+    "freeze_feature_encoder": False,
+    "gradient_checkpointing": False,
+    "ema": None,
+    "patience": None,
+    "log_every": 10,
+    "eval_every": None,
+    "save_every": None,
+    "keep": 3,
+    "workers": 1,
+    "seed": 0,
+    "device": "cpu",
+}
+
+EXAMPLES = """\
+examples:
+  npconformer train --task ctc --from my-checkpoint --train train.csv --eval eval.csv --output out --epochs 10
+      fine-tune a speech recogniser; manifests have the columns path and text
+  npconformer train --resume --output out
+      go on after a crash, a kill or Ctrl-C, as if nothing had happened
+  npconformer train --task ctc --from config.json --train recordings/ --output out --steps 2000 --lr 1e-3
+      from nothing: the letters are those of the texts, x.txt beside x.wav
+  npconformer train --task sequence --from pretrained --train words/ --output out --epochs 5 --augment speed noise
+      the label of words/yes/1.wav is yes
+
+tasks, and what the data must say:
+  ctc          speech recognition; text
+  sequence     a class of each recording; label
+  frame        who speaks when; rttm (the classes are those of the configuration)
+  xvector      vectors of speakers; speaker
+  pretraining  nothing but sound
+
+output:
+  out/model/          the model at the end; out/best/ the best in the evaluations
+  out/checkpoint-N/   the last few states, each usable as a model and resumed from
+  out/log.csv, out/curves.png (with the extra `plots`), out/left_out.csv
+
+What cannot be used of the data is named with the reason, and training uses the rest.
+exit status: 0 trained, 1 stopped on the way, 2 could not start.
+"""
+
+
+def add_parser(subcommands: Any) -> None:
+    """Declare the arguments. Those that are not given are absent: resuming takes them from the first run."""
+    parser = subcommands.add_parser(
+        "train",
+        help="train or fine-tune a model",
+        description="Train or fine-tune a model on recordings. It can be killed at any moment and resumed.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        argument_default=argparse.SUPPRESS,
+    )
+    count, number = whole_number, number_between
+    add = parser.add_argument
+    add("--output", required=True, metavar="FOLDER", help="where everything goes")
+    add("--resume", action="store_true", help="go on; other arguments are those of the first run unless given")
+    add("--task", choices=TASKS, help="what is learnt")
+    add("--from", dest="source", metavar="PATH", help="a checkpoint folder, or the JSON file of a configuration")
+    add("--train", metavar="DATA", help="a manifest (.csv, .tsv, .jsonl) or a folder of recordings")
+    add("--eval", metavar="DATA", help="the same, to measure on")
+
+    add_threads(parser)
+
+    group = parser.add_argument_group("how long, how fast")
+    add = group.add_argument
+    add("--steps", type=count, metavar="N", help="changes of the weights")
+    add("--epochs", type=count, metavar="N", help="passes over the data; default: 10, without --steps")
+    add("--lr", type=number(0), metavar="RATE", help="learning rate at its highest; default: 3e-4")
+    add("--schedule", choices=("linear", "cosine", "tri-stage", "constant"), help="default: linear")
+    add("--warmup", type=number(0), metavar="N", help="steps, or a share of all below 1; default: 0.1")
+    add("--weight-decay", type=number(0), metavar="D", help="default: 0.01")
+    add("--max-grad-norm", type=number(0), metavar="NORM", help="gradients are cut to it; 0: never; default: 1")
+    add("--patience", type=count, metavar="N", help="stop after N evaluations without a better one")
+    add("--ema", type=number(0, 1), metavar="DECAY", help="give out a running average of the weights, such as 0.999")
+    add("--freeze-feature-encoder", action="store_true", help="do not train the convolutions that read the waveform")
+    add("--set", action="append", metavar="FIELD=VALUE", help="a field of the model's configuration; may be repeated")
+    add("--seed", type=_seed, metavar="N", help="of every random choice; default: 0")
+
+    group = parser.add_argument_group("batches")
+    add = group.add_argument
+    add("--batch-seconds", type=number(0.1), metavar="S", help="of sound in a batch, with padding; default: 60")
+    add("--batch-size", type=count, metavar="N", help="the most recordings in a batch")
+    add("--accumulate", type=count, metavar="N", help="batches for each step; default: 1")
+    add("--gradient-checkpointing", action="store_true", help="less memory, a third more time")
+    add("--longest", type=number(0.1), metavar="S", help="longer recordings are left out; default: 30 s")
+    add(
+        "--augment",
+        nargs="+",
+        choices=KINDS,
+        metavar="KIND",
+        help=f"some of {', '.join(KINDS)}, as they are by default",
+    )
+    add("--augmentation", type=Path, metavar="FILE", help="a JSON file with their settings, instead of --augment")
+    add("--workers", type=count, metavar="N", help="threads that prepare batches; default: 1")
+    add("--device", choices=("cpu", "cuda"), help="default: cpu; cuda needs CuPy")
+
+    group = parser.add_argument_group("reports, in steps")
+    add = group.add_argument
+    add("--log-every", type=count, metavar="N", help="rows of the log; default: 10")
+    add("--eval-every", type=count, metavar="N", help="default: at the end of each epoch")
+    add("--save-every", type=count, metavar="N", help="checkpoints; default: at the end of each epoch")
+    add("--keep", type=count, metavar="N", help="how many checkpoints are kept; default: 3")
+    parser.set_defaults(run=run, parser=parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Train; returns the exit status."""
+    from npconformer.commands.train_setup import build_trainer
+    from npconformer.files import write_json_atomically
+    from npconformer.training import NonFiniteError, OutOfSpaceError
+
+    output = Path(arguments.output)
+    given = {name: value for name, value in vars(arguments).items() if name not in ("run", "parser", "command")}
+    given = {name: value for name, value in given.items() if name not in ("output", "resume", "version")}
+    resume = getattr(arguments, "resume", False)
+    try:
+        options = _complete(arguments.parser, output, given, resume)
+        output.mkdir(parents=True, exist_ok=True)
+        trainer = build_trainer(output, options, resume)
+        write_json_atomically(output / SETTINGS, options)
+    except (ValueError, OSError, RuntimeError) as error:
+        return say(str(error), status=2)
+    try:
+        progress = trainer.train(resume=resume)
+    except (FileExistsError, BlockingIOError) as error:
+        return say(str(error), status=2)
+    except (NonFiniteError, OutOfSpaceError, ValueError, OSError) as error:
+        return say(str(error), status=1)
+    except KeyboardInterrupt:
+        say(f"interrupted; go on with: npconformer train --resume --output {output}")
+        raise
+    print(f"trained {progress.step} steps: {output / 'model'}{_where_time_went(progress)}")
+    if progress.best is not None:
+        print(f"best {trainer.task.metric} {progress.best:.4g} at step {progress.best_step}: {output / 'best'}")
+    return 0
+
+
+def _complete(parser: Any, output: Path, given: dict[str, Any], resume: bool) -> dict[str, Any]:
+    """All arguments: those given, those of the first run when resuming, and defaults."""
+    from npconformer.files import read_json
+
+    before = read_json(output / SETTINGS) if resume and (output / SETTINGS).is_file() else {}
+    if not isinstance(before, dict) or not before.keys() <= {*DEFAULTS, "task", "source", "train"}:
+        raise ValueError(f"{output / SETTINGS} does not hold the arguments of a training")
+    given |= {name: os.path.abspath(given[name]) for name in PATHS if given.get(name)}  # resumed in any folder
+    options = {**DEFAULTS, **before, **given}
+    if "steps" in given or "epochs" in given:  # one of them replaces the other
+        options |= {"steps": given.get("steps"), "epochs": given.get("epochs")}
+    missing = [f"--{'from' if n == 'source' else n}" for n in ("task", "source", "train") if n not in options]
+    if missing:
+        parser.error(f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} needed")
+    if options["steps"] is None and options["epochs"] is None:
+        options["epochs"] = 10
+    changed = [name for name in given if name in before and before[name] != given[name]]
+    for name in changed:
+        say(f"{name} was {before[name]} and is {given[name]} now: the result is not that of an undisturbed training")
+    if not resume and any(output.glob("checkpoint-*")):
+        raise FileExistsError(f"{output}: there is a training in this folder already; --resume it, or choose another")
+    return options
+
+
+def _where_time_went(progress: Any) -> str:
+    total = sum(progress.seconds.values())
+    if not total:
+        return ""
+    shares = ", ".join(f"{name} {seconds / total:.0%}" for name, seconds in progress.seconds.items())
+    return f" ({1000 * total / progress.step:.0f} ms a step: {shares})"
+
+
+def _seed(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 0")
+    return int(text)

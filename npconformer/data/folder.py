@@ -1,0 +1,59 @@
+"""Folders of recordings whose names, or the files beside them, say what is known.
+
+folder/yes/1.wav, folder/no/2.wav       label, or speaker: the name of the folder inside the folder
+folder/a.wav, folder/a.txt              text: what is said, UTF-8
+folder/a.wav, folder/a.rttm             who speaks when
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from npconformer.data.examples import Example, LeftOut
+from npconformer.data.manifest import read_manifest
+from npconformer.files import AUDIO_SUFFIXES
+
+
+def read_examples(path: str | os.PathLike) -> tuple[list[Example], list[LeftOut]]:
+    """The examples of a manifest or of a folder of recordings, and what cannot be one.
+
+    Raises FileNotFoundError when there is neither, and what `read_manifest` raises.
+    """
+    if Path(path).is_dir():
+        return read_folder(path)
+    if not Path(path).exists():
+        raise FileNotFoundError(f"{os.fspath(path)}: no such manifest or folder")
+    return read_manifest(path), []
+
+
+def read_folder(folder: str | os.PathLike) -> tuple[list[Example], list[LeftOut]]:
+    """The examples of all recordings in a folder and its subfolders, sorted by path.
+
+    An example has whatever is there: `label` and `speaker` are both the name of the subfolder of `folder` that
+    the recording lies in, at any depth; `text` comes from the file beside it with the extension .txt, `rttm` is
+    the one with .rttm. A text that cannot be read leaves its recording out.
+    """
+    folder = Path(folder)
+    examples, left_out = [], []
+    for path in sorted(p for p in folder.rglob("*") if p.suffix.lower() in AUDIO_SUFFIXES and not p.is_dir()):
+        parts = path.relative_to(folder).parts
+        name = parts[0] if len(parts) > 1 else None
+        rttm = path.with_suffix(".rttm")
+        try:
+            text = _text_beside(path)
+        except (ValueError, OSError) as error:
+            left_out.append(LeftOut(str(path), str(error)))
+            continue
+        examples.append(Example(str(path), text, name, name, rttm=str(rttm) if rttm.is_file() else None))
+    return examples, left_out
+
+
+def _text_beside(path: Path) -> str | None:
+    transcript = path.with_suffix(".txt")
+    if not transcript.is_file():
+        return None
+    try:
+        return " ".join(transcript.read_text(encoding="utf-8-sig").split()) or None
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{transcript.name} is not UTF-8: {error.reason}") from None

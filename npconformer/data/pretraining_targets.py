@@ -1,0 +1,37 @@
+"""What pre-training predicts: which frames are masked, and the frames that each is to be told from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from npconformer.data.targets import Frames, Layout, Piece, Targets
+from npconformer.models.masking import compute_mask_indices
+from npconformer.models.negatives import sample_negative_indices
+
+
+class PretrainingTargets(Targets):
+    """`mask_time_indices`, bool (B, T), and `sampled_negative_indices`, int32 (B, T, K), by the config's fields.
+
+    Each utterance has a masked frame at least, and another to tell it from.
+    """
+
+    def __init__(self, config: Any, frames: Frames, shortest: int = 1) -> None:
+        super().__init__(frames, shortest)
+        self.config = config
+
+    def collate(self, utterances: list[list[Piece]], layout: Layout, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        config, frames = self.config, int(self.frames(layout.padded))
+        fewest = 2 if config.mask_time_length == 1 else 1  # spans
+        lengths = np.array([int(self.frames(length)) for length in layout.lengths])
+        masked = compute_mask_indices(
+            (len(utterances), frames),
+            config.mask_time_prob,
+            config.mask_time_length,
+            attention_mask=np.arange(frames) < lengths[:, None],
+            min_masks=max(fewest, config.mask_time_min_masks),
+            rng=rng,
+        )
+        negatives = sample_negative_indices(masked.shape, config.num_negatives, masked, rng=rng)
+        return {"mask_time_indices": masked, "sampled_negative_indices": negatives}

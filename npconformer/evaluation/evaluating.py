@@ -1,0 +1,72 @@
+"""Going through examples with a pipeline and a scorer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+
+from npconformer.data.examples import Example, LeftOut, left_out
+from npconformer.data.reading import read_example
+from npconformer.evaluation.class_scorer import ClassScorer
+from npconformer.evaluation.frame_scorer import FrameScorer
+from npconformer.evaluation.scorer import Scorer
+from npconformer.evaluation.speaker_scorer import SpeakerScorer
+from npconformer.evaluation.text_scorer import TextScorer
+
+SCORERS: dict[str, type[Scorer]] = {
+    "audio-classification": ClassScorer,
+    "automatic-speech-recognition": TextScorer,
+    "speaker-diarization": FrameScorer,
+    "speaker-embedding": SpeakerScorer,
+}
+TASK_OF_HEAD = {
+    "ForCTC": "automatic-speech-recognition",
+    "ForSequenceClassification": "audio-classification",
+    "ForAudioFrameClassification": "speaker-diarization",
+    "ForXVector": "speaker-embedding",
+}
+
+
+def scorer_for(pipeline: Any) -> Scorer:
+    """The scorer of what a pipeline answers. Raises ValueError for a model whose answers cannot be scored."""
+    return SCORERS[pipeline.task](pipeline)
+
+
+def task_of(architectures: Iterable[str]) -> str | None:
+    """The task of the pipeline for a model class, such as those that a checkpoint's config names."""
+    heads = ((name, head) for name in architectures for head in TASK_OF_HEAD if name.endswith(head))
+    return next((TASK_OF_HEAD[head] for _, head in heads), None)
+
+
+def evaluate(
+    pipeline: Any, examples: Iterable[Example], scorer: Scorer, **options: Any
+) -> Iterator[tuple[Example, LeftOut | None]]:
+    """Answer every example, and give the answers to the scorer; yields each example with why it failed, or None.
+
+    options: of the pipeline's calls, beside those that the scorer asks for, such as batch_size and threshold.
+    Examples of which nothing is known, and recordings that cannot be read, are yielded with the reason and do not
+    count. Once all are through, the scorer's rows are complete.
+    """
+    waiting: list[tuple[Example, Any, LeftOut | None]] = []
+
+    def recordings() -> Iterator[dict[str, Any]]:
+        for example in examples:
+            reference, failure, samples = None, None, np.zeros(0, np.float32)
+            try:
+                reference = scorer.reference(example)
+                samples = read_example(example, pipeline.sampling_rate)
+            except (ValueError, OSError) as error:
+                failure = left_out(example, error)  # without samples: the pipeline passes it over
+            waiting.append((example, reference, failure))
+            yield {"array": samples, "sampling_rate": pipeline.sampling_rate}
+
+    for answer in pipeline.stream(recordings(), return_errors=True, **{**scorer.options, **options}):
+        example, reference, failure = waiting.pop(0)
+        if failure is None and isinstance(answer, Exception):
+            failure = left_out(example, str(answer).partition("]: ")[2] or str(answer))  # "inputs[3]: ..."
+        if failure is None:
+            scorer.add(example, reference, answer)
+        yield example, failure
+    scorer.finish()

@@ -1,0 +1,54 @@
+"""Going through evaluation data: the loss and the task's measures."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from npconformer.grad_mode import no_grad
+from npconformer.training.tasks import MEAN, Task, task_for
+
+
+def evaluate(
+    model: Any, batches: Iterable[dict[str, np.ndarray]], processor: Any = None, task: Task | None = None
+) -> dict[str, float]:
+    """The loss and the measures of the task over all batches.
+
+    The model is in evaluation mode meanwhile, and utterances get what they would get alone (padding_mode="exact"),
+    so that the figures depend neither on chance nor on how the utterances are batched.
+
+    Args:
+        model: of one of the tasks.
+        batches: keyword arguments of the model's forward, with labels.
+        processor: with the tokenizer, for word error rates.
+        task: the model's own by default.
+
+    Returns:
+        "loss", for one utterance (frame, masked frame), and the task's measures by name.
+
+    Raises:
+        ValueError: there are no batches.
+    """
+    task = task_for(model) if task is None else task
+    measures = task.measures(processor)
+    total, count = 0.0, 0
+    was_training = model.training
+    model.eval()
+    try:
+        with no_grad():
+            for batch in batches:
+                outputs = model(**batch, padding_mode="exact")
+                things = task.count(batch)
+                loss = outputs.loss.item()
+                total += loss * things if task.reduction == MEAN and things else loss
+                count += things
+                lengths = model.frame_lengths(batch["input_values"], batch.get("attention_mask"))
+                measures.add(outputs, batch, lengths)
+    finally:
+        model.train(was_training)
+    if count == 0:
+        raise ValueError("batches: there is nothing to evaluate on")
+    return {"loss": total / count if math.isfinite(total) else total, **measures.result()}

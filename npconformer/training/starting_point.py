@@ -1,0 +1,132 @@
+"""What a training starts from: a model with the task's head, and what prepares its inputs and texts.
+
+A checkpoint gives the weights it has, and a head of its own kind with its labels or vocabulary. What it lacks starts
+at random: a head of another kind, for labels or letters taken from the training data.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from npconformer import random
+from npconformer.audio.feature_extraction import Wav2Vec2FeatureExtractor
+from npconformer.data.examples import Example
+from npconformer.data.targets import SEVERAL
+from npconformer.files import read_json
+from npconformer.models import wav2vec2_conformer
+from npconformer.models.wav2vec2_conformer import Wav2Vec2ConformerConfig
+from npconformer.processing import Wav2Vec2Processor
+from npconformer.text.tokenizer import VOCABULARY_FILE, Wav2Vec2CTCTokenizer
+from npconformer.training.tasks import TASKS
+
+SPECIAL_TOKENS = ("<pad>", "<s>", "</s>", "<unk>", "|")  # at the numbers that configurations have by default
+NAMED_AFTER = {"sequence": "label", "xvector": "speaker"}  # what the classes of a task are called in the data
+
+
+def starting_point(
+    task: str,
+    source: str | os.PathLike,
+    examples: Sequence[Example],
+    overrides: dict[str, Any] | None = None,
+    seed: int = 0,
+    report: Callable[[str], Any] = print,
+) -> tuple[Any, Any]:
+    """A model to train, and its processor (for CTC) or feature extractor.
+
+    Args:
+        task: one of "ctc", "sequence", "frame", "xvector", "pretraining".
+        source: a checkpoint folder, or the JSON file of a configuration: then all weights start at random.
+        examples: the training data, whose letters, labels or speakers a new head is made for.
+        overrides: fields of the configuration to replace.
+        seed: of the random weights.
+        report: called with lines about what was made anew.
+
+    Raises:
+        FileNotFoundError: there is no such checkpoint or file.
+        ValueError: it does not fit the task, or the data have nothing that a head can be made for.
+    """
+    model_class = getattr(wav2vec2_conformer, "Wav2Vec2Conformer" + TASKS[task].head)
+    folder = Path(source) if Path(source).is_dir() else None
+    config = Wav2Vec2ConformerConfig.from_pretrained(source, **(overrides or {}))
+    has_head = folder is not None and model_class.__name__ in (config.architectures or [])
+    extractor = _feature_extractor(folder, config)
+    processor: Any = extractor
+    settings: dict[str, Any] = {}
+    if task == "ctc":
+        tokenizer = _tokenizer(folder)
+        if tokenizer is None:
+            tokenizer = build_tokenizer(example.text for example in examples if example.text)
+            report(f"vocabulary of the training texts: {' '.join(list(tokenizer.get_vocab())[len(SPECIAL_TOKENS) :])}")
+        if not has_head:
+            settings = {"vocab_size": len(tokenizer), "pad_token_id": tokenizer.pad_token_id}
+        processor = Wav2Vec2Processor(extractor, tokenizer)
+    elif task in NAMED_AFTER and not has_head and config.problem_type != "regression":
+        if all(name == f"LABEL_{index}" for index, name in config.id2label.items()):
+            names = class_names(examples, NAMED_AFTER[task], config.problem_type)
+            settings = {"id2label": dict(enumerate(names))}
+            report(f"{len(names)} classes of the training data: {', '.join(names[:12])}{' …' * (len(names) > 12)}")
+    config = Wav2Vec2ConformerConfig.from_dict(config.to_dict(), **settings)
+
+    random.manual_seed(seed)
+    if folder is None or not _has_weights(folder):
+        report(f"all weights start at random: {source} is a configuration without weights")
+        return model_class(config), processor
+    model = model_class.from_pretrained(folder, config=config, allow_missing=not has_head)
+    _check_missing(model, folder)
+    if model.load_report.missing:
+        report(f"these start at random: {', '.join(model.load_report.missing)}")
+    return model, processor
+
+
+def build_tokenizer(texts: Iterable[str]) -> Wav2Vec2CTCTokenizer:
+    """A tokenizer for the letters of the texts in upper case, `|` for the space, as released checkpoints have it.
+
+    Raises ValueError when there are no letters.
+    """
+    letters = sorted(set("".join(texts).upper()) - set(" |"))
+    letters = [letter for letter in letters if not letter.isspace()]
+    if not letters:
+        raise ValueError("no training example has a text to take the vocabulary from")
+    return Wav2Vec2CTCTokenizer({token: number for number, token in enumerate([*SPECIAL_TOKENS, *letters])})
+
+
+def class_names(examples: Iterable[Example], field: str, problem_type: str | None = None) -> list[str]:
+    """The labels or speakers of the examples, sorted; numbers by their value.
+
+    Raises ValueError when there are fewer than two.
+    """
+    values = [value for example in examples if (value := getattr(example, field)) is not None]
+    if problem_type == "multi_label_classification":
+        values = [part.strip() for value in values for part in value.split(SEVERAL)]
+    names = sorted(set(values))
+    if len(names) < 2:
+        raise ValueError(f"the training data have {len(names)} different {field}s; at least 2 are needed")
+    return sorted(names, key=int) if all(name.isdecimal() for name in names) else names
+
+
+def _feature_extractor(folder: Path | None, config: Any) -> Wav2Vec2FeatureExtractor:
+    if folder is not None and any((folder / f"{n}_config.json").is_file() for n in ("processor", "preprocessor")):
+        return Wav2Vec2FeatureExtractor.from_pretrained(folder)
+    return Wav2Vec2FeatureExtractor(return_attention_mask=config.feat_extract_norm == "layer")
+
+
+def _tokenizer(folder: Path | None) -> Wav2Vec2CTCTokenizer | None:
+    if folder is None or not (folder / VOCABULARY_FILE).is_file():
+        return None
+    read_json(folder / VOCABULARY_FILE)  # names the file if it is damaged
+    return Wav2Vec2CTCTokenizer.from_pretrained(folder)
+
+
+def _has_weights(folder: Path) -> bool:
+    return any(folder.glob("*.safetensors")) or any(folder.glob("pytorch_model*"))
+
+
+def _check_missing(model: Any, folder: Path) -> None:
+    """Refuse a checkpoint that lacks weights of the model below the head."""
+    inside = [n for n in model.load_report.missing if n.startswith(model.base_model_prefix + ".")]
+    inside = [name for name in inside if not name.endswith("masked_spec_embed")]
+    if inside:
+        raise ValueError(f"{folder} lacks {len(inside)} weights of the model itself, such as {inside[0]}")

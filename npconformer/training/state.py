@@ -1,0 +1,130 @@
+"""What a training needs to go on, as the files of a checkpoint.
+
+    config.json, model.safetensors   the model, as save_pretrained writes it: usable as it is
+    ...                              the processor's files, if there is one
+    optimizer.safetensors            what the optimiser remembers, by parameter
+    average.safetensors              the running average of the weights, if there is one
+    training.json                    step, position in the data, random state, best result, settings
+
+The model's batch norm statistics are among its weights. The schedule remembers nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from npconformer import random
+from npconformer.checkpoints.safetensors_file import SafetensorsFile, write_safetensors
+from npconformer.files import read_json, write_json_atomically
+
+if TYPE_CHECKING:
+    from npconformer.training.trainer import Trainer
+
+MODEL, OPTIMIZER, AVERAGE = "model.safetensors", "optimizer.safetensors", "average.safetensors"
+TRAINING = "training.json"
+FORMAT = 1
+
+
+@dataclass
+class Progress:
+    """How far a training is; all of it is in every checkpoint.
+
+    Attributes:
+        step: changes of the weights so far.
+        epoch, batch: which batch comes next.
+        best, best_loss, best_step: the best value of the task's metric, the loss with it, and when that was.
+        worse: evaluations since then.
+        stopped: why the training ended before its last step, or "".
+        recent_loss, recent_steps: sum and number of the losses since the last row of the log.
+    """
+
+    step: int = 0
+    epoch: int = 0
+    batch: int = 0
+    best: float | None = None
+    best_loss: float | None = None
+    best_step: int = 0
+    worse: int = 0
+    stopped: str = ""
+    recent_loss: float = 0.0
+    recent_steps: int = 0
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def is_better(self, value: float, loss: float, less_is_better: bool) -> bool:
+        """Whether the value is better than the best so far; the loss decides between equal ones.
+
+        NaN is better than nothing at all only.
+        """
+        if self.best is None or math.isnan(self.best):
+            return True
+        if value == self.best:
+            return self.best_loss is None or loss < self.best_loss
+        return value < self.best if less_is_better else value > self.best
+
+
+def write_state(folder: Path, trainer: Trainer) -> None:
+    """Writes everything into an empty folder."""
+    trainer.model.save_pretrained(folder)
+    if trainer.processor is not None:
+        trainer.processor.save_pretrained(folder)
+    write_safetensors(folder / OPTIMIZER, trainer.optimizer.state_dict())
+    if trainer.average is not None:
+        write_safetensors(folder / AVERAGE, trainer.average.state_dict())
+    contents = {
+        "format": FORMAT,
+        "progress": asdict(trainer.progress),
+        "random": random.get_state(),
+        "schedule": _schedule(trainer),
+        "settings": trainer.settings.to_dict(),
+        "data": _data(trainer, trainer.progress.epoch),
+    }
+    write_json_atomically(folder / TRAINING, contents)
+
+
+def read_state(folder: Path, trainer: Trainer) -> None:
+    """Puts the model, the optimiser, the average, the random numbers and the progress where they were.
+
+    Raises ValueError when the checkpoint is of another model, optimiser or version.
+    """
+    contents = read_json(folder / TRAINING)
+    found = contents.get("format") if isinstance(contents, dict) else None
+    if found != FORMAT:
+        raise ValueError(f"{folder / TRAINING}: format {found!r}; this version reads {FORMAT}")
+    if contents["random"]["bit_generator"] != random.get_state()["bit_generator"]:
+        raise ValueError(f"{folder}: its random numbers come from another generator than this version's")
+    if contents["schedule"] != _schedule(trainer):
+        trainer.report(f"the schedule was {contents['schedule']} before, and is {_schedule(trainer)} now")
+    averages = _arrays(folder / AVERAGE) if (folder / AVERAGE).is_file() else None
+    if trainer.average is not None and averages is None:
+        raise ValueError(f"{folder} holds no running average: train without ema, or from the beginning")
+
+    trainer.model.load_state_dict(_arrays(folder / MODEL))
+    trainer.optimizer.load_state_dict(_arrays(folder / OPTIMIZER))
+    if trainer.average is not None:
+        trainer.average.load_state_dict(averages)
+    random.set_state(contents["random"])
+    trainer.progress = progress = Progress(**contents["progress"])
+    if contents["data"] != _data(trainer, progress.epoch):
+        trainer.report("the data, or how they are batched, have changed: the result is not that of one training")
+        if progress.batch >= trainer.loader.num_batches(progress.epoch):
+            progress.epoch, progress.batch = progress.epoch + 1, 0
+
+
+def _arrays(path: Path) -> dict[str, np.ndarray]:
+    file = SafetensorsFile(path)
+    return {name: file.read(name).copy() for name in file}  # the file may be removed while training goes on
+
+
+def _data(trainer: Trainer, epoch: int) -> str:
+    """What tells whether the batches are the same: the loader's own word, or else their number in an epoch."""
+    fingerprint = getattr(trainer.loader, "fingerprint", None)
+    return str(trainer.loader.num_batches(epoch)) if fingerprint is None else fingerprint()
+
+
+def _schedule(trainer: Trainer) -> dict[str, Any]:
+    return {"name": trainer.schedule.name, **trainer.schedule.settings}

@@ -1,0 +1,166 @@
+"""What differs from task to task in training: how a loss was added up, what a batch counts, and what is measured.
+
+A step may consist of several batches, b = 1..k, with n_b things counted in batch b and N = Σ n_b. The tasks' losses ℓ_b
+are means over the things counted, or sums over them. The step's gradient is that of
+
+    Σ n_b ℓ_b / N    a mean                     one batch of all N would have this loss
+    Σ ℓ_b            a sum                      so would it here
+    Σ ℓ_b / N        a sum, normalised          pre-training, as the reference's script does it
+
+and what is reported is always the loss for one thing counted: an utterance, a frame, a masked frame.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from npconformer.training.measures import (
+    ClassMeasures,
+    FrameMeasures,
+    Measures,
+    NoMeasures,
+    SpeakerMeasures,
+    TextMeasures,
+)
+
+MEAN, SUM, NORMALISED_SUM = "mean", "sum", "normalised sum"
+IGNORED = -100
+
+
+class Task:
+    """Base of the tasks. config: of the model.
+
+    Attributes:
+        head: how the names of its models end.
+        reduction: MEAN, SUM or NORMALISED_SUM.
+        metric: the measure that decides which weights are best, and whether less is better.
+    """
+
+    head = ""
+    reduction = MEAN
+    metric = "loss"
+    less_is_better = True
+
+    def __init__(self, config: Any) -> None:
+        self.config = config
+
+    def count(self, batch: dict[str, np.ndarray]) -> int:
+        """How many things the loss of a batch is the mean or sum over: utterances, unless a task says otherwise."""
+        return len(batch["input_values"])
+
+    def gradient_scales(self, counts: Sequence[int]) -> list[float]:
+        """What each batch's loss is multiplied with before its backward pass."""
+        total = max(sum(counts), 1)
+        if self.reduction == MEAN:
+            return [count / total for count in counts]
+        return [1.0 if self.reduction == SUM else 1 / total] * len(counts)
+
+    def report_scales(self, counts: Sequence[int]) -> list[float]:
+        """What each batch's loss is multiplied with in the report."""
+        total = max(sum(counts), 1)
+        return [count / total for count in counts] if self.reduction == MEAN else [1 / total] * len(counts)
+
+    def before_step(self, model: Any, step: int) -> None:
+        """Called before step number `step`, from 0."""
+
+    def measures(self, processor: Any) -> Measures:
+        """Collects what the model says of evaluation batches, for figures such as word error rates."""
+        return NoMeasures()
+
+
+class CTCTask(Task):
+    """Speech recognition; word error rate."""
+
+    head, metric = "ForCTC", "wer"
+
+    def __init__(self, config: Any) -> None:
+        super().__init__(config)
+        if config.ctc_loss_reduction not in (MEAN, SUM):
+            raise ValueError(f"config.ctc_loss_reduction: expected mean or sum, got {config.ctc_loss_reduction!r}")
+        self.reduction = config.ctc_loss_reduction
+
+    def measures(self, processor: Any) -> Measures:
+        if processor is None:
+            return NoMeasures()
+        return TextMeasures(processor.tokenizer)
+
+
+class SequenceClassificationTask(Task):
+    """One class, several, or numbers for each utterance; accuracy."""
+
+    head, metric, less_is_better = "ForSequenceClassification", "accuracy", False
+
+    def __init__(self, config: Any) -> None:
+        super().__init__(config)
+        if config.problem_type == "regression" or (config.problem_type is None and config.num_labels == 1):
+            self.metric, self.less_is_better = "loss", True
+
+    def count(self, batch: dict[str, np.ndarray]) -> int:
+        labels = np.asarray(batch["labels"])
+        return int((labels != IGNORED).sum()) if labels.ndim == 1 and labels.dtype.kind in "iu" else len(labels)
+
+    def measures(self, processor: Any) -> Measures:
+        return NoMeasures() if self.metric == "loss" else ClassMeasures(self.config.problem_type)
+
+
+class FrameClassificationTask(Task):
+    """Classes of frames, for diarization; share of wrong decisions."""
+
+    head, metric = "ForAudioFrameClassification", "frame_error"
+
+    def count(self, batch: dict[str, np.ndarray]) -> int:
+        labels = np.asarray(batch["labels"])
+        return int((labels != IGNORED).any(axis=2).sum()) if labels.ndim == 3 else labels.size
+
+    def measures(self, processor: Any) -> Measures:
+        return FrameMeasures(self.config.problem_type)
+
+
+class XVectorTask(Task):
+    """Speaker vectors; equal error rate over all pairs of utterances."""
+
+    head, metric = "ForXVector", "eer"
+
+    def measures(self, processor: Any) -> Measures:
+        return SpeakerMeasures()
+
+
+class PreTrainingTask(Task):
+    """Contrastive pre-training; the temperature of the Gumbel softmax falls from step to step, as in the reference.
+
+    temperature: at step 0, at least, and the factor of each step.
+    """
+
+    head, metric, reduction = "ForPreTraining", "loss", NORMALISED_SUM
+
+    def __init__(self, config: Any, temperature: tuple[float, float, float] = (2.0, 0.5, 0.999995)) -> None:
+        super().__init__(config)
+        self.temperature = temperature
+
+    def count(self, batch: dict[str, np.ndarray]) -> int:
+        return int(np.asarray(batch["mask_time_indices"]).sum())
+
+    def before_step(self, model: Any, step: int) -> None:
+        first, least, factor = self.temperature
+        model.set_gumbel_temperature(max(first * factor**step, least))
+
+
+TASKS: dict[str, type[Task]] = {
+    "ctc": CTCTask,
+    "sequence": SequenceClassificationTask,
+    "frame": FrameClassificationTask,
+    "xvector": XVectorTask,
+    "pretraining": PreTrainingTask,
+}
+
+
+def task_for(model: Any) -> Task:
+    """The task of a model, by its head. Raises ValueError for one that has none of the tasks' heads."""
+    for task in TASKS.values():
+        if any(kind.__name__.endswith(task.head) for kind in type(model).__mro__):
+            return task(model.config)
+    heads = ", ".join(task.head for task in TASKS.values())
+    raise ValueError(f"model: {type(model).__name__} cannot be trained; expected a model {heads}")

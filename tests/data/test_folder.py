@@ -1,0 +1,57 @@
+"""Folders whose names and neighbouring files say what is known."""
+
+import pytest
+
+from npconformer.data import Example, LeftOut, read_examples
+
+
+@pytest.fixture
+def make(tmp_path):
+    def make(**files):
+        for name, content in files.items():
+            path = tmp_path / name.replace("__", "/").replace("_dot_", ".")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+        return tmp_path
+
+    return make
+
+
+def test_a_folder_for_each_label(make):
+    folder = make(no__b_dot_wav=b"", yes__sub__c_dot_FLAC=b"", yes__a_dot_wav=b"", yes__notes_dot_md=b"")
+    examples, left_out = read_examples(folder)
+    assert left_out == []
+    assert examples == [
+        Example(str(folder / "no/b.wav"), label="no", speaker="no"),
+        Example(str(folder / "yes/a.wav"), label="yes", speaker="yes"),
+        Example(str(folder / "yes/sub/c.FLAC"), label="yes", speaker="yes"),
+    ]
+
+
+def test_a_text_beside_each_recording(make):
+    folder = make(
+        a_dot_wav=b"", a_dot_txt=b"\xef\xbb\xbfTWO\r\n  FIVE \n", b_dot_wav=b"", c_dot_wav=b"", c_dot_txt=b" "
+    )
+    examples, _ = read_examples(str(folder))
+    assert [(example.text, example.label) for example in examples] == [("TWO FIVE", None), (None, None), (None, None)]
+
+
+def test_who_speaks_when_beside_it(make):
+    folder = make(a_dot_wav=b"", a_dot_rttm=b"", b_dot_wav=b"")
+    assert [example.rttm for example in read_examples(folder)[0]] == [str(folder / "a.rttm"), None]
+
+
+def test_a_text_that_cannot_be_read(make):
+    folder = make(a_dot_wav=b"", a_dot_txt=b"caf\xe9", b_dot_wav=b"")
+    examples, left_out = read_examples(folder)
+    assert [example.path for example in examples] == [str(folder / "b.wav")]
+    assert left_out == [LeftOut(str(folder / "a.wav"), "a.txt is not UTF-8: unexpected end of data")]
+
+
+def test_a_folder_named_as_a_recording(make):
+    folder = make(x_dot_wav__a_dot_wav=b"")
+    assert [example.path for example in read_examples(folder)[0]] == [str(folder / "x.wav/a.wav")]
+
+
+def test_an_empty_folder(tmp_path):
+    assert read_examples(tmp_path) == ([], [])
