@@ -84,7 +84,7 @@ def check_can_hold(arguments: argparse.Namespace, recordings: list[str]) -> None
     if not os.path.isdir(Path(output).parent):
         arguments.parser.error(f"--output {output}: there is no folder {Path(output).parent}")
     if os.path.isfile(output) and any(os.path.isfile(name) and os.path.samefile(name, output) for name in recordings):
-        arguments.parser.error(f"--output {output} is one of the recordings, and would replace it")
+        arguments.parser.error(f"--output {output} is one of the files to be read, and would replace it")
     if os.path.isfile(output) or not os.path.exists(output):
         check_is_writable(arguments, folder)
 

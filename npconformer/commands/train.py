@@ -167,9 +167,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _complete(parser: Any, output: Path, given: dict[str, Any], resume: bool) -> dict[str, Any]:
     """All arguments: those given, those of the first run when resuming, and defaults."""
-    from npconformer.files import read_json
+    from npconformer.files import read_json_object
 
-    before = read_json(output / SETTINGS) if resume and (output / SETTINGS).is_file() else {}
+    before = read_json_object(output / SETTINGS) if resume and (output / SETTINGS).is_file() else {}
     if not isinstance(before, dict) or not before.keys() <= {*DEFAULTS, "task", "source", "train"}:
         raise ValueError(f"{output / SETTINGS} does not hold the arguments of a training")
     given |= {name: os.path.abspath(given[name]) for name in PATHS if given.get(name)}  # resumed in any folder

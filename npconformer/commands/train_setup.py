@@ -97,13 +97,13 @@ def _read(path: str) -> tuple[list[Any], list[Any]]:
 
 def _augmentation(options: dict[str, Any]) -> Any:
     from npconformer.data import Augmentation
-    from npconformer.files import read_json
+    from npconformer.files import read_json_object
 
     if options["augmentation"] is None:
         return Augmentation.from_dict({kind: {} for kind in options["augment"]})
     if options["augment"]:
         raise ValueError("--augment and --augmentation: give one of the two")
-    return Augmentation.from_dict(read_json(options["augmentation"]))
+    return Augmentation.from_dict(read_json_object(options["augmentation"]))
 
 
 def _tell_left_out(output: Path, part: str, left_out: list[Any], used: int) -> None:

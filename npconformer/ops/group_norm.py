@@ -75,7 +75,7 @@ class GroupNorm(Operation):
         return dx, dweight if self.needs[1] else None, dbias if self.needs[2] else None, None
 
     def _group_mean(self, sums: Any, count: Any) -> Any:
-        """Sums over time (C,) -> means over time and the channels of a group (C,), each for all channels of its group."""
+        """Sums over time (C,) -> means over time and a group's channels (C,), repeated for its channels."""
         grouped = sums.reshape(self.groups, -1)  # (G, D)
         means = grouped.sum(axis=1, keepdims=True) / (count * grouped.shape[1])
         return self.xp.broadcast_to(means, grouped.shape).reshape(-1)

@@ -15,7 +15,7 @@ from npconformer import random
 from npconformer.audio.feature_extraction import Wav2Vec2FeatureExtractor
 from npconformer.data.examples import Example
 from npconformer.data.targets import SEVERAL
-from npconformer.files import read_json
+from npconformer.files import read_json_object
 from npconformer.models import wav2vec2_conformer
 from npconformer.models.wav2vec2_conformer import Wav2Vec2ConformerConfig
 from npconformer.processing import Wav2Vec2Processor
@@ -116,7 +116,7 @@ def _feature_extractor(folder: Path | None, config: Any) -> Wav2Vec2FeatureExtra
 def _tokenizer(folder: Path | None) -> Wav2Vec2CTCTokenizer | None:
     if folder is None or not (folder / VOCABULARY_FILE).is_file():
         return None
-    read_json(folder / VOCABULARY_FILE)  # names the file if it is damaged
+    read_json_object(folder / VOCABULARY_FILE)  # names the file if it is damaged
     return Wav2Vec2CTCTokenizer.from_pretrained(folder)
 
 

@@ -20,7 +20,7 @@ import numpy as np
 
 from npconformer import random
 from npconformer.checkpoints.safetensors_file import SafetensorsFile, write_safetensors
-from npconformer.files import read_json, write_json_atomically
+from npconformer.files import read_json_object, write_json_atomically
 
 if TYPE_CHECKING:
     from npconformer.training.trainer import Trainer
@@ -91,7 +91,7 @@ def read_state(folder: Path, trainer: Trainer) -> None:
 
     Raises ValueError when the checkpoint is of another model, optimiser or version.
     """
-    contents = read_json(folder / TRAINING)
+    contents = read_json_object(folder / TRAINING)
     found = contents.get("format") if isinstance(contents, dict) else None
     if found != FORMAT:
         raise ValueError(f"{folder / TRAINING}: format {found!r}; this version reads {FORMAT}")

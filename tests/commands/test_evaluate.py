@@ -252,7 +252,7 @@ def test_the_table_replaces_no_data(capsys, folder, tmp_path):
     for output in (tmp_path / "test.csv", next(folder.rglob("*.wav"))):
         status, _, err = run(capsys, "evaluate", tmp_path / "test.csv", "--output", output)
         assert status == 2
-        assert "is part of the data" in err
+        assert "is one of the files to be read" in err
 
 
 def test_a_table_that_cannot_be_written_leaves_the_figures(capsys, model, folder, tmp_path, monkeypatch):

@@ -213,7 +213,7 @@ def test_a_recording_is_never_replaced(capsys, tmp_path):
         paths = [tmp_path / name for name in names]
         status, _, err = run(capsys, "transcribe", *paths, "--output", tmp_path / "a.flac")
         assert status == 2
-        assert "is one of the recordings" in err
+        assert "is one of the files to be read" in err
     assert (tmp_path / "a.flac").read_bytes() == before
 
 

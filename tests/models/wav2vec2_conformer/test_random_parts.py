@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import npconformer
-from npconformer import Tensor, Wav2Vec2ConformerConfig, Wav2Vec2ConformerForCTC, autograd
+from npconformer import Tensor, Wav2Vec2ConformerConfig, Wav2Vec2ConformerForCTC, grad_mode
 from npconformer.models.wav2vec2_conformer.adapter import Wav2Vec2ConformerAdapter
 
 STILL = dict.fromkeys(
@@ -128,7 +128,7 @@ def test_recomputed_blocks_really_run_twice(monkeypatch):
     layer = model.wav2vec2_conformer.encoder.layers[0]
     calls = []
     forward = layer.forward
-    monkeypatch.setattr(layer, "forward", lambda *args: (calls.append(autograd.is_recomputing()), forward(*args))[1])
+    monkeypatch.setattr(layer, "forward", lambda *args: (calls.append(grad_mode.is_recomputing()), forward(*args))[1])
     model.gradient_checkpointing_enable()
     model(VALUES).logits.sum().backward()
     assert calls == [False, True]
