@@ -25,7 +25,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-SCORES_IN_A_BLOCK, FEWEST_QUERIES = 64 * 1024, 64  # blocks that stay in the cache, yet are not too narrow
+SCORES_IN_A_BLOCK, FEWEST_QUERIES = 64 * 1024, 256  # blocks that stay in the cache, yet are not too narrow
 
 
 @dataclass(frozen=True)
