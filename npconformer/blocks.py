@@ -92,13 +92,18 @@ def run_ranges(function: Callable[[int, int], None], rows: int, row_size: int, b
 
 
 def run_products(
-    function: Callable[[int, int], None], rows: int, row_size: int, backend: Backend, block_size: int = BLOCK_SIZE
+    function: Callable[[int, int], None],
+    rows: int,
+    row_size: int,
+    backend: Backend,
+    block_size: int = BLOCK_SIZE,
+    shared_size: int = PRODUCTS_SHARED_SIZE,
 ) -> None:
     """The same for a function that multiplies small matrices: each product stays in the thread that asks for it.
 
-    block_size: how many numbers a range has, at most.
+    block_size: how many numbers a range has, at most. shared_size: how many are worth a thread.
     """
-    _run(function, rows, row_size, backend, PRODUCTS_SHARED_SIZE, block_size, blas.single_threaded)
+    _run(function, rows, row_size, backend, shared_size, block_size, blas.single_threaded)
 
 
 def _run(
@@ -112,7 +117,7 @@ def _run(
 ) -> None:
     workers, step = min(rows, 1), rows
     if backend is NUMPY and rows * row_size > min(shared_size, block_size):
-        workers = 1 if _is_busy() else min(get_num_threads(), rows, -(-rows * row_size // shared_size))
+        workers = 1 if _is_busy() else min(get_num_threads(), rows, max(1, rows * row_size // shared_size))
         step = max(1, min(-(-rows // workers), block_size // row_size))
 
     def work(worker: int) -> None:

@@ -39,7 +39,9 @@ class Conv1d(Operation):
         y = self.xp.empty((x.shape[0], length, weight.shape[0]), dtype=x.dtype)  # (B, U, O)
         for outputs, taps in self._pieces(weight):
             part = self._grouped(y)[:, :, outputs]
-            rows, matrix = self._rows(padded, weight, outputs, taps), self._matrix(weight, taps).swapaxes(-1, -2)
+            if outputs.start == 0:  # all phases have all taps
+                matrix = self._matrix(weight, taps).swapaxes(-1, -2)
+            rows = self._rows(padded, weight, outputs, taps)
             if taps.start == 0:
                 self.xp.matmul(rows, matrix, out=part)
             else:
@@ -55,9 +57,11 @@ class Conv1d(Operation):
         dweight = xp.zeros_like(weight) if self.needs[1] else None
         for outputs, taps in self._pieces(weight):
             part = self._grouped(grad)[:, :, outputs]
+            if outputs.start == 0:
+                matrix = self._matrix(weight, taps)
             if dx is not None:  # the rows of one piece do not overlap, so += on the view is safe
                 rows = self._rows(dx, weight, outputs, taps)
-                rows += xp.matmul(part, self._matrix(weight, taps))
+                rows += xp.matmul(part, matrix)
             if dweight is not None:
                 rows = self._rows(padded, weight, outputs, taps)
                 self._add_matrix(dweight, taps, xp.matmul(part.swapaxes(-1, -2), rows).sum(axis=0))

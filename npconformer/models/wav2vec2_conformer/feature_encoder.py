@@ -41,10 +41,14 @@ class Wav2Vec2ConformerConvLayer(Module):
 
     def forward(self, x: Tensor, frame_mask: Any = None) -> Tensor:
         x = self.conv(x)  # (B, T, C)
+        if self.norm == "group":
+            x = self.layer_norm(x, frame_mask)
+        return self.finish(x)
+
+    def finish(self, x: Tensor) -> Tensor:
+        """What follows the convolution, and group norm: both look at no other frame."""
         if self.norm == "layer":
             x = self.layer_norm(x, overwrite=True)
-        elif self.norm == "group":
-            x = self.layer_norm(x, frame_mask)
         return self.activation(x, overwrite=True)
 
 

@@ -49,18 +49,26 @@ def encode_in_windows(
     window_size = WINDOW_SIZE if frames_at_once is None else frames_at_once * first_outputs
     y = backend.xp.empty((batch, frames, last.conv.weight.shape[0]), dtype=samples.dtype)
 
-    def encode(utterance: int, folded: Any, start: int, stop: int) -> None:
+    def encode(utterance: int, start: int, stop: int) -> None:
         x = Tensor(samples[utterance : utterance + 1, start * hop : (stop - 1) * hop + reach, None])  # (1, N', 1)
         with no_grad():  # a mode of each thread
-            for layer in layers:
-                x = _convolve_folded(layer, x, folded) if layer is first and folded is not None else layer(x)
+            for layer, (weight, bias) in zip(layers, weights, strict=True):
+                x = layer.finish(ops.conv1d(x, weight, bias, stride=layer.conv.stride))
         y[utterance, start:stop] = x.data[0]
 
+    weights = [_ready_weights(layer.conv) for layer in layers]
     for utterance in range(batch):
-        length = count if sample_lengths is None else int(sample_lengths[utterance])
-        folded = _fold_group_norm(first, samples[utterance, :length]) if first.norm == "group" else None
-        blocks.run_products(partial(encode, utterance, folded), frames, first_outputs, backend, window_size)
+        if first.norm == "group":
+            length = count if sample_lengths is None else int(sample_lengths[utterance])
+            weights[0] = _fold_group_norm(first, samples[utterance, :length])
+        blocks.run_products(partial(encode, utterance), frames, first_outputs, backend, window_size, window_size)
     return y
+
+
+def _ready_weights(conv: Any) -> tuple[Any, Any]:
+    """Weight (O, C, K) and bias; the weight lies in memory as its matrix needs it, so that no window rearranges it."""
+    weight = get_array_module(conv.weight.data).ascontiguousarray(conv.weight.data.swapaxes(1, 2)).swapaxes(1, 2)
+    return weight, conv.bias
 
 
 def _fold_group_norm(layer: Any, samples: Any) -> tuple[Any, Any]:
@@ -86,7 +94,3 @@ def _window_statistics(samples: Any, kernel: int, stride: int) -> tuple[Any, Any
         products += part.T @ part
     mean = total / count
     return mean, products / count - mean[:, None] * mean
-
-
-def _convolve_folded(layer: Any, x: Tensor, folded: tuple[Any, Any]) -> Tensor:
-    return layer.activation(ops.conv1d(x, *folded, stride=layer.conv.stride), overwrite=True)
