@@ -65,6 +65,8 @@ def run(function: str, arguments: dict[str, Any], threads: int, variables: dict[
 
 
 def main() -> None:
+    import npconformer  # noqa: F401  (before NumPy, as its README advises)
+
     function, arguments, result = sys.argv[1:]
     module, name = function.split(":")
     value = getattr(importlib.import_module(module), name)(**json.loads(arguments))
