@@ -13,8 +13,8 @@ import importlib
 import os
 from typing import Any
 
-# OpenBLAS reads this when NumPy is first imported, here or by the caller. Its threads wait actively for their next matrix
-# product, by default for 2^26 cycles, on the very cores on which we share the work between products among our threads.
+# OpenBLAS reads this when NumPy is first imported, here or by the caller. Its threads wait actively for their next
+# matrix product, by default for 2^26 cycles, on the very cores on which we share the work between products.
 os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "18")
 
 __version__ = "0.1.0"
