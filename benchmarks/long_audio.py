@@ -2,6 +2,7 @@
 
     python benchmarks/long_audio.py                                  the embedded digits model, 10 and 60 minutes
     python benchmarks/long_audio.py --size base                      random weights, 12 layers of 768
+    python benchmarks/long_audio.py --size small --minutes 10 --chunk-length-s 0   as a whole: 4 layers of 256
     python benchmarks/long_audio.py --model my-checkpoint --minutes 10 60 --output long_audio.csv
 
 Joins recordings (--audio, by default the demo's), each at another level, to one FLAC file for each length, and
@@ -29,6 +30,10 @@ from pathlib import Path
 from typing import Any
 
 CHILD = "--run-one"
+SIZES: dict[str, dict[str, int]] = {  # random weights
+    "base": {},
+    "small": {"hidden_size": 256, "num_hidden_layers": 4, "num_attention_heads": 4, "intermediate_size": 1024},
+}
 COLUMNS = ("minutes", "peak", "loaded", "seconds", "cpu", "rtf", "memory", "time", "work")
 
 
@@ -36,7 +41,9 @@ def main() -> None:
     """Make the recordings, run each in a process of its own, print the table."""
     arguments = parse_arguments()
     with tempfile.TemporaryDirectory(prefix="long_audio_", dir=arguments.folder) as folder:
-        model = arguments.model or (save_base_model(Path(folder)) if arguments.size == "base" else None)
+        model = arguments.model or (
+            None if arguments.size == "digits" else save_model(Path(folder), **SIZES[arguments.size])
+        )
         paths = {}
         for minutes in arguments.minutes:
             paths[minutes] = Path(folder) / f"{minutes:g}.flac"
@@ -61,9 +68,9 @@ def parse_arguments() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--minutes", type=float, nargs="+", default=[10, 60], help="lengths; default: 10 60")
-    parser.add_argument("--size", choices=("digits", "base"), default="digits", help="default: digits")
+    parser.add_argument("--size", choices=("digits", *SIZES), default="digits", help="default: digits")
     parser.add_argument("--model", help="checkpoint folder of a ForCTC model with its processor, instead of --size")
-    parser.add_argument("--chunk-length-s", type=float, default=30.0, help="default: 30")
+    parser.add_argument("--chunk-length-s", type=float, default=30.0, help="0: the whole; default: 30")
     parser.add_argument("--stride-length-s", type=float, default=5.0, help="default: 5")
     parser.add_argument("--batch-size", type=int, default=1, help="chunks at once; default: 1")
     parser.add_argument("--threads", type=int, help="default: what the environment says")
@@ -91,20 +98,20 @@ def write_recording(path: Path, minutes: float, audio: list[str] | None) -> None
             left -= len(piece)
 
 
-def save_base_model(folder: Path) -> str:
-    """A checkpoint of random weights, 12 layers of 768, with the digits model's processor."""
+def save_model(folder: Path, **sizes: int) -> str:
+    """A checkpoint of random weights, of 12 layers of 768 unless told otherwise, with the digits model's processor."""
     import npconformer
     from npconformer.pipelines import EMBEDDED_DIGITS
 
     npconformer.manual_seed(0)
     model = npconformer.Wav2Vec2ConformerForCTC(
         npconformer.Wav2Vec2ConformerConfig(
-            vocab_size=32, feat_extract_norm="layer", conv_bias=True, hidden_act="swish"
+            vocab_size=32, feat_extract_norm="layer", conv_bias=True, hidden_act="swish", **sizes
         )
     )
-    model.save_pretrained(folder / "base")
-    npconformer.Wav2Vec2Processor.from_pretrained(EMBEDDED_DIGITS).save_pretrained(folder / "base")
-    return str(folder / "base")
+    model.save_pretrained(folder / "model")
+    npconformer.Wav2Vec2Processor.from_pretrained(EMBEDDED_DIGITS).save_pretrained(folder / "model")
+    return str(folder / "model")
 
 
 def run_in_process(path: Path, model: str | None, arguments: argparse.Namespace) -> dict[str, Any]:
@@ -113,8 +120,8 @@ def run_in_process(path: Path, model: str | None, arguments: argparse.Namespace)
         "path": str(path),
         "model": model,
         "threads": arguments.threads,
-        "chunk_length_s": arguments.chunk_length_s,
-        "stride_length_s": arguments.stride_length_s,
+        "chunk_length_s": arguments.chunk_length_s or None,
+        "stride_length_s": arguments.stride_length_s if arguments.chunk_length_s else None,
         "batch_size": arguments.batch_size,
     }
     command = [sys.executable, __file__, CHILD, json.dumps(settings)]

@@ -1,6 +1,7 @@
 """Attention against loops over heads, queries and keys; relative positions by their definition, not by a shift."""
 
 import math
+import sys
 
 import numpy as np
 import pytest
@@ -8,10 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from operation_check import check_operation
 
-from npconformer import ops, random
+from npconformer import blocks, ops, random
 from npconformer.autograd import Tensor
 from npconformer.backend import to_host
 from npconformer.grad_mode import no_grad
+
+SMALLEST_BLOCK = sys.modules["npconformer.ops.attention"].SMALLEST_BLOCK  # the package's name for it is the function
 
 
 def draw(*shape, seed=0):
@@ -93,6 +96,40 @@ def test_short_inputs(backend, time, heads):
 
     expected = naive_attention(q, k, v, heads, None, *extra)[0]
     check_operation(function, q, k, v, *extra, backend=backend, expected=expected)
+
+
+def whole_attention(q, k, v, heads, mask, positions, u, w):
+    """The definition with all scores in one array, and every relative position picked by its index."""
+    time, width = q.shape[1], q.shape[2] // heads
+    split = [x.reshape(x.shape[0], -1, heads, width).transpose(0, 2, 1, 3) for x in (q, k, v, positions)]
+    q, k, v, p = split
+    distance = np.arange(time)[:, None] - np.arange(time)
+    picked = p[0][:, time - 1 - distance]  # (H, T, T, D)
+    scores = (q + u[:, None]) @ k.swapaxes(-1, -2) + np.einsum("bhid,hijd->bhij", q + w[:, None], picked)
+    scores = scores / math.sqrt(width) + mask
+    weights = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    weights /= weights.sum(axis=-1, keepdims=True)
+    return (weights @ v).transpose(0, 2, 1, 3).reshape(v.shape[0], time, -1)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_blocks_of_queries_and_shared_heads_give_what_the_whole_gives(threads):
+    heads, channels, batch = 6, 24, 2
+    time = 2 * SMALLEST_BLOCK + 77  # two blocks and a shorter one; large enough to be shared
+    q, k, v = (draw(batch, time, channels, seed=s) for s in (1, 2, 3))
+    relative = [draw(1, 2 * time - 1, channels, seed=4), draw(heads, 4, seed=5), draw(heads, 4, seed=6)]
+    mask = np.where(np.arange(time) < np.array([time, 301])[:, None], 0.0, LOWEST)[:, None, None, :]
+    before = blocks.get_num_threads()
+    blocks.set_num_threads(threads)
+    try:
+        options = dict(zip(("positions", "bias_u", "bias_v"), relative, strict=True))
+        with no_grad():
+            found = ops.attention(q, k, v, heads, mask, **options).data
+        recorded = ops.attention(Tensor(q, requires_grad=True), k, v, heads, mask, **options).data
+    finally:
+        blocks.set_num_threads(before)
+    np.testing.assert_allclose(found, whole_attention(q, k, v, heads, mask, *relative), rtol=1e-10, atol=1e-12)
+    np.testing.assert_array_equal(found, recorded)
 
 
 def test_self_attention_adds_up_three_gradients(backend):
