@@ -28,7 +28,6 @@ from npconformer.backend import NUMPY, Backend, backend_of
 
 BLOCK_SIZE = NUMPY.block_size  # 512 KiB of float32, which the second-level cache still holds
 SHARED_SIZE = 128 * 1024  # numbers that are worth a thread: below, waking it and waiting for it costs more
-PRODUCTS_SHARED_SIZE = 512 * 1024  # the same for results of small matrix products
 _threads: int | None = None
 _local = threading.local()  # .busy: this thread has a share of some work, and shares no part of it
 _pool: ThreadPoolExecutor | None = None
@@ -97,7 +96,7 @@ def run_products(
     row_size: int,
     backend: Backend,
     block_size: int = BLOCK_SIZE,
-    shared_size: int = PRODUCTS_SHARED_SIZE,
+    shared_size: int = SHARED_SIZE,
 ) -> None:
     """The same for a function that multiplies small matrices: each product stays in the thread that asks for it.
 

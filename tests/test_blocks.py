@@ -93,14 +93,14 @@ def test_an_error_in_another_thread_reaches_the_caller():
 
     for run in (blocks.run_ranges, blocks.run_products):
         with pytest.raises(RuntimeError, match="second half"):
-            run(work, 2, blocks.PRODUCTS_SHARED_SIZE, NUMPY)
+            run(work, 2, blocks.SHARED_SIZE, NUMPY)
     assert set(blas_threads()) <= {2}
 
 
 def test_products_run_in_their_own_thread_and_blas_gets_its_threads_back():
     blocks.set_num_threads(2)
     during = []
-    blocks.run_products(lambda *_: during.append(blas_threads()), 2, blocks.PRODUCTS_SHARED_SIZE, NUMPY)
+    blocks.run_products(lambda *_: during.append(blas_threads()), 2, blocks.SHARED_SIZE, NUMPY)
     assert len(during) == 2
     assert all(set(threads) <= {1} for threads in during)
     assert set(blas_threads()) <= {2}
