@@ -47,10 +47,13 @@ def batches(draw):
 
 @given(batches())
 @settings(max_examples=200, deadline=None)
-@pytest.mark.parametrize(("dtype", "tolerance"), [(np.float64, 1e-10), (np.float32, 1e-4)])
+@pytest.mark.parametrize(("dtype", "tolerance"), [(np.float64, 1e-10), (np.float32, 1e-5)])
 def test_loss_and_gradient(dtype, tolerance, case):
+    """Against torch in float64, for the same numbers: its own float32 gradients are wrong by up to 2e-4."""
     x, *rest, options = case
-    (loss, grad), (their_loss, their_grad) = (f(x.astype(dtype), *rest, **options) for f in (ours, theirs))
+    x = x.astype(dtype)
+    loss, grad = ours(x, *rest, **options)
+    their_loss, their_grad = theirs(x.astype(np.float64), *rest, **options)
     assert loss.dtype == grad.dtype == dtype
     np.testing.assert_allclose(loss, their_loss, rtol=tolerance, atol=tolerance * 1e-2)
     np.testing.assert_allclose(grad, their_grad, rtol=0, atol=tolerance)  # NaN in the same places
