@@ -1,9 +1,9 @@
 """Transcribing long recordings in chunks: does an hour take six times as long as ten minutes, and the same memory?
 
-    python benchmarks/long_audio.py                                  the embedded digits model, 10 and 60 minutes
-    python benchmarks/long_audio.py --size base                      random weights, 12 layers of 768
-    python benchmarks/long_audio.py --size small --minutes 10 --chunk-length-s 0   as a whole: 4 layers of 256
-    python benchmarks/long_audio.py --model my-checkpoint --minutes 10 60 --output long_audio.csv
+    python -m benchmarks.long_audio                                  the embedded digits model, 10 and 60 minutes
+    python -m benchmarks.long_audio --size base                      random weights, 12 layers of 768
+    python -m benchmarks.long_audio --size small --minutes 10 --chunk-length-s 0   as a whole: 4 layers of 256
+    python -m benchmarks.long_audio --model my-checkpoint --minutes 10 60 --output long_audio.csv
 
 Joins recordings (--audio, by default the demo's), each at another level, to one FLAC file for each length, and
 transcribes each in a process of its own, as `npconformer transcribe` would: the file is read piece by piece. Prints a
@@ -124,7 +124,7 @@ def run_in_process(path: Path, model: str | None, arguments: argparse.Namespace)
         "stride_length_s": arguments.stride_length_s if arguments.chunk_length_s else None,
         "batch_size": arguments.batch_size,
     }
-    command = [sys.executable, __file__, CHILD, json.dumps(settings)]
+    command = [sys.executable, "-m", "benchmarks.long_audio", CHILD, json.dumps(settings)]
     return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
 
 
@@ -135,27 +135,16 @@ def run_one(path: str, model: str | None, threads: int | None, **options: Any) -
     use_threads(threads)
     import time
 
+    from benchmarks.memory import peak_bytes
     from npconformer.pipelines import pipeline
 
     recognise = pipeline("automatic-speech-recognition", model=model)
-    loaded = peak_memory()
+    loaded = peak_bytes()
     wall, cpu = time.perf_counter(), time.process_time()
     result = recognise(path, **options)
     seconds, cpu = time.perf_counter() - wall, time.process_time() - cpu
     words = len(result["text"].split())
-    return {"peak": peak_memory(), "loaded": loaded, "seconds": seconds, "cpu": cpu, "words": words}
-
-
-def peak_memory() -> int:
-    """The largest resident memory of this process so far, in bytes."""
-    status = Path("/proc/self/status")
-    if status.exists():  # Linux, whose getrusage counts that of the process that started this one, too
-        (line,) = [line for line in status.read_text().splitlines() if line.startswith("VmHWM:")]
-        return int(line.split()[1]) * 1024
-    import resource
-
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
+    return {"peak": peak_bytes(), "loaded": loaded, "seconds": seconds, "cpu": cpu, "words": words}
 
 
 def summarise(runs: dict[float, list[dict[str, Any]]]) -> list[dict[str, float]]:

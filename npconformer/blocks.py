@@ -71,6 +71,11 @@ def run(function: Callable[..., None], *arrays: Any) -> None:
     run_ranges(on_block, rows, arrays[0].size // rows, backend)
 
 
+def add_to_rows(rows: Any, row: Any) -> None:
+    """rows += row, in place: what adds a bias (C,) to (N, C)."""
+    run(lambda xp, block: xp.add(block, row, out=block), rows)
+
+
 def sum_over(function: Callable[..., tuple], *arrays: Any) -> list[Any]:
     """The sums, over all blocks of rows, of the arrays that function(xp, *blocks) returns; always in the same order."""
     backend, parts = backend_of(*arrays), {}

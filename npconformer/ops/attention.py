@@ -70,7 +70,8 @@ class Attention(Operation):
         query, key, value, positions, bias_u, bias_v, kept, all_weights = self.saved
         xp, matmul = self.xp, self.xp.matmul
         q, k, v, p, g = (self._split(x) for x in (query, key, value, positions, grad))
-        gradients = [xp.empty(x.shape, dtype=x.dtype) if need else None for x, need in zip(self.saved, self.needs)][:6]
+        inputs = zip(self.saved[:6], self.needs[:6], strict=True)  # without the mask and what dropout keeps
+        gradients = [xp.empty(x.shape, dtype=x.dtype) if need else None for x, need in inputs]
         dq, dk, dv, dp = (self._split(x) for x in gradients[:4])
         du, dw = gradients[4:]
 

@@ -47,7 +47,7 @@ class Conv1d(Operation):
             else:
                 part += self.xp.matmul(rows, matrix)
         if bias is not None:
-            blocks.run(lambda xp, block: xp.add(block, bias, out=block), y.reshape(-1, y.shape[2]))
+            blocks.add_to_rows(y.reshape(-1, y.shape[2]), bias)
         return y
 
     def backward(self, grad: Any) -> tuple[Any, Any, Any]:

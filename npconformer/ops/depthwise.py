@@ -30,7 +30,7 @@ class Depthwise(Operation):
         windows = self._windows(pad_time(self.xp, x, self.padding), len(taps), self.stride)  # (B, U, K, C)
         y = self._sum_over_taps(windows, taps)
         if bias is not None:
-            blocks.run(lambda xp, block: xp.add(block, bias, out=block), y.reshape(-1, y.shape[2]))
+            blocks.add_to_rows(y.reshape(-1, y.shape[2]), bias)
         return y
 
     def backward(self, grad: Any) -> tuple[Any, Any, Any]:

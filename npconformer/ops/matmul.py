@@ -46,7 +46,7 @@ class Linear(Operation):
         else:
             y = self.xp.matmul(rows, weight.T)  # (N, O)
             if bias is not None:
-                blocks.run(lambda xp, block: xp.add(block, bias, out=block), y)
+                blocks.add_to_rows(y, bias)
         return y.reshape(*x.shape[:-1], weight.shape[0])
 
     def backward(self, grad: Any) -> tuple[Any, Any, Any]:

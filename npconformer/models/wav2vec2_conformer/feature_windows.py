@@ -18,6 +18,7 @@ Letters: B batch, N samples, T frames, C channels, K kernel taps.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -32,6 +33,14 @@ WINDOW_SIZE = 4 * 1024 * 1024  # numbers in the first layer's output of a window
 SAMPLES_AT_ONCE = 64 * 1024  # rows of K samples in float64 while the covariance is summed up
 
 
+def reach_and_hop(kernels: Sequence[int], strides: Sequence[int]) -> tuple[int, int]:
+    """How many samples a frame sees, and how many lie between the first samples of neighbouring frames."""
+    reach, hop = 1, 1
+    for kernel, stride in zip(reversed(kernels), reversed(strides), strict=True):
+        reach, hop = (reach - 1) * stride + kernel, hop * stride
+    return reach, hop
+
+
 def encode_in_windows(
     layers: Any, samples: Any, sample_lengths: np.ndarray | None = None, frames_at_once: int | None = None
 ) -> Any:
@@ -39,9 +48,7 @@ def encode_in_windows(
 
     frames_at_once: how many frames a window gives, at most; by default as many as keep the first layer's output small.
     """
-    reach, hop = 1, 1
-    for layer in reversed(list(layers)):
-        reach, hop = (reach - 1) * layer.conv.stride + layer.conv.kernel_size, hop * layer.conv.stride
+    reach, hop = reach_and_hop([layer.conv.kernel_size for layer in layers], [layer.conv.stride for layer in layers])
     first, last = layers[0], layers[len(layers) - 1]
     batch, count = samples.shape
     backend, frames = backend_of(samples), (count - reach) // hop + 1

@@ -22,6 +22,7 @@ from npconformer.models.wav2vec2_conformer.feature_encoder import (
     Wav2Vec2ConformerFeatureEncoder,
     Wav2Vec2ConformerFeatureProjection,
 )
+from npconformer.models.wav2vec2_conformer.feature_windows import reach_and_hop
 from npconformer.nn import Module, Parameter, init
 
 PADDING_MODES = ("reference", "exact")
@@ -80,10 +81,7 @@ class Wav2Vec2ConformerPreTrainedModel(PretrainedMixin, Module):
     @property
     def receptive_field(self) -> int:
         """The fewest samples that give one frame."""
-        samples = 1
-        for kernel, stride in zip(self.config.conv_kernel[::-1], self.config.conv_stride[::-1], strict=True):
-            samples = (samples - 1) * stride + kernel
-        return samples
+        return reach_and_hop(self.config.conv_kernel, self.config.conv_stride)[0]
 
     def _check_input_values(self, input_values: Any) -> Tensor:
         """The waveforms as a tensor in the model's dtype and memory, or a ValueError that says what is wrong."""
