@@ -107,7 +107,7 @@ def _best_states(emissions: np.ndarray, skip_penalty: np.ndarray) -> np.ndarray:
     path = np.empty(frames, np.int64)
     for t in range(frames - 1, -1, -1):
         path[t] = state
-        state -= came[t, state]
+        state -= int(came[t, state])
     return path
 
 

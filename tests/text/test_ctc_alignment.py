@@ -81,6 +81,15 @@ def test_beside_whole_paths_kept(seed, blank):
     check_consistent(alignment, logits, labels, blank)
 
 
+def test_more_states_than_a_byte_counts():
+    logits = random_logits(330, 30)
+    labels = np.random.default_rng(1).integers(1, 30, 150).tolist()
+    score, path = best_path_by_recursion(log_softmax(logits), labels)
+    alignment = ctc_align(logits, labels)
+    assert alignment.score == pytest.approx(score, rel=1e-12)
+    assert alignment.classes.tolist() == path
+
+
 @pytest.mark.parametrize(
     ("labels", "frames", "path"),
     [
