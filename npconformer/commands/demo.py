@@ -99,10 +99,10 @@ def _draw(recognise: Any, path: str | None) -> None:
     try:
         write_plot(recognition, os.fspath(target), f"{RECORDING.name}: what the embedded recogniser hears")
         print(f"picture    {target.absolute()}{replaced}")
-    except ImportError:
+    except ImportError as error:
         print()
         print_plot(recognition)
-        print('\nthe same as a picture, in colour: pip install "npconformer[plots]", then npconformer demo')
+        print(f"\npicture    drawn with letters; {error}")
     except OSError as error:
         if path is not None:
             raise

@@ -30,20 +30,21 @@ BLANK_COLOUR, SPACE_COLOUR, BORDER = "#f0f0f0", "#a9a9a9", "#444444"
 
 
 def require_matplotlib() -> None:
-    """Raises ImportError, with the command that installs it, when matplotlib is missing or broken."""
+    """Raises ImportError when matplotlib is missing, with the command that installs it, or broken."""
     try:
         import matplotlib.figure  # noqa: F401
         from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: F401
+    except ModuleNotFoundError as error:
+        raise ImportError('a PNG needs matplotlib: pip install "npconformer[plots]"') from error
     except Exception as error:  # such as its ValueError for an MPLBACKEND that it does not know
-        hint = 'pip install "npconformer[plots]"'
-        raise ImportError(f"pictures need matplotlib: {hint} (importing it failed with: {error})") from error
+        raise ImportError(f"a PNG needs matplotlib, and importing it fails: {error}") from error
 
 
 def write_picture(recognition: Recognition, path: str | os.PathLike, title: str = "") -> None:
     """Draw a recognition into a PNG, written whole or not at all; a file of that name is replaced.
 
     Raises:
-        ImportError: matplotlib is missing or broken; the message has the command that installs it.
+        ImportError: matplotlib is missing, and the message has the command that installs it; or it is broken.
         ValueError: the recording is longer than MOST_SECONDS.
         OSError: the file cannot be written.
     """

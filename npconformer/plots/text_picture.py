@@ -36,10 +36,7 @@ def text_picture(recognition: Recognition, columns: int = 80, ascii: bool = Fals
     if columns < 40:
         raise ValueError(f"columns: expected at least 40, got {columns}")
     across = columns - MARGIN
-    letters = len(recognition.alignment.letters)
-    stretches = 1
-    while recognition.seconds / stretches > across * LONGEST_COLUMN or 1.5 * letters > stretches * across:
-        stretches += 1  # letters come in crowds: they get more room than they need on average
+    stretches = _count_stretches(recognition, across)
     edges = np.linspace(0, recognition.seconds, stretches * across + 1)  # of all columns, in seconds
     bars, shades, _ = MARKS[ascii]
     loudness = _loudness(recognition, edges)
@@ -59,6 +56,20 @@ def text_picture(recognition: Recognition, columns: int = 80, ascii: bool = Fals
         lines.extend(["", *_aligned(recognition, here, ascii), ""])
     lines.append(f"shades: power from {QUIETEST:.0f} to 0 dB of the loudest band; probability from 0 to 1")
     return "\n".join(line.rstrip() for line in lines) + "\n"
+
+
+def _count_stretches(recognition: Recognition, across: int) -> int:
+    """The fewest stretches of `across` columns in which letters need not crowd."""
+    step = recognition.seconds_per_frame
+    centres = [(letter.start + letter.end) / 2 * step for letter in recognition.alignment.letters]
+    widths = [len(letter.text) for letter in recognition.alignment.letters]
+    stretches = max(1, int(np.ceil(recognition.seconds / (across * LONGEST_COLUMN))))
+    while stretches < len(recognition.probabilities):
+        crowds = np.histogram(centres, stretches, (0, recognition.seconds), weights=widths)[0]
+        if 1.5 * crowds.max() <= across:
+            break
+        stretches += 1
+    return stretches
 
 
 def _row(name: str, values: np.ndarray, marks: str) -> str:
