@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from npconformer.files import atomic_path
-from npconformer.plots.recognition import Recognition
+from npconformer.plots.recognition import Recognition, printable
 from npconformer.plots.spacing import spread
 from npconformer.plots.spectrogram import FLOOR, spectrogram
 
@@ -103,7 +103,7 @@ def draw(recognition: Recognition, title: str = "") -> Any:
     figure.text((LEFT + across) / width, 0.1 / height, KEY, fontsize=8, ha="right", color="#555555")
     if title:
         most = int(across / 0.085)
-        title = title if len(title) <= most else title[: most - 1] + "…"
+        title = printable(title if len(title) <= most else title[: most - 1] + "…")
         figure.text(LEFT / width, 1 - 0.28 / height, title, fontsize=11, va="center", parse_math=False)
     return figure
 
@@ -145,7 +145,7 @@ def _draw_waveform(axes: Any, recognition: Recognition, pen: _Pen) -> None:
     axes.set_ylabel("amplitude\n(of full scale)")
     axes.tick_params(labelsize=8)
 
-    words, step = recognition.alignment.words, recognition.seconds_per_frame
+    words, step = recognition.words, recognition.seconds_per_frame
     centres = [(word.start + word.end) / 2 * step for word in words]
     size, places = pen.arrange([word.text for word in words], centres, recognition.seconds)
     for i, (word, place) in enumerate(zip(words, places)):
@@ -199,30 +199,26 @@ def _draw_alignment(axes: Any, recognition: Recognition, pen: _Pen) -> None:
     """Three rows: letters, each with a line to its frames; the frames, in the letter's colour; the words."""
     from matplotlib.colors import to_rgb
 
-    alignment, step = recognition.alignment, recognition.seconds_per_frame
-    word_of = {}  # the number of the letter in the text -> the number of the word
-    for i, letter in enumerate(alignment.letters):
-        for w, word in enumerate(alignment.words):
-            if word.start <= letter.start and letter.end <= word.end:
-                word_of[i] = w
+    letters, words, step = recognition.letters, recognition.words, recognition.seconds_per_frame
+    starts = [word.start for word in words]
+    word_of = np.searchsorted(starts, [letter.start for letter in letters], side="right") - 1
     colours = np.tile(to_rgb(BLANK_COLOUR), (1, len(recognition.probabilities), 1))
-    for i, letter in enumerate(alignment.letters):
-        colour = WORD_COLOURS[word_of[i] % 2][i % 2] if i in word_of else SPACE_COLOUR
-        colours[0, letter.start : letter.end] = to_rgb(colour)
+    colours[0, recognition.alignment.frames.positions >= 0] = to_rgb(SPACE_COLOUR)  # what no letter is drawn over
+    for i, letter in enumerate(letters):
+        colours[0, letter.start : letter.end] = to_rgb(WORD_COLOURS[word_of[i] % 2][i % 2])
     end = len(recognition.probabilities) * step
     axes.imshow(colours, aspect="auto", extent=(0, end, 1.0, 1.5), interpolation="nearest")
 
-    said = [i for i in range(len(alignment.letters)) if i in word_of]
-    centres = [(alignment.letters[i].start + alignment.letters[i].end) / 2 * step for i in said]
-    size, places = pen.arrange([alignment.letters[i].text for i in said], centres, recognition.seconds)
-    for i, centre, place in zip(said, centres, places):
+    centres = [(letter.start + letter.end) / 2 * step for letter in letters]
+    size, places = pen.arrange([letter.text for letter in letters], centres, recognition.seconds)
+    for letter, w, centre, place in zip(letters, word_of, centres, places):
         if size:
-            colour = WORD_COLOURS[word_of[i] % 2][0]
+            colour = WORD_COLOURS[w % 2][0]
             options = dict(ha="center", va="center", fontsize=size, color=colour, parse_math=False)
             ground = dict(facecolor="white", edgecolor="none", pad=0.5)  # a border behind it would make an I of an O
-            axes.text(place, 2.3, alignment.letters[i].text, bbox=ground, **options)
+            axes.text(place, 2.3, letter.text, bbox=ground, **options)
             axes.plot([centre, centre, place], [1.5, 1.6, 2.02], color=colour, linewidth=0.5)
-    for w, word in enumerate(alignment.words):
+    for w, word in enumerate(words):
         start, wide = word.start * step, (word.end - word.start) * step
         colour = WORD_COLOURS[w % 2][0]
         axes.broken_barh([(start, wide)], (0.15, 0.6), color=colour)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from npconformer.text.ctc_alignment import log_probs_of
+from npconformer.text.ctc_decoding import Span
 from npconformer.text.text_alignment import TextAlignment, align_text
 
 MATTERS = 0.1  # a class that has this probability in some frame is shown
@@ -83,13 +84,24 @@ class Recognition:
         """How long the recording is."""
         return len(self.waveform) / self.sampling_rate
 
+    @property
+    def letters(self) -> list[Span]:
+        """The alignment's letters without the spaces between words, as they can be shown."""
+        space = None if self.delimiter is None else self.tokens[self.delimiter]
+        return [_shown(letter) for letter in self.alignment.letters if letter.text != space]
+
+    @property
+    def words(self) -> list[Span]:
+        """The alignment's words, as they can be shown."""
+        return [_shown(word) for word in self.alignment.words]
+
     def name_of(self, index: int) -> str:
         """What a class is called in a picture."""
         if index == self.blank:
             return "blank"
         if index == self.delimiter:
             return "space"
-        token = "".join(letter if letter.isprintable() else "?" for letter in self.tokens[index])
+        token = printable(self.tokens[index])
         return token if len(token) <= 6 else token[:5] + "…"
 
     def classes_to_show(self, most: int = 40) -> list[int]:
@@ -103,3 +115,12 @@ class Recognition:
         near = [index for index in np.argsort(-highest).tolist() if highest[index] >= MATTERS]
         order = dict.fromkeys([self.blank, *(d for d in [self.delimiter] if d in path or d in near), *path, *near])
         return list(order)[:most]
+
+
+def printable(text: str) -> str:
+    """The text with `?` for what would move a terminal's cursor, or is no character at all."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
+
+
+def _shown(span: Span) -> Span:
+    return Span(printable(span.text), span.start, span.end)

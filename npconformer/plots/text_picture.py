@@ -134,7 +134,7 @@ def _highest(recognition: Recognition, edges: np.ndarray, classes: Sequence[int]
 
 def _aligned(recognition: Recognition, edges: np.ndarray, ascii: bool) -> list[str]:
     """Three lines: letters where their frames are, the stretches of words, and the words."""
-    alignment, across = recognition.alignment, len(edges) - 1
+    across = len(edges) - 1
     per_column = (edges[-1] - edges[0]) / across
 
     def column(frame: float) -> float:
@@ -153,11 +153,10 @@ def _aligned(recognition: Recognition, edges: np.ndarray, ascii: bool) -> list[s
 
     left, middle, right = MARKS[ascii][2]
     brackets = [" "] * across
-    for word in alignment.words:
+    for word in recognition.words:
         start, end = int(column(word.start) + 1e-6), int(np.ceil(column(word.end) - 1e-6))
         for c in range(max(start, 0), min(end, across)):
             brackets[c] = left if c == start else right if c == end - 1 else middle
-    delimiter = recognition.tokens[recognition.delimiter] if recognition.delimiter is not None else None
-    said = [letter for letter in alignment.letters if letter.text != delimiter]
-    rows = (("letters", in_place(said)), ("aligned", "".join(brackets)), ("words", in_place(alignment.words)))
+    letters, words = in_place(recognition.letters), in_place(recognition.words)
+    rows = (("letters", letters), ("aligned", "".join(brackets)), ("words", words))
     return [f"{name:>{MARGIN - 1}} {row}" for name, row in rows]

@@ -113,7 +113,7 @@ def test_letters_that_mean_something_to_matplotlib(matplotlib, tmp_path):
     recognition = make_recognition("_$$_^_{|_\\_$", letters="$^{\\字")
     assert recognition.alignment.text == "$^{ \\$"
     recognition.tokens[3] = "$a_{"
-    write_picture(recognition, tmp_path / "a.png", "$x_{")
+    write_picture(recognition, tmp_path / "a.png", "$x_{\n\udcff")
     read_png(tmp_path / "a.png")
     write_picture(make_recognition("_字_", letters="字"), tmp_path / "b.png")  # no glyph: drawn as a box, no warning
     read_png(tmp_path / "b.png")

@@ -62,6 +62,13 @@ def test_of_a_pipeline(adapter):
     np.testing.assert_array_equal(again.probabilities, recognition.probabilities)
 
 
+def test_letters_and_words_as_they_can_be_shown():
+    recognition = make_recognition("_H|\n\t|", letters="H\n\t")
+    assert [letter.text for letter in recognition.letters] == ["H", "?", "?"]
+    assert [word.text for word in recognition.words] == ["H", "??"]
+    assert [letter.text for letter in recognition.alignment.letters] == ["H", "|", "\n", "\t", "|"]
+
+
 def test_names_that_would_disturb():
     recognition = make_recognition("__X__", letters="X")
     recognition.tokens[3] = "a\x1b[2Jb"
