@@ -8,7 +8,18 @@ import subprocess
 import sys
 
 PROMISED, FAILS_ABOVE = 0.25, 1.0
-LAZY = ("torch", "transformers", "scipy", "cupy", "soundfile", "soxr", "safetensors", "threadpoolctl", "tqdm")
+LAZY = (
+    "torch",
+    "transformers",
+    "scipy",
+    "cupy",
+    "soundfile",
+    "soxr",
+    "safetensors",
+    "threadpoolctl",
+    "tqdm",
+    "matplotlib",
+)
 PROGRAM = f"""
 import sys, time
 start = time.perf_counter()

@@ -51,6 +51,8 @@ _HOMES = {
     "npconformer.processing": ["Wav2Vec2Processor"],
     "npconformer.random": ["manual_seed"],
     "npconformer.recomputation": ["checkpoint"],
+    "npconformer.text.ctc_alignment": ["ctc_align"],
+    "npconformer.text.text_alignment": ["align_text"],
     "npconformer.text.tokenizer": ["Wav2Vec2CTCTokenizer"],
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

@@ -40,8 +40,8 @@ def process(*argv, **options):
 # ---- the whole command
 
 
-def test_demo(capsys):
-    status, out, err = run(capsys, "demo")
+def test_demo(capsys):  # its pictures are tried in commands/test_demo.py
+    status, out, err = run(capsys, "demo", "--no-plot")
     assert status == 0
     assert err == ""
     assert f"text       {DEMO_TEXT}\n" in out

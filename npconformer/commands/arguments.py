@@ -73,26 +73,31 @@ def check_model_is_given(arguments: argparse.Namespace) -> None:
         )
 
 
-def check_can_hold(arguments: argparse.Namespace, recordings: list[str]) -> None:
-    """Refuse an --output that cannot be written, or that is one of the recordings, before any work is done."""
-    output = arguments.output
+def check_can_hold(arguments: argparse.Namespace, recordings: list[str], option: str = "output") -> None:
+    """Refuse an --output that cannot be written, or that is one of the recordings, before any work is done.
+
+    option: another one that names a file to be written.
+    """
+    output = getattr(arguments, option)
     if output is None:
         return
     folder = os.path.dirname(os.path.realpath(output))
     if os.path.isdir(output):
-        arguments.parser.error(f"--output {output} is a folder; name a file in it")
+        arguments.parser.error(f"--{option} {output} is a folder; name a file in it")
     if not os.path.isdir(Path(output).parent):
-        arguments.parser.error(f"--output {output}: there is no folder {Path(output).parent}")
+        arguments.parser.error(f"--{option} {output}: there is no folder {Path(output).parent}")
     if os.path.isfile(output) and any(os.path.isfile(name) and os.path.samefile(name, output) for name in recordings):
-        arguments.parser.error(f"--output {output} is one of the files to be read, and would replace it")
+        arguments.parser.error(f"--{option} {output} is one of the files to be read, and would replace it")
     if os.path.isfile(output) or not os.path.exists(output):
-        check_is_writable(arguments, folder)
+        check_is_writable(arguments, folder, option)
 
 
-def check_is_writable(arguments: argparse.Namespace, folder: str) -> None:
+def check_is_writable(arguments: argparse.Namespace, folder: str, option: str = "output") -> None:
     """Refuse an --output in a folder that nothing can be written to."""
     if os.path.isdir(folder) and not os.access(folder, os.W_OK | os.X_OK):
-        arguments.parser.error(f"--output {arguments.output}: no file can be written in the folder {folder}")
+        arguments.parser.error(
+            f"--{option} {getattr(arguments, option)}: no file can be written in the folder {folder}"
+        )
 
 
 def whole_number(text: str) -> int:

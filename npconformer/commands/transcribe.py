@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -21,6 +22,7 @@ from npconformer.commands.arguments import (
     say,
 )
 from npconformer.commands.formats import EXTENSIONS, FORMATS, format_of
+from npconformer.commands.plotting import ON_THE_TERMINAL, check_plot, print_plot, write_plot
 from npconformer.commands.recordings import Recordings, stems
 from npconformer.commands.writing import open_output, write_together
 
@@ -39,6 +41,8 @@ examples:
       when each word was said; eight recordings at once change the speed, never the text
   npconformer transcribe lecture.mp3 --model my-checkpoint --chunk-length-s 20 --stride-length-s 4,2
       in chunks of 20 seconds, of which the first 4 and the last 2 are context for the rest
+  npconformer transcribe hello.wav --model my-checkpoint --plot hello.png
+      also draw waveform, spectrogram, the letters' probabilities and the alignment of up to a minute
 
 long recordings: the time that a model takes for a recording as a whole grows with the square of its length, so one
   of more than five minutes is transcribed in chunks of 30 seconds that overlap by ten, unless --chunk-length-s says
@@ -86,6 +90,12 @@ def add_parser(subcommands: Any) -> None:
     add_threads(parser)
     add_batch_size(parser)
     add_output(parser)
+    parser.add_argument(
+        "--plot",
+        metavar="PNG",
+        help='draw what the model hears in one recording; needs matplotlib: pip install "npconformer[plots]"; '
+        "-: with letters, on standard output",
+    )
     parser.set_defaults(run=run, parser=parser)
 
 
@@ -99,6 +109,8 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.parser.error(f"several recordings as {arguments.format} need a folder to go to: --output FOLDER")
     else:
         _make_folder(arguments)
+    if arguments.plot is not None:
+        _check_plot(arguments, recordings.names)
     if arguments.model is None:
         say("no --model given: using the embedded recogniser, which knows the spoken digits ZERO to NINE only")
     chunks = {"chunk_length_s": arguments.chunk_length_s, "stride_length_s": arguments.stride_length_s}
@@ -111,6 +123,8 @@ def run(arguments: argparse.Namespace) -> int:
         _write_one_file_each(results, stems(recordings.names), arguments)
     else:
         write_together(results, format_of(arguments, recordings.several), arguments.output)
+    if arguments.plot is not None and recordings.status == 0:
+        _plot(recognise, recordings.names[0], arguments.plot)
     return recordings.status
 
 
@@ -126,6 +140,38 @@ def _write_one_file_each(
             write(format_of(arguments, several=False).one(name, result))
         if file_name != Path(name).stem:
             say(f"{name}: its subtitles are in {path}")
+
+
+def _check_plot(arguments: argparse.Namespace, names: list[str]) -> None:
+    """Refuse, before any work is done, a picture that cannot be drawn."""
+    from npconformer.audio.streaming import duration_of
+    from npconformer.plots import MOST_SECONDS
+
+    error = arguments.parser.error
+    if len(names) != 1:
+        error(f"--plot draws one recording, and there are {len(names)}")
+    if arguments.chunk_length_s not in ("auto", 0):
+        error("--plot draws a recording that is transcribed as a whole: leave --chunk-length-s away")
+    if arguments.plot == ON_THE_TERMINAL and arguments.output is None and arguments.format != "text":
+        error(f"--plot - would mix a picture with {arguments.format} on standard output: name files")
+    if arguments.output is not None and os.path.realpath(arguments.plot) == os.path.realpath(arguments.output):
+        error(f"--plot and --output are both {arguments.plot}")
+    check_plot(arguments, names)
+    with contextlib.suppress(ValueError, OSError):  # said when it is transcribed
+        seconds = duration_of(names[0])
+        if seconds > MOST_SECONDS:
+            error(f"--plot draws recordings of up to {MOST_SECONDS} s, and {names[0]} is {seconds:.1f} s long")
+
+
+def _plot(recognise: Any, name: str, path: str) -> None:
+    """Run the model once more, for every probability, and draw."""
+    from npconformer.plots import Recognition
+
+    recognition = Recognition.of(recognise, name)
+    if path == ON_THE_TERMINAL:
+        print_plot(recognition)
+    else:
+        write_plot(recognition, path, Path(name).name)
 
 
 def _make_folder(arguments: argparse.Namespace) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from npconformer.backend import to_host
 from npconformer.pipelines.batching import check_batch_size
 from npconformer.pipelines.frames import FramePipeline, Frames
-from npconformer.pipelines.inputs import is_path
+from npconformer.pipelines.inputs import is_path, load_waveform
 from npconformer.pipelines.loading import load_model
 
 TIMESTAMPS = (None, "char", "word")
@@ -61,6 +61,15 @@ class AutomaticSpeechRecognitionPipeline(FramePipeline):
         super().check_options(options)
         if options["return_timestamps"] not in TIMESTAMPS:
             raise ValueError(f'return_timestamps must be None, "char" or "word", got {options["return_timestamps"]!r}')
+
+    def logits_of(self, recording: Any, sampling_rate: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """A recording's waveform (N,) at the model's rate, and the logits (T, V) that its text is read from.
+
+        The recording, as for a call, is run as a whole. Raises ValueError or FileNotFoundError where it cannot be used.
+        """
+        waveform = load_waveform(recording, self.sampling_rate, sampling_rate)
+        self._check_long_enough(len(waveform), recording)
+        return waveform, to_host(self.run_model([waveform]).logits.data)[0]
 
     def run_frames(self, waveforms: list[np.ndarray]) -> list[np.ndarray]:
         """The best class of every frame: [(N_1,), ...] -> [(T_1,), ...], only frames that hold speech.

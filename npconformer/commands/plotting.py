@@ -1,0 +1,50 @@
+"""The option --plot: a picture of what a recogniser hears, in a PNG or made of letters."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+from typing import Any
+
+from npconformer.commands.arguments import check_can_hold
+
+ON_THE_TERMINAL = "-"
+NARROWEST, WIDEST = 60, 100  # columns of a picture made of letters
+
+
+def check_plot(arguments: argparse.Namespace, recordings: list[str]) -> None:
+    """Refuse, before any work is done, a --plot that cannot be written or drawn."""
+    from npconformer.plots import require_matplotlib
+
+    if arguments.plot in (None, ON_THE_TERMINAL):
+        return
+    if not arguments.plot.lower().endswith(".png"):
+        arguments.parser.error(f"--plot {arguments.plot}: the picture is a PNG; name a file that ends in .png")
+    check_can_hold(arguments, recordings, option="plot")
+    try:
+        require_matplotlib()
+    except ImportError as error:
+        arguments.parser.error(f"--plot {arguments.plot}: {error}; --plot - draws with letters, without it")
+
+
+def write_plot(recognition: Any, path: str, title: str) -> None:
+    """Write the PNG; a link stays a link, its target is what is written."""
+    from npconformer.plots import write_picture
+
+    write_picture(recognition, os.path.realpath(path) if os.path.islink(path) else path, title)
+
+
+def print_plot(recognition: Any) -> None:
+    """Print the picture made of letters, as wide as the terminal, within reason, and in signs that it can show."""
+    from npconformer.plots import text_picture
+
+    columns = min(max(shutil.get_terminal_size().columns, NARROWEST), WIDEST)
+    text = text_picture(recognition, columns)
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        text = text_picture(recognition, columns, ascii=True).encode(encoding, "replace").decode(encoding)
+    print(text, end="")

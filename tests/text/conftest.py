@@ -1,0 +1,5 @@
+"""The backends as a fixture."""
+
+from backends import backend
+
+__all__ = ["backend"]

@@ -1,0 +1,78 @@
+"""When letters and words are said: greedy text beside the decoder's own times, and texts that are known."""
+
+import numpy as np
+import pytest
+
+from npconformer import align_text
+from npconformer.text import Wav2Vec2CTCTokenizer
+from npconformer.text.ctc_decoding import Span
+
+TOKENS = ["<pad>", "<s>", "</s>", "<unk>", "|", *"EHLOTWY"]
+VOCAB = {token: index for index, token in enumerate(TOKENS)}
+
+
+@pytest.fixture
+def tokenizer():
+    return Wav2Vec2CTCTokenizer(VOCAB)
+
+
+def logits_of(path, sure=4.0):
+    """Logits whose best path a readable text spells, `_` being the blank, with noise below it."""
+    best = [VOCAB["<pad>" if letter == "_" else letter] for letter in path]
+    return np.random.default_rng(0).uniform(0, 1, (len(path), len(TOKENS))) + sure * np.eye(len(TOKENS))[best]
+
+
+def test_the_recognised_text_has_the_decoders_times(tokenizer):
+    logits = logits_of("_HHEL_LLO_||_Y_OO|_")
+    alignment = align_text(logits, None, tokenizer)
+    decoded = tokenizer.decode(logits.argmax(-1), output_char_offsets=True, output_word_offsets=True)
+    assert alignment.text == decoded.text == "HELLO YO"
+    assert alignment.words == [Span(*word.values()) for word in decoded.word_offsets]
+    assert alignment.words == [Span("HELLO", 1, 9), Span("YO", 13, 17)]
+    times = [(one["start_offset"], one["end_offset"]) for one in decoded.char_offsets]
+    assert [(letter.start, letter.end) for letter in alignment.letters] == times
+    assert "".join(letter.text for letter in alignment.letters) == "HELLO|YO|"
+    np.testing.assert_array_equal(alignment.frames.classes, logits.argmax(-1))
+
+
+def test_a_known_text_that_was_not_recognised(tokenizer):
+    logits = logits_of("_T_W_O_||_T_H_E_")
+    alignment = align_text(logits, " TWO \n WHEEL", tokenizer)
+    assert alignment.text == " TWO \n WHEEL"
+    assert [word.text for word in alignment.words] == ["TWO", "WHEEL"]
+    assert alignment.words[0] == Span("TWO", 1, 6)
+    assert alignment.frames.score < align_text(logits, None, tokenizer).frames.score
+
+
+def test_tokens_of_several_letters_and_no_word_delimiter():
+    tokenizer = Wav2Vec2CTCTokenizer({"<pad>": 0, "<unk>": 1, "TH": 2, "E": 3}, word_delimiter_token=None)
+    logits = np.eye(tokenizer.vocab_size)[[0, 2, 2, 0, 3]] * 9.0
+    assert align_text(logits, None, tokenizer).letters == [Span("TH", 1, 3), Span("E", 4, 5)]
+    assert align_text(logits, "THE", tokenizer).words == [Span("THE", 1, 5)]
+
+
+def test_nothing_recognised(tokenizer):
+    alignment = align_text(logits_of("___"), None, tokenizer)
+    assert (alignment.text, alignment.letters, alignment.words) == ("", [], [])
+    assert align_text(logits_of("TWO"), "", tokenizer).frames.classes.tolist() == [0, 0, 0]
+
+
+def test_lower_case_texts(tokenizer):
+    lower = Wav2Vec2CTCTokenizer(VOCAB, do_lower_case=True)
+    assert align_text(logits_of("_TW_O_"), "two", lower).words == [Span("TWO", 1, 5)]
+    assert align_text(logits_of("_TW_O_"), None, lower).text == "two"
+    with pytest.raises(ValueError, match=r"text: not in the vocabulary: 't' 'w' 'o'"):
+        align_text(logits_of("_TW_O_"), "two", tokenizer)
+
+
+def test_bad_input(tokenizer):
+    with pytest.raises(ValueError, match="5 labels and 1 blank between equal neighbours need at least 6 frames, got 4"):
+        align_text(logits_of("TWO_"), "HELLY", tokenizer)
+    with pytest.raises(ValueError, match=r"logits: expected a floating array \(frames, classes\)"):
+        align_text(logits_of("TWO_")[None], None, tokenizer)
+    with pytest.raises(ValueError, match="is the blank"):
+        align_text(logits_of("TWO_"), "T<pad>", tokenizer)
+    with pytest.raises(ValueError, match="is no class"):
+        align_text(logits_of("TWO_")[:, :-1], "Y", tokenizer)
+    with pytest.raises(ValueError, match="tokenizer: its pad token is the blank of CTC, and it has none"):
+        align_text(logits_of("TWO_"), None, Wav2Vec2CTCTokenizer(VOCAB, pad_token=None))
