@@ -12,6 +12,7 @@ from npconformer.commands.arguments import add_threads, number_between, say, who
 SETTINGS = "arguments.json"
 PATHS = ("source", "train", "eval", "augmentation")
 TASKS = ("ctc", "sequence", "frame", "xvector", "pretraining")
+NO_PART = ("train", "eval", "eval_every", "log_every", "save_every", "keep", "workers")  # data: see Loader.fingerprint
 KINDS = ("speed", "joining", "silence", "noise", "gain")
 DEFAULTS: dict[str, Any] = {
     "eval": None,
@@ -141,7 +142,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     output = Path(arguments.output)
     given = {name: value for name, value in vars(arguments).items() if name not in ("run", "parser", "command")}
-    given = {name: value for name, value in given.items() if name not in ("output", "resume", "version")}
+    given = {name: value for name, value in given.items() if name not in ("output", "resume", "version", "threads")}
     resume = getattr(arguments, "resume", False)
     try:
         options = _complete(arguments.parser, output, given, resume)
@@ -170,6 +171,8 @@ def _complete(parser: Any, output: Path, given: dict[str, Any], resume: bool) ->
     from npconformer.files import read_json_object
 
     before = read_json_object(output / SETTINGS) if resume and (output / SETTINGS).is_file() else {}
+    if isinstance(before, dict):
+        before.pop("threads", None)  # was kept once
     if not isinstance(before, dict) or not before.keys() <= {*DEFAULTS, "task", "source", "train"}:
         raise ValueError(f"{output / SETTINGS} does not hold the arguments of a training")
     given |= {name: os.path.abspath(given[name]) for name in PATHS if given.get(name)}  # resumed in any folder
@@ -183,7 +186,8 @@ def _complete(parser: Any, output: Path, given: dict[str, Any], resume: bool) ->
         options["epochs"] = 10
     changed = [name for name in given if name in before and before[name] != given[name]]
     for name in changed:
-        say(f"{name} was {before[name]} and is {given[name]} now: the result is not that of an undisturbed training")
+        other = "" if name in NO_PART else ": the result is not that of an undisturbed training"
+        say(f"{name} was {before[name]} and is {given[name]} now{other}")
     if not resume and any(output.glob("checkpoint-*")):
         raise FileExistsError(f"{output}: there is a training in this folder already; --resume it, or choose another")
     return options

@@ -103,6 +103,18 @@ def test_resuming(capsys, config, folder, tmp_path):
     assert status == 0 and "lr was 0.0003 and is 0.001 now" in err and "going on from step 4" in err
 
 
+def test_what_differs_when_resuming(capsys, config, folder, tmp_path):
+    data = shutil.copytree(folder, tmp_path / "data")
+    argv = ("--task", "ctc", "--from", config, "--train", data, *FAST, "--threads", 1)
+    assert train(capsys, tmp_path / "out", *argv)[0] == 0
+    moved = data.rename(tmp_path / "moved")
+    status, _, err = train(capsys, tmp_path / "out", "--resume", "--train", moved, "--workers", 2, "--threads", 2)
+    assert status == 0 and "workers was 1 and is 2 now" in err and "undisturbed" not in err
+    (moved / "a/0.txt").write_text("no")
+    status, _, err = train(capsys, tmp_path / "out", "--resume")
+    assert status == 0 and err.count("undisturbed") == 1 and "the data or the settings of their batches" in err
+
+
 def test_resuming_in_another_folder(capsys, config, folder, tmp_path, monkeypatch):
     monkeypatch.chdir(folder)
     assert train(capsys, tmp_path / "out", "--task", "ctc", "--from", config, "--train", ".", *FAST)[0] == 0

@@ -1,5 +1,6 @@
 """The trainer: every task learns, resuming changes no bit, and accumulation is one large batch."""
 
+import json
 import math
 
 import numpy as np
@@ -11,6 +12,7 @@ from npconformer.checkpoints.safetensors_file import SafetensorsFile
 from npconformer.optim import SGD
 from npconformer.training import NonFiniteError, Trainer, TrainingSettings, task_for
 from npconformer.training import trainer as trainer_module
+from npconformer.training.checksums import write_checksums
 from npconformer.training.log import read_log
 from npconformer.training.state import Progress
 from npconformer.training.step import run_step
@@ -271,8 +273,24 @@ def test_other_data(batches, position, tmp_path):
     longer = tiny_trainer(tmp_path, steps=15)
     longer.loader = TinyLoader(batches=batches)
     progress = longer.train(resume=True)
-    assert any("the data, or how they are batched, have changed" in line for line in longer.lines)
+    assert [line for line in longer.lines if "undisturbed" in line] == [
+        "the data or the settings of their batches have changed: the result is not that of an undisturbed training"
+    ]
     assert (progress.epoch, progress.batch) == position
+
+
+def test_a_checkpoint_from_before_there_were_fingerprints(tmp_path):
+    trainer = tiny_trainer(tmp_path)
+    trainer.train()
+    for folder in map(trainer.store.path, trainer.store.steps()):
+        contents = json.loads((folder / "training.json").read_text())
+        del contents["fingerprint"]
+        (folder / "training.json").write_text(json.dumps(contents))
+        write_checksums(folder)
+    longer = tiny_trainer(tmp_path, steps=15)
+    longer.loader = TinyLoader(batches=7)
+    assert longer.train(resume=True).step == 15
+    assert not any("undisturbed" in line for line in longer.lines)
 
 
 def test_wrong_settings():
