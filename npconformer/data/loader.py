@@ -40,7 +40,9 @@ class Loader:
     selection: the examples, from `select_examples`. targets: what is to be learnt. feature_extractor: turns
     waveforms into `input_values` and, where it gives one, `attention_mask`. reader: reads the sound; by default
     one with the cache of its default size. batch_size, max_seconds, shuffle: as for `make_batches`, with lengths
-    after augmentation. workers: threads; 0 prepares each batch when it is asked for.
+    after augmentation. Without shuffling, as for evaluation, a feature extractor that gives no attention mask gets
+    utterances of one length only, so that each counts as it would alone.
+    workers: threads; 0 prepares each batch when it is asked for.
     look_ahead: how many batches at most are prepared or in preparation beyond the one in use, which bounds the
     memory.
 
@@ -116,7 +118,8 @@ class Loader:
         groups = self.augmentation.group(seconds, random)
         utterances = [Utterance(group, self.augmentation.draw_timing(len(group), random)) for group in groups]
         lengths = [timing.seconds([seconds[i] for i in group]) for group, timing in utterances]
-        batches = make_batches(lengths, self.seed, epoch, self.batch_size, self.max_seconds, self.shuffle)
+        padding = self.shuffle or self.feature_extractor.return_attention_mask
+        batches = make_batches(lengths, self.seed, epoch, self.batch_size, self.max_seconds, self.shuffle, padding)
         return [[utterances[i] for i in batch] for batch in batches]
 
     def load(self, epoch: int, index: int) -> Batch:

@@ -80,6 +80,29 @@ def test_every_task(capsys, task, config, folder, tmp_path):
     assert columns.get(task, "eval_loss") in rows[-1]
 
 
+@pytest.mark.parametrize("norm", ["layer", "group"])
+@pytest.mark.parametrize("task", ["ctc", "sequence", "xvector"])
+def test_evaluating_afterwards_gives_the_figures_of_the_log(capsys, task, norm, config, tmp_path):
+    """Recordings of many lengths, with and without an attention mask."""
+    lengths = np.random.default_rng(0).integers(6000, 16000, 24).tolist()
+    for i, waveform in enumerate(make_waveforms([*lengths, 9000, 9000])):
+        path = tmp_path / "data" / "ab"[i % 2] / f"{i}.wav"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(path, waveform, 16000)
+        path.with_suffix(".txt").write_text(["yes no", "no sense"][i % 2])
+    argv = ("--task", task, "--from", config, "--train", tmp_path / "data", "--eval", tmp_path / "data")
+    options = ("--set", f"feat_extract_norm={norm}", "--batch-seconds", 10, "--steps", 3, "--lr", 1e-3)
+    assert train(capsys, tmp_path / "out", *argv, *options)[0] == 0
+    logged = read_log(tmp_path / "out/log.csv")[-1]
+    argv = ("evaluate", tmp_path / "data", "--model", tmp_path / "out/model", "--format", "json")
+    figures = json.loads(run(capsys, *argv)[1])
+    names = {"ctc": ("wer", "cer"), "sequence": ("accuracy",), "xvector": ("eer",)}[task]
+    long = {"wer": "word_error_rate", "cer": "character_error_rate", "accuracy": "accuracy", "eer": "equal_error_rate"}
+    assert [logged[f"eval_{name}"] for name in names] == pytest.approx(
+        [figures[long[name]] for name in names], rel=1e-6
+    )
+
+
 def test_the_model_is_usable(capsys, config, folder, tmp_path):
     train(capsys, tmp_path / "out", "--task", "ctc", "--from", config, "--train", folder, *FAST)
     tokenizer = npconformer.Wav2Vec2Processor.from_pretrained(tmp_path / "out/model").tokenizer

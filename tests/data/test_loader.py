@@ -167,6 +167,14 @@ def test_without_a_mask(make):
     assert batch.keys() == {"input_values", "labels"}
 
 
+@pytest.mark.parametrize("mask", [True, False])
+def test_evaluation_pads_only_with_a_mask(make, examples, mask):
+    """Four recordings, each twice: without a mask the batches are the four pairs."""
+    loader = make(mask=mask, shuffle=False, augmentation=None, examples=examples[:4] * 2, max_seconds=30.0)
+    sizes = [len(batch["labels"]) for batch in loader.epoch(0)]
+    assert sizes == ([8] if mask else [2, 2, 2, 2])
+
+
 def test_work_ahead_is_bounded(make, monkeypatch):
     started, lock = [], threading.Lock()
     load = Loader.load
