@@ -57,7 +57,8 @@ examples:
 tasks, and what the data must say:
   ctc          speech recognition; text
   sequence     a class of each recording; label
-  frame        who speaks when; rttm (the classes are those of the configuration)
+  frame        who speaks when; rttm (the classes are those of the configuration, and each is learnt by itself,
+               unless its problem_type says otherwise or one of them is "silence")
   xvector      vectors of speakers; speaker
   pretraining  nothing but sound
 

@@ -16,10 +16,9 @@ import numpy as np
 from npconformer.data.examples import Example
 from npconformer.data.segments import active_frames, segments_of, speakers_of
 from npconformer.data.spelling import spell, unknown_letters
-from npconformer.diarization import Segment
+from npconformer.diarization import SILENCE, Segment
 
 IGNORED = -100
-SILENCE = "silence"  # the class of frames in which nobody speaks, if there is one
 SEVERAL = "|"  # between the labels of an example that has several
 
 Frames = Callable[[Any], Any]  # samples -> frames of the model

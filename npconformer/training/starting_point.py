@@ -15,6 +15,7 @@ from npconformer import random
 from npconformer.audio.feature_extraction import Wav2Vec2FeatureExtractor
 from npconformer.data.examples import Example
 from npconformer.data.targets import SEVERAL
+from npconformer.diarization import SILENCE
 from npconformer.files import read_json_object
 from npconformer.models import wav2vec2_conformer
 from npconformer.models.wav2vec2_conformer import Wav2Vec2ConformerConfig
@@ -24,6 +25,11 @@ from npconformer.training.tasks import TASKS
 
 SPECIAL_TOKENS = ("<pad>", "<s>", "</s>", "<unk>", "|")  # at the numbers that configurations have by default
 NAMED_AFTER = {"sequence": "label", "xvector": "speaker"}  # what the classes of a task are called in the data
+ONE, SEVERAL_AT_ONCE = "single_label_classification", "multi_label_classification"
+FRAME_PROBLEMS = {
+    ONE: f"each frame has one class, as one of them is {SILENCE!r}",
+    SEVERAL_AT_ONCE: "each speaker is learnt by itself, so that nobody or several may speak in a frame",
+}
 
 
 def starting_point(
@@ -68,6 +74,9 @@ def starting_point(
             names = class_names(examples, NAMED_AFTER[task], config.problem_type)
             settings = {"id2label": dict(enumerate(names))}
             report(f"{len(names)} classes of the training data: {', '.join(names[:12])}{' …' * (len(names) > 12)}")
+    elif task == "frame" and config.problem_type is None:
+        settings = {"problem_type": _frame_problem(config)}
+        report(f"problem_type is {settings['problem_type']}: {FRAME_PROBLEMS[settings['problem_type']]}")
     config = Wav2Vec2ConformerConfig.from_dict(config.to_dict(), **settings)
 
     random.manual_seed(seed)
@@ -79,6 +88,15 @@ def starting_point(
     if model.load_report.missing:
         report(f"these start at random: {', '.join(model.load_report.missing)}")
     return model, processor
+
+
+def _frame_problem(config: Any) -> str:
+    """What a frame classifier that does not say is trained for: what `npconformer diarize` takes it to say.
+
+    The models' own reading of None is the reference's, softmax over the classes of a frame. It leaves out frames
+    with no speaker or several, and its logits mean nothing one by one.
+    """
+    return ONE if SILENCE in config.id2label.values() else SEVERAL_AT_ONCE
 
 
 def build_tokenizer(texts: Iterable[str]) -> Wav2Vec2CTCTokenizer:

@@ -103,6 +103,33 @@ def test_evaluating_afterwards_gives_the_figures_of_the_log(capsys, task, norm, 
     )
 
 
+@pytest.mark.parametrize(
+    ("names", "overlap"), [(["anna", "ben"], 0.3), (["anna", "ben", "silence"], -0.2), (["speech"], 0.3)]
+)
+def test_diarization_finds_what_was_learnt(capsys, names, overlap, tmp_path):
+    """Two "speakers", each a tone, in noise; silence around them, and between them or for a while both."""
+    rng = np.random.default_rng(0)
+    for i in range(12):
+        sound, lines = rng.normal(size=24000) * 0.01, []
+        start, end = 0.2 + rng.uniform(0, 0.1), 0.8
+        for who in rng.permutation(2):
+            first, behind = round(start * 16000), round(end * 16000)
+            sound[first:behind] += 0.3 * np.sin(np.arange(first, behind) * 2 * np.pi * [300, 1800][who] / 16000)
+            lines.append(f"SPEAKER {i} 1 {start:.3f} {end - start:.3f} <NA> <NA> {['anna', 'ben'][who]} <NA> <NA>")
+            start, end = end - overlap, 1.3
+        soundfile.write(tmp_path / f"{i}.wav", sound, 16000)
+        (tmp_path / f"{i}.rttm").write_text("\n".join(lines))
+    settings = {**CONFIG, "id2label": dict(enumerate(names)), "hidden_dropout": 0.0, "layerdrop": 0.0}
+    (tmp_path / "config.json").write_text(json.dumps(settings))
+    argv = ("--task", "frame", "--from", tmp_path / "config.json", "--train", tmp_path, "--steps", 60, "--lr", 0.02)
+    assert train(capsys, tmp_path / "out", *argv, "--batch-seconds", 9)[0] == 0
+    status, out, _ = run(capsys, "evaluate", tmp_path, "--model", tmp_path / "out/model", "--format", "json")
+    figures = json.loads(out)
+    assert (status, figures["evaluated"]) == (0, 12)
+    assert figures["diarization_error_rate"] < 0.05
+    assert "silence" not in run(capsys, "diarize", tmp_path / "0.wav", "--model", tmp_path / "out/model")[1]
+
+
 def test_the_model_is_usable(capsys, config, folder, tmp_path):
     train(capsys, tmp_path / "out", "--task", "ctc", "--from", config, "--train", folder, *FAST)
     tokenizer = npconformer.Wav2Vec2Processor.from_pretrained(tmp_path / "out/model").tokenizer

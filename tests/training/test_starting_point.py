@@ -70,6 +70,24 @@ def test_a_configuration(tmp_path):
     assert isinstance(extractor, npconformer.Wav2Vec2FeatureExtractor)
 
 
+@pytest.mark.parametrize(
+    ("names", "given", "problem_type"),
+    [
+        (["anna", "ben"], None, "multi_label_classification"),
+        (["speech"], None, "multi_label_classification"),
+        (["anna", "ben", "silence"], None, "single_label_classification"),
+        (["anna", "ben"], "single_label_classification", "single_label_classification"),
+    ],
+)
+def test_frame_classifiers_say_what_they_are_trained_for(tmp_path, names, given, problem_type):
+    settings = {**SIZES, "id2label": dict(enumerate(names)), "problem_type": given, "model_type": "wav2vec2-conformer"}
+    settings.pop("num_labels")
+    (tmp_path / "tiny.json").write_text(json.dumps(settings))
+    model, _, said = start("frame", tmp_path / "tiny.json")
+    assert model.config.problem_type == problem_type
+    assert (f"problem_type is {problem_type}: each" in said) == (given is None)
+
+
 def test_a_checkpoint_of_another_model(tmp_path):
     tiny_model("ForPreTraining").save_pretrained(tmp_path)
     file = SafetensorsFile(tmp_path / "model.safetensors")

@@ -114,6 +114,23 @@ def test_scales_of_accumulated_batches(head):
     assert counts == {"ForAudioFrameClassification": [57, 38], "ForPreTraining": [18, 12]}.get(head, [3, 2])
 
 
+@pytest.mark.parametrize(("labels", "expected"), [(3, "single_label_classification"), (1, "regression")])
+def test_a_frame_classifier_tells_what_its_loss_was(labels, expected, tmp_path):
+    """What None means to the loss is written down, and the loss is the same with it."""
+    batch = TinyLoader("ForAudioFrameClassification").batch(0, 0)
+    batch["labels"] = batch["labels"][:, :, :labels]
+    loader = TinyLoader("ForAudioFrameClassification")
+    loader.batch = lambda epoch, index: batch
+    model = tiny_model("ForAudioFrameClassification", num_labels=labels)
+    before = model.eval()(**batch).loss.item()
+    model.config.problem_type = expected
+    assert model(**batch).loss.item() == before
+    model.config.problem_type = None
+    Trainer(model, loader, tmp_path, TrainingSettings(steps=1), report=[].append, progress_bar=False).train()
+    config = npconformer.Wav2Vec2ConformerConfig.from_pretrained(tmp_path / "checkpoint-1")
+    assert config.problem_type == expected
+
+
 def test_gradient_checkpointing_changes_nothing(tmp_path):
     for name, on in (("with", True), ("without", False)):
         tiny_trainer(tmp_path / name, steps=5, gradient_checkpointing=on).train()
