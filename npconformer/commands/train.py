@@ -30,6 +30,7 @@ DEFAULTS: dict[str, Any] = {
     "augment": [],
     "augmentation": None,
     "set": [],
+    "new_head": False,
     "freeze_feature_encoder": False,
     "gradient_checkpointing": False,
     "ema": None,
@@ -53,6 +54,8 @@ examples:
       from nothing: the letters are those of the texts, x.txt beside x.wav
   npconformer train --task sequence --from pretrained --train words/ --output out --epochs 5 --augment speed noise
       the label of words/yes/1.wav is yes
+  npconformer train --task sequence --from my-classifier --new-head --train words/ --output out --epochs 5
+      the same from a classifier of other labels
 
 tasks, and what the data must say:
   ctc          speech recognition; text
@@ -88,6 +91,7 @@ def add_parser(subcommands: Any) -> None:
     add("--resume", action="store_true", help="go on; other arguments are those of the first run unless given")
     add("--task", choices=TASKS, help="what is learnt")
     add("--from", dest="source", metavar="PATH", help="a checkpoint folder, or the JSON file of a configuration")
+    add("--new-head", action="store_true", help="learn the labels or letters of the data in place of the checkpoint's")
     add("--train", metavar="DATA", help="a manifest (.csv, .tsv, .jsonl) or a folder of recordings")
     add("--eval", metavar="DATA", help="the same, to measure on")
 

@@ -48,9 +48,12 @@ def build_trainer(output: Path, options: dict[str, Any], resume: bool) -> Any:
     # The model of the newest checkpoint: the first one's folder may be gone, and its labels are these.
     checkpoint = CheckpointStore(output, options["keep"], say).latest() if resume else None
     overrides = dict(map(_field, options["set"]))
-    model, processor = starting_point(
-        options["task"], checkpoint or options["source"], train, {} if checkpoint else overrides, options["seed"], say
-    )
+    if checkpoint:
+        model, processor = starting_point(options["task"], checkpoint, train, seed=options["seed"], report=say)
+    else:
+        model, processor = starting_point(
+            options["task"], options["source"], train, overrides, options["seed"], say, options["new_head"]
+        )
     if options["freeze_feature_encoder"]:
         model.freeze_feature_encoder()
     if options["device"] != "cpu":
@@ -66,6 +69,9 @@ def build_trainer(output: Path, options: dict[str, Any], resume: bool) -> Any:
     selection = select(train, augmentation.fastest)
     evaluation = select(held_out, 1.0) if options["eval"] else None
     _tell_left_out(output, "train", [*left_out, *selection.left_out], len(selection))
+    unknown = sum(one.unknown for one in selection.left_out)
+    if unknown and not checkpoint and not options["new_head"]:
+        say(f"{unknown} of them have labels or letters that the model does not know; {_remedy(options['task'])}")
     if evaluation is not None:
         _tell_left_out(output, "eval", [*also_left_out, *evaluation.left_out], len(evaluation))
     if not selection or (evaluation is not None and not evaluation):
@@ -93,6 +99,12 @@ def _read(path: str) -> tuple[list[Any], list[Any]]:
     if not examples and not left_out:
         raise ValueError(f"{path}: no recordings in it")
     return examples, left_out
+
+
+def _remedy(task: str) -> str:
+    if task == "frame":
+        return "--new-head --set num_labels=N makes a head for N speakers"
+    return "--new-head makes a head for those of the data"
 
 
 def _augmentation(options: dict[str, Any]) -> Any:
