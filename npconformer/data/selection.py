@@ -94,7 +94,8 @@ def _check_length(
         )
     if not targets.fits([Piece(encoded)], fewest):
         frames = int(targets.frames(fewest))
-        raise ValueError(f"its text is too long for its {seconds:.2f} s, which are {frames} frames{faster}")
+        plural = "s" * (frames != 1)
+        raise ValueError(f"its text is too long for its {seconds:.2f} s, which are {frames} frame{plural}{faster}")
 
 
 def _without_errno(error: Exception) -> str:
