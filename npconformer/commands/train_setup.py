@@ -75,7 +75,8 @@ def build_trainer(output: Path, options: dict[str, Any], resume: bool) -> Any:
     _tell_repeated(selection.examples, evaluation.examples if evaluation else [])
     unknown = sum(one.unknown for one in selection.left_out)
     if unknown and not checkpoint and not options["new_head"]:
-        say(f"{unknown} of them have labels or letters that the model does not know; {_remedy(options['task'])}")
+        what = f"train: {unknown} of those left out have labels or letters that the model does not know"
+        say(f"{what}; {_remedy(options['task'])}")
     if not selection or (evaluation is not None and not evaluation):
         which = "--train" if not selection else "--eval"
         raise ValueError(f"{which}: nothing in it can be used; {output / LEFT_OUT} says why")

@@ -269,7 +269,7 @@ def test_mislabelled_recordings_of_a_classifier(capsys, folder, tmp_path):
     status, _, err = train(capsys, tmp_path / "out", "--task", "sequence", "--from", source, "--train", folder, *FAST)
     assert status == 0
     assert "4 left out" in err and "its label 'a' is none of the model's: 'b', 'other'" in err
-    assert "4 of them have labels or letters that the model does not know; --new-head makes" in err
+    assert "4 of those left out have labels or letters that the model does not know; --new-head makes" in err
     argv = ("--task", "sequence", "--from", source, "--train", folder, *FAST, "--new-head")
     status, _, err = train(capsys, tmp_path / "new", *argv)
     assert status == 0 and "2 classes of the training data: a, b" in err and "left out" not in err
