@@ -14,6 +14,7 @@ import numpy as np
 THRESHOLD = 0.5
 MIN_DURATION = 0.1  # seconds
 MAX_GAP = 0.2  # seconds
+SILENCE = "silence"  # the class of frames in which nobody speaks, if there is one
 ROUNDING = 1e-6  # of a frame: 0.2 s are ten frames of 0.02 s, whatever floating point says
 
 

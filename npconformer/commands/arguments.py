@@ -137,6 +137,7 @@ def say(message: str, status: int = 0) -> int:
     """Tell the person at the terminal something; returns `status`."""
     with contextlib.suppress(OSError):  # nobody can be told that nobody can be told
         if sys.stderr is not None:
+            message = message.encode("utf-8", "backslashreplace").decode()  # names of files need not be UTF-8
             print(f"npconformer: {message}", file=sys.stderr)
     return status
 

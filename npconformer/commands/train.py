@@ -12,6 +12,7 @@ from npconformer.commands.arguments import add_threads, number_between, say, who
 SETTINGS = "arguments.json"
 PATHS = ("source", "train", "eval", "augmentation")
 TASKS = ("ctc", "sequence", "frame", "xvector", "pretraining")
+NO_PART = ("train", "eval", "eval_every", "log_every", "save_every", "keep", "workers")  # data: see Loader.fingerprint
 KINDS = ("speed", "joining", "silence", "noise", "gain")
 DEFAULTS: dict[str, Any] = {
     "eval": None,
@@ -29,6 +30,7 @@ DEFAULTS: dict[str, Any] = {
     "augment": [],
     "augmentation": None,
     "set": [],
+    "new_head": False,
     "freeze_feature_encoder": False,
     "gradient_checkpointing": False,
     "ema": None,
@@ -52,11 +54,14 @@ examples:
       from nothing: the letters are those of the texts, x.txt beside x.wav
   npconformer train --task sequence --from pretrained --train words/ --output out --epochs 5 --augment speed noise
       the label of words/yes/1.wav is yes
+  npconformer train --task sequence --from my-classifier --new-head --train words/ --output out --epochs 5
+      the same from a classifier of other labels
 
 tasks, and what the data must say:
   ctc          speech recognition; text
   sequence     a class of each recording; label
-  frame        who speaks when; rttm (the classes are those of the configuration)
+  frame        who speaks when; rttm (the classes are those of the configuration, and each is learnt by itself,
+               unless its problem_type says otherwise or one of them is "silence")
   xvector      vectors of speakers; speaker
   pretraining  nothing but sound
 
@@ -86,6 +91,7 @@ def add_parser(subcommands: Any) -> None:
     add("--resume", action="store_true", help="go on; other arguments are those of the first run unless given")
     add("--task", choices=TASKS, help="what is learnt")
     add("--from", dest="source", metavar="PATH", help="a checkpoint folder, or the JSON file of a configuration")
+    add("--new-head", action="store_true", help="learn the labels or letters of the data in place of the checkpoint's")
     add("--train", metavar="DATA", help="a manifest (.csv, .tsv, .jsonl) or a folder of recordings")
     add("--eval", metavar="DATA", help="the same, to measure on")
 
@@ -141,7 +147,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     output = Path(arguments.output)
     given = {name: value for name, value in vars(arguments).items() if name not in ("run", "parser", "command")}
-    given = {name: value for name, value in given.items() if name not in ("output", "resume", "version")}
+    given = {name: value for name, value in given.items() if name not in ("output", "resume", "version", "threads")}
     resume = getattr(arguments, "resume", False)
     try:
         options = _complete(arguments.parser, output, given, resume)
@@ -170,6 +176,8 @@ def _complete(parser: Any, output: Path, given: dict[str, Any], resume: bool) ->
     from npconformer.files import read_json_object
 
     before = read_json_object(output / SETTINGS) if resume and (output / SETTINGS).is_file() else {}
+    if isinstance(before, dict):
+        before.pop("threads", None)  # was kept once
     if not isinstance(before, dict) or not before.keys() <= {*DEFAULTS, "task", "source", "train"}:
         raise ValueError(f"{output / SETTINGS} does not hold the arguments of a training")
     given |= {name: os.path.abspath(given[name]) for name in PATHS if given.get(name)}  # resumed in any folder
@@ -183,7 +191,8 @@ def _complete(parser: Any, output: Path, given: dict[str, Any], resume: bool) ->
         options["epochs"] = 10
     changed = [name for name in given if name in before and before[name] != given[name]]
     for name in changed:
-        say(f"{name} was {before[name]} and is {given[name]} now: the result is not that of an undisturbed training")
+        other = "" if name in NO_PART else ": the result is not that of an undisturbed training"
+        say(f"{name} was {before[name]} and is {given[name]} now{other}")
     if not resume and any(output.glob("checkpoint-*")):
         raise FileExistsError(f"{output}: there is a training in this folder already; --resume it, or choose another")
     return options

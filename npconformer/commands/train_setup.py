@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -48,9 +49,12 @@ def build_trainer(output: Path, options: dict[str, Any], resume: bool) -> Any:
     # The model of the newest checkpoint: the first one's folder may be gone, and its labels are these.
     checkpoint = CheckpointStore(output, options["keep"], say).latest() if resume else None
     overrides = dict(map(_field, options["set"]))
-    model, processor = starting_point(
-        options["task"], checkpoint or options["source"], train, {} if checkpoint else overrides, options["seed"], say
-    )
+    if checkpoint:
+        model, processor = starting_point(options["task"], checkpoint, train, seed=options["seed"], report=say)
+    else:
+        model, processor = starting_point(
+            options["task"], options["source"], train, overrides, options["seed"], say, options["new_head"]
+        )
     if options["freeze_feature_encoder"]:
         model.freeze_feature_encoder()
     if options["device"] != "cpu":
@@ -68,6 +72,11 @@ def build_trainer(output: Path, options: dict[str, Any], resume: bool) -> Any:
     _tell_left_out(output, "train", [*left_out, *selection.left_out], len(selection))
     if evaluation is not None:
         _tell_left_out(output, "eval", [*also_left_out, *evaluation.left_out], len(evaluation))
+    _tell_repeated(selection.examples, evaluation.examples if evaluation else [])
+    unknown = sum(one.unknown for one in selection.left_out)
+    if unknown and not checkpoint and not options["new_head"]:
+        what = f"train: {unknown} of those left out have labels or letters that the model does not know"
+        say(f"{what}; {_remedy(options['task'])}")
     if not selection or (evaluation is not None and not evaluation):
         which = "--train" if not selection else "--eval"
         raise ValueError(f"{which}: nothing in it can be used; {output / LEFT_OUT} says why")
@@ -95,6 +104,31 @@ def _read(path: str) -> tuple[list[Any], list[Any]]:
     return examples, left_out
 
 
+def _tell_repeated(train: list[Any], evaluation: list[Any]) -> None:
+    """Says which recordings are learnt from more than once, which is allowed, and which are measured on as well."""
+    said: dict[Any, list[Any]] = {}
+    for one in train:
+        said.setdefault(_sound_of(one), []).append((one.text, one.label, one.speaker, one.rttm))
+    if repeated := [what for what in said.values() if len(what) > 1]:
+        differ = sum(len(set(what)) > 1 for what in repeated)
+        note = f" ({differ} of them with different texts or labels)" if differ else ""
+        say(
+            f"train: {len(repeated)} recording{'s' * (len(repeated) != 1)} named more than once{note}: each time counts"
+        )
+    if shared := len(said.keys() & set(map(_sound_of, evaluation))):
+        say(f"eval: {shared} of the recordings {'is' if shared == 1 else 'are'} in --train, too")
+
+
+def _sound_of(example: Any) -> tuple[Any, ...]:
+    return os.path.realpath(example.path), example.start, example.end
+
+
+def _remedy(task: str) -> str:
+    if task == "frame":
+        return "--new-head --set num_labels=N makes a head for N speakers"
+    return "--new-head makes a head for those of the data"
+
+
 def _augmentation(options: dict[str, Any]) -> Any:
     from npconformer.data import Augmentation
     from npconformer.files import read_json_object
@@ -108,19 +142,20 @@ def _augmentation(options: dict[str, Any]) -> Any:
 
 def _tell_left_out(output: Path, part: str, left_out: list[Any], used: int) -> None:
     """Names what cannot be used, the first few at the terminal and all of it in a table."""
-    from npconformer.files import write_text_atomically
+    from npconformer.files import write_bytes_atomically
 
     path = output / LEFT_OUT
     if part == "train":
-        write_text_atomically(path, "part,path,reason,source\n")
-    say(f"{part}: {used} recordings" + (f", {len(left_out)} left out:" if left_out else ""))
+        write_bytes_atomically(path, b"part,path,reason,source\n")
+    say(f"{part}: {used} recording{'s' * (used != 1)}" + (f", {len(left_out)} left out:" if left_out else ""))
     for one in left_out[:SHOWN]:
         say(f"  {one}")
     if len(left_out) > SHOWN:
         say(f"  and {len(left_out) - SHOWN} more, see {path}")
     table = io.StringIO()
     csv.writer(table, lineterminator="\n").writerows([part, one.path, one.reason, one.source] for one in left_out)
-    write_text_atomically(path, path.read_text(encoding="utf-8") + table.getvalue())
+    rows = table.getvalue().encode("utf-8", "surrogateescape")  # names of files need not be UTF-8
+    write_bytes_atomically(path, path.read_bytes() + rows)
 
 
 def _field(text: str) -> tuple[str, Any]:

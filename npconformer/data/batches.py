@@ -29,6 +29,7 @@ def make_batches(
     batch_size: int | None = None,
     max_seconds: float | None = None,
     shuffle: bool = True,
+    padding: bool = True,
 ) -> list[list[int]]:
     """Put utterances of given lengths into batches; each utterance is in one.
 
@@ -38,6 +39,7 @@ def make_batches(
 
     shuffle: utterances are dealt at random to batches within a range of lengths, and the batches come in random
     order. Otherwise they are sorted, the longest first, which shows at once whether the memory suffices.
+    padding: whether utterances of different length may share a batch.
 
     Returns the utterances' numbers.
     """
@@ -49,22 +51,25 @@ def make_batches(
         raise ValueError(f"max_seconds must be above 0, got {max_seconds!r}")
     seconds = np.asarray(seconds, np.float64)
     if not shuffle:
-        return _cut(np.argsort(-seconds, kind="stable"), seconds, batch_size, max_seconds)
+        return _cut(np.argsort(-seconds, kind="stable"), seconds, batch_size, max_seconds, padding)
     random = generator(ORDER, seed, epoch)
     order = random.permutation(len(seconds))
     buckets = np.floor(np.log2(np.maximum(seconds, 1e-3)) * BUCKETS_PER_DOUBLING)
-    order = order[np.argsort(buckets[order], kind="stable")]
-    batches = _cut(order, seconds, batch_size, max_seconds)
+    order = order[np.argsort((buckets if padding else seconds)[order], kind="stable")]
+    batches = _cut(order, seconds, batch_size, max_seconds, padding)
     return [batches[i] for i in random.permutation(len(batches))]
 
 
-def _cut(order: np.ndarray, seconds: np.ndarray, batch_size: int | None, max_seconds: float | None) -> list[list[int]]:
+def _cut(
+    order: np.ndarray, seconds: np.ndarray, batch_size: int | None, max_seconds: float | None, padding: bool
+) -> list[list[int]]:
     batches: list[list[int]] = []
     longest = 0.0
     for i in order.tolist():
         longest = max(longest, seconds[i])
         count = len(batches[-1]) + 1 if batches else 1
         full = not batches or (batch_size is not None and count > batch_size)
+        full = full or not (padding or seconds[i] == seconds[batches[-1][0]])
         if full or (max_seconds is not None and count * longest > max_seconds):
             batches.append([i])
             longest = seconds[i]

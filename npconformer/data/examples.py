@@ -37,13 +37,21 @@ class Example:
         return self.start is not None or self.end is not None
 
 
+class UnknownToModel(ValueError):
+    """What an example says is none of the model's labels, speakers or letters."""
+
+
 @dataclass(frozen=True)
 class LeftOut:
-    """An utterance that cannot be used: its recording, and why. `source` as in Example."""
+    """An utterance that cannot be used: its recording, and why.
+
+    source: as in Example. unknown: whether it is because the model lacks its label, speaker or letters.
+    """
 
     path: str
     reason: str
     source: str = ""
+    unknown: bool = False
 
     def __str__(self) -> str:
         where = f" ({self.source})" if self.source else ""
@@ -52,9 +60,10 @@ class LeftOut:
 
 def left_out(example: Example, reason: str | Exception) -> LeftOut:
     """What to say of an example that cannot be used; a reason that starts with its name is not named twice."""
+    unknown = isinstance(reason, UnknownToModel)
     reason = str(reason)
     for name in (example.name, example.path):
         if reason.startswith(name):
             reason = reason[len(name) :].lstrip(": ")
             break
-    return LeftOut(example.name, reason, example.source)
+    return LeftOut(example.name, reason, example.source, unknown)

@@ -14,6 +14,8 @@ from npconformer.data.examples import Example, LeftOut
 from npconformer.data.manifest import read_manifest
 from npconformer.files import AUDIO_SUFFIXES
 
+OTHER_SUFFIXES = {".m4a", ".aac", ".wma", ".amr", ".3gp"}  # recordings that people have, and soundfile cannot read
+
 
 def read_examples(path: str | os.PathLike) -> tuple[list[Example], list[LeftOut]]:
     """The examples of a manifest or of a folder of recordings, and what cannot be one.
@@ -32,11 +34,20 @@ def read_folder(folder: str | os.PathLike) -> tuple[list[Example], list[LeftOut]
 
     An example has whatever is there: `label` and `speaker` are both the name of the subfolder of `folder` that
     the recording lies in, at any depth; `text` comes from the file beside it with the extension .txt, `rttm` is
-    the one with .rttm. A text that cannot be read leaves its recording out.
+    the one with .rttm.
+
+    Left out are recordings whose text cannot be read, folders that cannot be opened, and folders that are named as
+    recordings and hold none. Of formats that cannot be read, those of OTHER_SUFFIXES count as recordings, so that
+    whoever reads them says so.
     """
     folder = Path(folder)
     examples, left_out = [], []
-    for path in sorted(p for p in folder.rglob("*") if p.suffix.lower() in AUDIO_SUFFIXES and not p.is_dir()):
+    paths, not_opened = _recordings(folder)
+    left_out += [LeftOut(os.fsdecode(error.filename), error.strerror or str(error)) for error in not_opened]
+    for path in paths:
+        if path.is_dir():
+            left_out.append(LeftOut(str(path), "is a folder, not an audio file"))
+            continue
         parts = path.relative_to(folder).parts
         name = parts[0] if len(parts) > 1 else None
         rttm = path.with_suffix(".rttm")
@@ -47,6 +58,17 @@ def read_folder(folder: str | os.PathLike) -> tuple[list[Example], list[LeftOut]
             continue
         examples.append(Example(str(path), text, name, name, rttm=str(rttm) if rttm.is_file() else None))
     return examples, left_out
+
+
+def _recordings(folder: Path) -> tuple[list[Path], list[OSError]]:
+    """All recordings in a folder, with the folders that look like one, sorted; and what could not be opened."""
+    errors: list[OSError] = []
+    files, folders = [], []
+    for parent, inner, names in os.walk(folder, onerror=errors.append):
+        files += [Path(parent, name) for name in names if Path(name).suffix.lower() in AUDIO_SUFFIXES | OTHER_SUFFIXES]
+        folders += [Path(parent, name) for name in inner if Path(name).suffix.lower() in AUDIO_SUFFIXES]
+    with_recordings = {parent for path in files for parent in path.parents}
+    return sorted([*files, *(path for path in folders if path not in with_recordings)]), errors
 
 
 def _text_beside(path: Path) -> str | None:

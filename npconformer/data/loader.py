@@ -40,11 +40,14 @@ class Loader:
     selection: the examples, from `select_examples`. targets: what is to be learnt. feature_extractor: turns
     waveforms into `input_values` and, where it gives one, `attention_mask`. reader: reads the sound; by default
     one with the cache of its default size. batch_size, max_seconds, shuffle: as for `make_batches`, with lengths
-    after augmentation. workers: threads; 0 prepares each batch when it is asked for.
+    after augmentation. Without shuffling, as for evaluation, a feature extractor that gives no attention mask gets
+    utterances of one length only, so that each counts as it would alone.
+    workers: threads; 0 prepares each batch when it is asked for.
     look_ahead: how many batches at most are prepared or in preparation beyond the one in use, which bounds the
     memory.
 
-    Raises ValueError for settings that have no meaning and when there are no examples.
+    Raises ValueError for settings that have no meaning and when there are no examples, and FileNotFoundError for a
+    recording of noise that is not there.
     """
 
     def __init__(
@@ -75,6 +78,8 @@ class Loader:
         self.selection, self.targets, self.feature_extractor = selection, targets, feature_extractor
         self.seed, self.batch_size, self.max_seconds, self.shuffle = seed, batch_size, max_seconds, shuffle
         self.workers, self.look_ahead = workers, look_ahead
+        files = self.augmentation.noise.files if self.augmentation.noise else ()
+        self._noises = [(os.path.basename(path), _bytes_of(path)) for path in files]
         self._plan = lru_cache(maxsize=2)(self._make_plan)
         self._plan(0)  # wrong settings are found now
 
@@ -91,14 +96,19 @@ class Loader:
     def fingerprint(self) -> str:
         """A hash of all that the batches depend on: two loaders with the same one give the same batches.
 
-        It knows recordings by their names without folders and their lengths, so that data may be moved.
+        It knows recordings, those of noise included, by their names without folders and their lengths, so that data
+        may be moved; and what is to be learnt from each.
         """
-        examples = [
-            (os.path.basename(example.name), samples)
-            for example, samples in zip(self.selection.examples, self.selection.samples)
-        ]
-        settings = [self.seed, self.batch_size, self.max_seconds, self.shuffle, self.augmentation.to_dict()]
-        return hashlib.sha256(json.dumps([examples, settings]).encode()).hexdigest()
+        names = [os.path.basename(example.name) for example in self.selection.examples]
+        settings = {
+            "examples": list(zip(names, self.selection.samples, self.selection.encoded)),
+            "batches": [self.seed, self.batch_size, self.max_seconds, self.shuffle],
+            "augmentation": self.augmentation.to_dict(),
+            "features": self.feature_extractor.to_dict(),
+        }
+        if self.augmentation.noise:
+            settings["augmentation"]["noise"]["files"] = self._noises
+        return hashlib.sha256(json.dumps(settings, sort_keys=True, default=np.ndarray.tolist).encode()).hexdigest()
 
     def _make_plan(self, epoch: int) -> list[list[Utterance]]:
         """The utterances of each batch of an epoch."""
@@ -108,7 +118,8 @@ class Loader:
         groups = self.augmentation.group(seconds, random)
         utterances = [Utterance(group, self.augmentation.draw_timing(len(group), random)) for group in groups]
         lengths = [timing.seconds([seconds[i] for i in group]) for group, timing in utterances]
-        batches = make_batches(lengths, self.seed, epoch, self.batch_size, self.max_seconds, self.shuffle)
+        padding = self.shuffle or self.feature_extractor.return_attention_mask
+        batches = make_batches(lengths, self.seed, epoch, self.batch_size, self.max_seconds, self.shuffle, padding)
         return [[utterances[i] for i in batch] for batch in batches]
 
     def load(self, epoch: int, index: int) -> Batch:
@@ -176,3 +187,9 @@ class Loader:
                 yield waiting.popleft().result()
         finally:
             threads.shutdown(wait=True, cancel_futures=True)
+
+
+def _bytes_of(path: str) -> int:
+    if not os.path.isfile(path):
+        raise FileNotFoundError(f"{path}: no such recording of noise")
+    return os.path.getsize(path)

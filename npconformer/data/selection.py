@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
-from npconformer.data.examples import Example, LeftOut, left_out
+from npconformer.data.examples import Example, LeftOut, UnknownToModel, left_out
 from npconformer.data.reading import AudioReader
 from npconformer.data.targets import Piece, Targets
 
@@ -61,7 +61,7 @@ def select_examples(
             samples = len(reader(example))
             _check_length(samples, encoded, targets, reader.sampling_rate, longest_seconds, fastest)
         except (ValueError, OSError) as error:
-            return left_out(example, _without_errno(error))
+            return left_out(example, error if isinstance(error, UnknownToModel) else _without_errno(error))
         return samples, encoded
 
     examples = list(examples)
@@ -88,10 +88,14 @@ def _check_length(
     fewest = samples if fastest == 1 else math.floor(samples / fastest)
     faster = f" when made {fastest:g} times faster" if fastest > 1 else ""
     if fewest < targets.shortest:
-        raise ValueError(f"{seconds:.3f} s are too short{faster}: the model needs {targets.shortest / rate:.3f} s")
+        raise ValueError(
+            f"{seconds:.3f} s ({samples} samples at {rate} Hz) are too short{faster}: "
+            f"the model needs {targets.shortest} samples"
+        )
     if not targets.fits([Piece(encoded)], fewest):
         frames = int(targets.frames(fewest))
-        raise ValueError(f"its text is too long for its {seconds:.2f} s, which are {frames} frames{faster}")
+        plural = "s" * (frames != 1)
+        raise ValueError(f"its text is too long for its {seconds:.2f} s, which are {frames} frame{plural}{faster}")
 
 
 def _without_errno(error: Exception) -> str:

@@ -13,13 +13,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from npconformer.data.examples import Example
+from npconformer.data.examples import Example, UnknownToModel
 from npconformer.data.segments import active_frames, segments_of, speakers_of
 from npconformer.data.spelling import spell, unknown_letters
-from npconformer.diarization import Segment
+from npconformer.diarization import SILENCE, Segment
 
 IGNORED = -100
-SILENCE = "silence"  # the class of frames in which nobody speaks, if there is one
 SEVERAL = "|"  # between the labels of an example that has several
 
 Frames = Callable[[Any], Any]  # samples -> frames of the model
@@ -86,7 +85,7 @@ class TextTargets(Targets):
         text = spell(example.text, self.tokenizer)
         unknown = unknown_letters(text, self.tokenizer)
         if unknown:
-            raise ValueError(f"its text {_shortened(text)} has {_listed(unknown)}, which the vocabulary has not")
+            raise UnknownToModel(f"its text {_shortened(text)} has {_listed(unknown)}, which the vocabulary has not")
         ids = self._ids(text)
         if (ids == self.blank).any() or ids.max() >= self.vocab_size:
             raise ValueError(f"its text {_shortened(text)} holds the blank or an id outside 0..{self.vocab_size - 1}")
@@ -153,7 +152,7 @@ class ClassTargets(Targets):
 
     def _class(self, label: str) -> int:
         if label not in self.label2id:
-            raise ValueError(f"its {self.field} {label!r} is none of the model's: {_listed(list(self.label2id))}")
+            raise UnknownToModel(f"its {self.field} {label!r} is none of the model's: {_listed(list(self.label2id))}")
         return self.label2id[label]
 
     def _numbers(self, label: str) -> np.ndarray:
@@ -208,12 +207,12 @@ class FrameTargets(Targets):
         classes = [name for name in self.names if name != SILENCE]
         if not set(speakers) & set(classes):
             if len(speakers) > len(classes):
-                raise ValueError(f"{len(speakers)} speakers in it, and the model has {len(classes)}")
+                raise UnknownToModel(f"{len(speakers)} speakers in it, and the model has {len(classes)}")
             named = dict(zip(speakers, classes))
             return [Segment(start, end, named[speaker]) for start, end, speaker in segments]
         unknown = [speaker for speaker in speakers if speaker not in classes]
         if unknown:
-            raise ValueError(f"its speakers {_listed(unknown)} are none of the model's: {_listed(classes)}")
+            raise UnknownToModel(f"its speakers {_listed(unknown)} are none of the model's: {_listed(classes)}")
         return segments
 
     def collate(self, utterances: list[list[Piece]], layout: Layout, rng: np.random.Generator) -> dict[str, np.ndarray]:

@@ -6,8 +6,7 @@ from typing import Any, ClassVar
 
 from npconformer.data.examples import Example
 from npconformer.data.segments import active_frames, segments_of, speakers_of
-from npconformer.data.targets import SILENCE
-from npconformer.diarization import Segment
+from npconformer.diarization import SILENCE, Segment
 from npconformer.evaluation.scorer import Row, Scorer, interval_in_words, percent
 from npconformer.metrics import FrameErrors, bootstrap_interval, frame_errors
 

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from npconformer.backend import to_host
-from npconformer.diarization import MAX_GAP, MIN_DURATION, THRESHOLD, check_settings, find_segments
+from npconformer.diarization import MAX_GAP, MIN_DURATION, SILENCE, THRESHOLD, check_settings, find_segments
 from npconformer.pipelines.frames import FramePipeline, Frames
 from npconformer.pipelines.scores import OF_PROBLEM, check_function, to_scores
 
@@ -19,13 +19,13 @@ class SpeakerDiarizationPipeline(FramePipeline):
     """Gives {"duration": seconds, "segments": [{"start", "end", "speaker"}]} for each recording.
 
     Segments are sorted by their start; those of two speakers may overlap. Speakers have the names of the
-    config's id2label.
+    config's id2label; one of the name "silence" is nobody and has no segments.
 
     Options of a call:
         threshold, min_duration, max_gap: as in `npconformer.diarization.find_segments`.
         function_to_apply: "sigmoid", "softmax" or "none", which makes probabilities of the logits. None is
-            "softmax" where the config's problem_type is "single_label_classification" (one speaker at a time)
-            and "sigmoid" (each speaker by itself) otherwise.
+            "softmax" where the config's problem_type is "single_label_classification" (one speaker at a time),
+            "none" for "regression" (towards 0 and 1), and "sigmoid" (each speaker by itself) otherwise.
         chunk_length_s, stride_length_s: for long recordings, as in FramePipeline. A model that numbers the speakers
             of a recording as it likes may number them differently in each chunk; nothing here puts that right.
     """
@@ -54,7 +54,7 @@ class SpeakerDiarizationPipeline(FramePipeline):
     def answer(self, output: Frames, options: dict[str, Any]) -> dict[str, Any]:
         """The segments of one utterance, from its logits (T, S)."""
         config = self.model.config
-        usual = "softmax" if OF_PROBLEM.get(config.problem_type) == "softmax" else "sigmoid"
+        usual = OF_PROBLEM.get(config.problem_type, "sigmoid")
         segments = find_segments(
             to_scores(output.rows, options["function_to_apply"] or usual),
             self.seconds_per_frame,
@@ -64,4 +64,5 @@ class SpeakerDiarizationPipeline(FramePipeline):
             speakers=[config.id2label[i] for i in range(config.num_labels)],
         )
         duration = output.samples / self.sampling_rate
-        return {"duration": duration, "segments": [segment._asdict() for segment in segments]}
+        segments = [segment._asdict() for segment in segments if segment.speaker != SILENCE]
+        return {"duration": duration, "segments": segments}

@@ -18,7 +18,8 @@ def evaluate(
     """The loss and the measures of the task over all batches.
 
     The model is in evaluation mode meanwhile, and utterances get what they would get alone (padding_mode="exact"),
-    so that the figures depend neither on chance nor on how the utterances are batched.
+    so that the figures depend neither on chance nor on how the utterances are batched. That takes batches with an
+    attention mask, or without padding, as a `Loader` with shuffle=False gives them.
 
     Args:
         model: of one of the tasks.

@@ -4,7 +4,8 @@
     ...                              the processor's files, if there is one
     optimizer.safetensors            what the optimiser remembers, by parameter
     average.safetensors              the running average of the weights, if there is one
-    training.json                    step, position in the data, random state, best result, settings
+    training.json                    step, position in the data, random state, best result, settings, and the
+                                     fingerprint of the data
 
 The model's batch norm statistics are among its weights. The schedule remembers nothing.
 """
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 MODEL, OPTIMIZER, AVERAGE = "model.safetensors", "optimizer.safetensors", "average.safetensors"
 TRAINING = "training.json"
 FORMAT = 1
+OTHER_DATA = "the data or the settings of their batches have changed: the result is not that of an undisturbed training"
 
 
 @dataclass
@@ -81,7 +83,7 @@ def write_state(folder: Path, trainer: Trainer) -> None:
         "random": random.get_state(),
         "schedule": _schedule(trainer),
         "settings": trainer.settings.to_dict(),
-        "data": _data(trainer, trainer.progress.epoch),
+        "fingerprint": _fingerprint(trainer),
     }
     write_json_atomically(folder / TRAINING, contents)
 
@@ -109,10 +111,10 @@ def read_state(folder: Path, trainer: Trainer) -> None:
         trainer.average.load_state_dict(averages)
     random.set_state(contents["random"])
     trainer.progress = progress = Progress(**contents["progress"])
-    if contents["data"] != _data(trainer, progress.epoch):
-        trainer.report("the data, or how they are batched, have changed: the result is not that of one training")
-        if progress.batch >= trainer.loader.num_batches(progress.epoch):
-            progress.epoch, progress.batch = progress.epoch + 1, 0
+    if contents.get("fingerprint", _fingerprint(trainer)) != _fingerprint(trainer):  # early checkpoints have none
+        trainer.report(OTHER_DATA)
+    if progress.batch >= trainer.loader.num_batches(progress.epoch):
+        progress.epoch, progress.batch = progress.epoch + 1, 0
 
 
 def _arrays(path: Path) -> dict[str, np.ndarray]:
@@ -120,10 +122,10 @@ def _arrays(path: Path) -> dict[str, np.ndarray]:
     return {name: file.read(name).copy() for name in file}  # the file may be removed while training goes on
 
 
-def _data(trainer: Trainer, epoch: int) -> str:
+def _fingerprint(trainer: Trainer) -> str:
     """What tells whether the batches are the same: the loader's own word, or else their number in an epoch."""
     fingerprint = getattr(trainer.loader, "fingerprint", None)
-    return str(trainer.loader.num_batches(epoch)) if fingerprint is None else fingerprint()
+    return f"{trainer.loader.num_batches(0)} batches" if fingerprint is None else fingerprint()
 
 
 def _schedule(trainer: Trainer) -> dict[str, Any]:

@@ -63,6 +63,9 @@ class Task:
         total = max(sum(counts), 1)
         return [count / total for count in counts] if self.reduction == MEAN else [1 / total] * len(counts)
 
+    def before_training(self, model: Any) -> None:
+        """Called when training begins or goes on."""
+
     def before_step(self, model: Any, step: int) -> None:
         """Called before step number `step`, from 0."""
 
@@ -110,6 +113,11 @@ class FrameClassificationTask(Task):
     """Classes of frames, for diarization; share of wrong decisions."""
 
     head, metric = "ForAudioFrameClassification", "frame_error"
+
+    def before_training(self, model: Any) -> None:
+        """Writes into the config which loss None stands for, so that whoever uses the model reads its logits so."""
+        if model.config.problem_type is None:
+            model.config.problem_type = "regression" if model.config.num_labels == 1 else "single_label_classification"
 
     def count(self, batch: dict[str, np.ndarray]) -> int:
         labels = np.asarray(batch["labels"])

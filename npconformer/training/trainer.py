@@ -105,6 +105,7 @@ class Trainer:
             self.store = CheckpointStore(self.output, self.settings.keep, self.report)
             self._drawn = perf_counter()
             self._start(resume)
+            self.task.before_training(self.model)
             if self.progress.step < self.total_steps and not self.progress.stopped:
                 self.model.train()
                 self._run()

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import shutil
 
 import numpy as np
@@ -80,6 +81,56 @@ def test_every_task(capsys, task, config, folder, tmp_path):
     assert columns.get(task, "eval_loss") in rows[-1]
 
 
+@pytest.mark.parametrize("norm", ["layer", "group"])
+@pytest.mark.parametrize("task", ["ctc", "sequence", "xvector"])
+def test_evaluating_afterwards_gives_the_figures_of_the_log(capsys, task, norm, config, tmp_path):
+    """Recordings of many lengths, with and without an attention mask."""
+    lengths = np.random.default_rng(0).integers(6000, 16000, 24).tolist()
+    for i, waveform in enumerate(make_waveforms([*lengths, 9000, 9000])):
+        path = tmp_path / "data" / "ab"[i % 2] / f"{i}.wav"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(path, waveform, 16000)
+        path.with_suffix(".txt").write_text(["yes no", "no sense"][i % 2])
+    argv = ("--task", task, "--from", config, "--train", tmp_path / "data", "--eval", tmp_path / "data")
+    options = ("--set", f"feat_extract_norm={norm}", "--batch-seconds", 10, "--steps", 3, "--lr", 1e-3)
+    assert train(capsys, tmp_path / "out", *argv, *options)[0] == 0
+    logged = read_log(tmp_path / "out/log.csv")[-1]
+    argv = ("evaluate", tmp_path / "data", "--model", tmp_path / "out/model", "--format", "json")
+    figures = json.loads(run(capsys, *argv)[1])
+    names = {"ctc": ("wer", "cer"), "sequence": ("accuracy",), "xvector": ("eer",)}[task]
+    long = {"wer": "word_error_rate", "cer": "character_error_rate", "accuracy": "accuracy", "eer": "equal_error_rate"}
+    assert [logged[f"eval_{name}"] for name in names] == pytest.approx(
+        [figures[long[name]] for name in names], rel=1e-6
+    )
+
+
+@pytest.mark.parametrize(
+    ("names", "overlap"), [(["anna", "ben"], 0.3), (["anna", "ben", "silence"], -0.2), (["speech"], 0.3)]
+)
+def test_diarization_finds_what_was_learnt(capsys, names, overlap, tmp_path):
+    """Two "speakers", each a tone, in noise; silence around them, and between them or for a while both."""
+    rng = np.random.default_rng(0)
+    for i in range(12):
+        sound, lines = rng.normal(size=24000) * 0.01, []
+        start, end = 0.2 + rng.uniform(0, 0.1), 0.8
+        for who in rng.permutation(2):
+            first, behind = round(start * 16000), round(end * 16000)
+            sound[first:behind] += 0.3 * np.sin(np.arange(first, behind) * 2 * np.pi * [300, 1800][who] / 16000)
+            lines.append(f"SPEAKER {i} 1 {start:.3f} {end - start:.3f} <NA> <NA> {['anna', 'ben'][who]} <NA> <NA>")
+            start, end = end - overlap, 1.3
+        soundfile.write(tmp_path / f"{i}.wav", sound, 16000)
+        (tmp_path / f"{i}.rttm").write_text("\n".join(lines))
+    settings = {**CONFIG, "id2label": dict(enumerate(names)), "hidden_dropout": 0.0, "layerdrop": 0.0}
+    (tmp_path / "config.json").write_text(json.dumps(settings))
+    argv = ("--task", "frame", "--from", tmp_path / "config.json", "--train", tmp_path, "--steps", 60, "--lr", 0.02)
+    assert train(capsys, tmp_path / "out", *argv, "--batch-seconds", 9)[0] == 0
+    status, out, _ = run(capsys, "evaluate", tmp_path, "--model", tmp_path / "out/model", "--format", "json")
+    figures = json.loads(out)
+    assert (status, figures["evaluated"]) == (0, 12)
+    assert figures["diarization_error_rate"] < 0.05
+    assert "silence" not in run(capsys, "diarize", tmp_path / "0.wav", "--model", tmp_path / "out/model")[1]
+
+
 def test_the_model_is_usable(capsys, config, folder, tmp_path):
     train(capsys, tmp_path / "out", "--task", "ctc", "--from", config, "--train", folder, *FAST)
     tokenizer = npconformer.Wav2Vec2Processor.from_pretrained(tmp_path / "out/model").tokenizer
@@ -101,6 +152,18 @@ def test_resuming(capsys, config, folder, tmp_path):
     assert weights(tmp_path / "part/model") == weights(tmp_path / "whole/model")
     status, _, err = train(capsys, tmp_path / "part", "--resume", "--steps", 6, "--lr", 0.001)
     assert status == 0 and "lr was 0.0003 and is 0.001 now" in err and "going on from step 4" in err
+
+
+def test_what_differs_when_resuming(capsys, config, folder, tmp_path):
+    data = shutil.copytree(folder, tmp_path / "data")
+    argv = ("--task", "ctc", "--from", config, "--train", data, *FAST, "--threads", 1)
+    assert train(capsys, tmp_path / "out", *argv)[0] == 0
+    moved = data.rename(tmp_path / "moved")
+    status, _, err = train(capsys, tmp_path / "out", "--resume", "--train", moved, "--workers", 2, "--threads", 2)
+    assert status == 0 and "workers was 1 and is 2 now" in err and "undisturbed" not in err
+    (moved / "a/0.txt").write_text("no")
+    status, _, err = train(capsys, tmp_path / "out", "--resume")
+    assert status == 0 and err.count("undisturbed") == 1 and "the data or the settings of their batches" in err
 
 
 def test_resuming_in_another_folder(capsys, config, folder, tmp_path, monkeypatch):
@@ -151,11 +214,68 @@ def test_what_cannot_be_used_is_left_out_with_the_reason(capsys, config, folder,
     assert len(table) == 7 and all(row["part"] == "train" and row["reason"] for row in table)
 
 
+def test_a_folder_of_all_sorts(capsys, config, folder, tmp_path):
+    """What is in a folder and is of no use is in the table, whatever its name; the rest is trained on."""
+    data = shutil.copytree(folder, tmp_path / "data")
+    good = soundfile.read(data / "a/0.wav")[0].astype(np.float32)
+    for name, bad in (("nan", np.nan), ("inf", np.inf)):
+        soundfile.write(data / f"{name}.wav", np.where(np.arange(len(good)) == 99, bad, good), 16000, subtype="FLOAT")
+    soundfile.write(data / "header.wav", np.zeros(0), 16000)
+    soundfile.write(data / "long.wav", np.tile(good, 31), 16000)
+    soundfile.write(data / "latin.wav", good, 16000)
+    (data / "zero.wav").write_bytes(b"")
+    (data / "phone.m4a").write_bytes(b"some other format")
+    (data / os.fsdecode(b"caf\xe9.wav")).write_bytes(b"no sound")
+    (data / "gone.wav").symlink_to(data / "nowhere.wav")
+    for path in list(data.glob("*.*")):
+        path.with_suffix(".txt").write_bytes(b"no" if path.stem != "latin" else "größe".encode("latin-1"))
+    (data / "folder.wav").mkdir()
+    (data / "README.md").write_text("about these recordings")
+    status, _, err = train(capsys, tmp_path / "out", "--task", "ctc", "--from", config, "--train", data, *FAST)
+    assert status == 0 and "train: 8 recordings, 10 left out:" in err, err
+    rows = list(
+        csv.reader((tmp_path / "out/left_out.csv").read_bytes().decode("utf-8", "surrogateescape").splitlines())
+    )
+    assert {os.fsencode(path).rpartition(b"/")[2]: reason.partition(": ")[0] for _, path, reason, _ in rows[1:]} == {
+        b"nan.wav": "holds samples that are NaN or infinite",
+        b"inf.wav": "holds samples that are NaN or infinite",
+        b"header.wav": "holds no samples",
+        b"long.wav": "31.0 s are too long",
+        b"latin.wav": "latin.txt is not UTF-8",
+        b"zero.wav": "is empty (0 bytes)",
+        b"phone.m4a": "cannot be read as audio",
+        b"caf\xe9.wav": "cannot be read as audio",
+        b"gone.wav": "no such file",
+        b"folder.wav": "is a folder, not an audio file",
+    }
+
+
+def test_recordings_named_twice(capsys, config, folder, tmp_path):
+    names = [f"{folder}/{'ab'[i % 2]}/{i}.wav" for i in range(3)]
+    rows = [(names[0], "one"), (names[1], "two"), (names[2], "one"), (names[1], "two"), (names[2], "two")]
+    (tmp_path / "train.csv").write_text("path,text\n" + "".join(f"{path},{text}\n" for path, text in rows))
+    (tmp_path / "eval.csv").write_text(f"path,text\n{names[0]},no\n{folder}/b/5.wav,no\n")
+    argv = ("--train", tmp_path / "train.csv", "--eval", tmp_path / "eval.csv")
+    status, _, err = train(capsys, tmp_path / "out", "--task", "ctc", "--from", config, *argv, *FAST)
+    assert status == 0 and "train: 5 recordings" in err
+    assert (
+        "train: 2 recordings named more than once (1 of them with different texts or labels): each time counts" in err
+    )
+    assert "eval: 1 of the recordings is in --train, too" in err
+
+
 def test_mislabelled_recordings_of_a_classifier(capsys, folder, tmp_path):
     source = save_checkpoint("ForSequenceClassification", tmp_path / "model", id2label={0: "b", 1: "other"})
     status, _, err = train(capsys, tmp_path / "out", "--task", "sequence", "--from", source, "--train", folder, *FAST)
     assert status == 0
     assert "4 left out" in err and "its label 'a' is none of the model's: 'b', 'other'" in err
+    assert "4 of those left out have labels or letters that the model does not know; --new-head makes" in err
+    argv = ("--task", "sequence", "--from", source, "--train", folder, *FAST, "--new-head")
+    status, _, err = train(capsys, tmp_path / "new", *argv)
+    assert status == 0 and "2 classes of the training data: a, b" in err and "left out" not in err
+    assert "these start at random: classifier.weight, classifier.bias\n" in err
+    status, _, err = train(capsys, tmp_path / "new", "--resume", "--steps", 6)  # the head is that of the checkpoint
+    assert status == 0 and "random" not in err and "going on from step 4" in err
 
 
 def test_labels_of_the_data(capsys, config, folder, tmp_path):

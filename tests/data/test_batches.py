@@ -45,6 +45,14 @@ def test_without_shuffling_the_longest_come_first():
     assert make_batches([1, 3, 2, 5], 0, 7, batch_size=2, shuffle=False) == [[3, 1], [2, 0]]
 
 
+@given(st.lists(st.sampled_from([0.5, 0.51, 2.0, 7.0]), max_size=60), st.booleans())
+def test_without_padding_only_one_length_shares_a_batch(seconds, shuffle):
+    batches = make_batches(seconds, 0, 0, 5, shuffle=shuffle, padding=False)
+    assert sorted(i for batch in batches for i in batch) == list(range(len(seconds)))
+    assert all(len({seconds[i] for i in batch}) == 1 for batch in batches)
+    assert len(batches) == sum(-(-seconds.count(one) // 5) for one in set(seconds))
+
+
 def test_streams_of_random_numbers_differ_by_purpose_epoch_and_index():
     keys = [(p, s, e, i) for p in (1, 2, 3) for s in (0, 1) for e in (0, 1) for i in (0, 1)]
     assert len({generator(*key).random() for key in keys}) == len(keys)

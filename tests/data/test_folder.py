@@ -1,5 +1,8 @@
 """Folders whose names and neighbouring files say what is known."""
 
+import errno
+import os
+
 import pytest
 
 from npconformer.data import Example, LeftOut, read_examples
@@ -51,6 +54,29 @@ def test_a_text_that_cannot_be_read(make):
 def test_a_folder_named_as_a_recording(make):
     folder = make(x_dot_wav__a_dot_wav=b"")
     assert [example.path for example in read_examples(folder)[0]] == [str(folder / "x.wav/a.wav")]
+
+
+def test_what_looks_like_a_recording(make):
+    folder = make(a_dot_wav=b"", phone_dot_M4A=b"", notes_dot_md=b"", video_dot_mp4=b"")
+    (folder / "x.wav").mkdir()
+    examples, left_out = read_examples(folder)
+    assert [example.path for example in examples] == [str(folder / "a.wav"), str(folder / "phone.M4A")]
+    assert left_out == [LeftOut(str(folder / "x.wav"), "is a folder, not an audio file")]
+
+
+def test_a_folder_that_cannot_be_opened(make, monkeypatch):
+    folder = make(a_dot_wav=b"", locked__b_dot_wav=b"")
+    scandir = os.scandir
+
+    def refuse(path):  # the administrator, as whom tests may run, may open all
+        if str(path).endswith("locked"):
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    examples, left_out = read_examples(folder)
+    assert [example.path for example in examples] == [str(folder / "a.wav")]
+    assert left_out == [LeftOut(str(folder / "locked"), "Permission denied")]
 
 
 def test_an_empty_folder(tmp_path):

@@ -1,7 +1,10 @@
 """The loader: the same batches whatever the threads, from any place on, bounded work, errors that name files."""
 
+import dataclasses
+import shutil
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -130,8 +133,17 @@ def test_the_cache_changes_nothing(make):
     assert all(map(equal, without.epoch(0), make().epoch(0)))
 
 
-def test_a_fingerprint_tells_what_gives_other_batches(make, examples):
-    same = [make(), make(workers=3, look_ahead=1), make(reader=AudioReader(16000, 0))]
+def test_a_fingerprint_tells_what_gives_other_batches(make, examples, tmp_path):
+    def noisy(folder, samples):
+        folder.mkdir()
+        soundfile.write(folder / "fan.wav", np.ones(samples) * 0.1, 16000)
+        return make(augmentation=Augmentation(noise=Noise(files=(str(folder / "fan.wav"),))))
+
+    moved = tmp_path / "moved"
+    shutil.copytree(Path(examples[0].path).parent, moved)
+    moved = [dataclasses.replace(one, path=str(moved / Path(one.path).name)) for one in examples]
+    corrected = [dataclasses.replace(examples[0], text="NONE"), *examples[1:]]
+    same = [make(), make(workers=3, look_ahead=1), make(reader=AudioReader(16000, 0)), make(examples=moved)]
     others = [
         make(seed=4),
         make(max_seconds=5.0),
@@ -140,14 +152,27 @@ def test_a_fingerprint_tells_what_gives_other_batches(make, examples):
         make(augmentation=None),
         make(examples=examples[:-1]),
         make(examples=examples[::-1]),
+        make(examples=corrected),
+        make(mask=False),
+        noisy(tmp_path / "quiet", 4000),
+        noisy(tmp_path / "loud", 5000),
     ]
     assert len({loader.fingerprint() for loader in same}) == 1
     assert len({loader.fingerprint() for loader in [*same, *others]}) == 1 + len(others)
+    assert noisy(tmp_path / "again", 5000).fingerprint() == others[-1].fingerprint()
 
 
 def test_without_a_mask(make):
     batch = next(make(mask=False, batch_size=2).epoch(0))
     assert batch.keys() == {"input_values", "labels"}
+
+
+@pytest.mark.parametrize("mask", [True, False])
+def test_evaluation_pads_only_with_a_mask(make, examples, mask):
+    """Four recordings, each twice: without a mask the batches are the four pairs."""
+    loader = make(mask=mask, shuffle=False, augmentation=None, examples=examples[:4] * 2, max_seconds=30.0)
+    sizes = [len(batch["labels"]) for batch in loader.epoch(0)]
+    assert sizes == ([8] if mask else [2, 2, 2, 2])
 
 
 def test_work_ahead_is_bounded(make, monkeypatch):
@@ -263,6 +288,8 @@ def test_wrong_settings(make, letters, examples):
         make().epoch(0, 1000)
     extractor, selection = Wav2Vec2FeatureExtractor(), Selection(examples, [8000] * 30, [0] * 30)
     labels = ClassTargets({"0": 0, "1": 1}, frames)
+    with pytest.raises(FileNotFoundError, match=r"gone\.wav: no such recording of noise"):
+        make(augmentation=Augmentation(noise=Noise(files=("gone.wav",))))
     with pytest.raises(ValueError, match="joining needs labels that can be joined"):
         Loader(selection, labels, extractor, 0, 1, augmentation=Augmentation(joining=Joining()))
     with pytest.raises(ValueError, match="reads at 8000 Hz, the feature extractor takes 16000 Hz"):

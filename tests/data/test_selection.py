@@ -48,13 +48,14 @@ def test_the_rest_is_kept_in_order(write, targets):
     assert [example.path.rpartition("/")[2] for example in selection.examples] == ["good.wav", "enough.wav"]
     assert selection.samples == [8000, 1920]
     assert selection.encoded[0].tolist() == [8, 10, 7]
+    assert [left.path.rpartition("/")[2] for left in selection.left_out if left.unknown] == ["letters.wav"]
     reasons = {left.path.rpartition("/")[2].partition(" ")[0]: left.reason for left in selection.left_out}
     assert reasons == {
         "missing.wav": "no such file",
         "empty.wav": "is empty (0 bytes)",
         "noise.wav": reasons["noise.wav"],
         "none.wav": reasons["none.wav"],
-        "short.wav": "0.040 s are too short: the model needs 0.040 s",
+        "short.wav": "0.040 s (639 samples at 16000 Hz) are too short: the model needs 640 samples",
         "long.wav": "4.0 s are too long: the longest is 3 s",
         "unlabelled.wav": "no text says what is said",
         "letters.wav": "its text 'TWO 2' has '2', which the vocabulary has not",
@@ -78,7 +79,7 @@ def test_what_fits_must_fit_when_it_is_made_faster(write, targets):
     selection = select_examples(examples, targets, AudioReader(16000), fastest=1.1)
     assert [left.reason for left in selection.left_out] == [
         "its text is too long for its 0.12 s, which are 5 frames when made 1.1 times faster",
-        "0.041 s are too short when made 1.1 times faster: the model needs 0.040 s",
+        "0.041 s (660 samples at 16000 Hz) are too short when made 1.1 times faster: the model needs 640 samples",
     ]
 
 

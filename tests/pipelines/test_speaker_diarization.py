@@ -56,12 +56,29 @@ def test_functions(diarize, waveforms):
 
 @pytest.mark.parametrize(
     ("problem_type", "function"),
-    [(None, "sigmoid"), ("multi_label_classification", "sigmoid"), ("single_label_classification", "softmax")],
+    [
+        (None, "sigmoid"),
+        ("multi_label_classification", "sigmoid"),
+        ("single_label_classification", "softmax"),
+        ("regression", "none"),
+    ],
 )
 def test_the_kind_of_problem_decides_the_function(tmp_path, waveforms, problem_type, function):
     folder = save_checkpoint("ForAudioFrameClassification", tmp_path, num_labels=3, problem_type=problem_type)
     diarize = pipeline("speaker-diarization", model=folder)
     assert diarize(waveforms[1]) == diarize(waveforms[1], function_to_apply=function)
+
+
+def test_silence_is_nobody(tmp_path, waveforms):
+    named, other = (
+        pipeline(
+            "speaker-diarization",
+            model=save_checkpoint("ForAudioFrameClassification", tmp_path / name, id2label={**NAMES, 1: name}),
+        )
+        for name in ("silence", "BEN")
+    )
+    segments = other(waveforms[1])["segments"]
+    assert named(waveforms[1])["segments"] == [one for one in segments if one["speaker"] != "BEN"] != segments
 
 
 @pytest.mark.parametrize("batch_size", [1, 2, 3, 6, 50])

@@ -70,6 +70,89 @@ def test_a_configuration(tmp_path):
     assert isinstance(extractor, npconformer.Wav2Vec2FeatureExtractor)
 
 
+LABELLED = {"sequence": "ForSequenceClassification", "xvector": "ForXVector", "frame": "ForAudioFrameClassification"}
+LAYERS = {"ctc": "lm_head.", "sequence": "classifier.", "xvector": "objective.", "frame": "classifier."}
+
+
+@pytest.mark.parametrize("task", ["ctc", "sequence", "xvector", "frame"])
+@pytest.mark.parametrize("classes", [2, 3])
+def test_a_new_head(task, classes, tmp_path):
+    """Of the size that the checkpoint's has (2), or of another: its last layer is new, and all else is kept."""
+    settings = {"id2label": {i: "xyz"[i] for i in range(classes)}, "num_labels": classes, "vocab_size": 8 + classes}
+    model = tiny_model(LABELLED.get(task, "ForCTC"), **settings)
+    model.save_pretrained(tmp_path)
+    tiny_processor().save_pretrained(tmp_path)
+    options = {"overrides": {"num_labels": 2}} if task == "frame" else {}
+    made, processor, said = start(task, tmp_path, new_head=True, **options)
+    assert f"these start at random: {LAYERS[task]}weight" in said
+    kept = []
+    for (name, before), after in zip(model.named_parameters(), made.parameters()):
+        if name.startswith(LAYERS[task]):
+            random = name.endswith("weight")
+            assert before.shape != after.shape or (before.data != after.data).any() == random, name
+        else:
+            assert (before.data == after.data).all(), name
+            kept.append(name)
+    assert any(name.startswith("wav2vec2_conformer.encoder") for name in kept)
+    if task == "ctc":
+        assert made.config.vocab_size == len(processor.tokenizer) == 10 and "A B D E É" in said
+    else:
+        names = {"sequence": ["9", "10"], "xvector": ["anna", "ben"]}.get(task, [*made.config.id2label.values()])
+        assert made.config.label2id == {name: i for i, name in enumerate(names)} and len(names) == 2
+
+
+def test_when_a_new_head_is_needed_or_makes_no_sense(tmp_path):
+    tiny_model("ForSequenceClassification").save_pretrained(tmp_path / "a")
+    with pytest.raises(
+        ValueError, match=r"classifier.bias is \(3,\) in the file and \(7,\).*another size: .*--new-head"
+    ):
+        start("sequence", tmp_path / "a", overrides={"num_labels": 7})
+    for new_head in (False, True):  # this is no matter of the head
+        with pytest.raises(
+            ValueError, match=r"encoder.*intermediate_dense.bias is \(12,\) in the file and \(20,\)"
+        ) as got:
+            start("sequence", tmp_path / "a", overrides={"intermediate_size": 20}, new_head=new_head)
+        assert "--new-head" not in str(got.value)
+    with pytest.raises(ValueError, match="models for pretraining have no labels"):
+        start("pretraining", tmp_path / "a", new_head=True)
+    tiny_model().save_pretrained(tmp_path / "b")
+    with pytest.raises(ValueError, match=r"has no vocab.json.*--new-head"):
+        start("ctc", tmp_path / "b")
+    assert start("ctc", tmp_path / "b", new_head=True)[0].config.vocab_size == 10
+
+
+def test_the_head_of_another_kind_is_no_start(tmp_path):
+    """Weights of the same name, of one size or not, and labels and losses that were the other head's."""
+    settings = {"id2label": {0: "x", 1: "y"}, "num_labels": 2, "problem_type": "multi_label_classification"}
+    for name, sizes in {"same": {"classifier_proj_size": 8}, "others": {}}.items():
+        frames = tiny_model("ForAudioFrameClassification", **settings, **sizes)
+        frames.save_pretrained(tmp_path / name)
+        model, _, said = start("sequence", tmp_path / name)
+        assert "classifier.weight" in said and "2 classes of the training data" in said
+        assert model.config.id2label == {0: "9", 1: "10"} and model.config.problem_type is None
+        old, new = frames.classifier.weight.data, model.classifier.weight.data
+        assert old.shape != new.shape or (old != new).any()
+    assert start("xvector", tmp_path / "same")[0].config.id2label == {0: "anna", 1: "ben"}
+
+
+@pytest.mark.parametrize(
+    ("names", "given", "problem_type"),
+    [
+        (["anna", "ben"], None, "multi_label_classification"),
+        (["speech"], None, "multi_label_classification"),
+        (["anna", "ben", "silence"], None, "single_label_classification"),
+        (["anna", "ben"], "single_label_classification", "single_label_classification"),
+    ],
+)
+def test_frame_classifiers_say_what_they_are_trained_for(tmp_path, names, given, problem_type):
+    settings = {**SIZES, "id2label": dict(enumerate(names)), "problem_type": given, "model_type": "wav2vec2-conformer"}
+    settings.pop("num_labels")
+    (tmp_path / "tiny.json").write_text(json.dumps(settings))
+    model, _, said = start("frame", tmp_path / "tiny.json")
+    assert model.config.problem_type == problem_type
+    assert (f"problem_type is {problem_type}: each" in said) == (given is None)
+
+
 def test_a_checkpoint_of_another_model(tmp_path):
     tiny_model("ForPreTraining").save_pretrained(tmp_path)
     file = SafetensorsFile(tmp_path / "model.safetensors")

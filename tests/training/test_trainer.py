@@ -1,5 +1,6 @@
 """The trainer: every task learns, resuming changes no bit, and accumulation is one large batch."""
 
+import json
 import math
 
 import numpy as np
@@ -11,6 +12,7 @@ from npconformer.checkpoints.safetensors_file import SafetensorsFile
 from npconformer.optim import SGD
 from npconformer.training import NonFiniteError, Trainer, TrainingSettings, task_for
 from npconformer.training import trainer as trainer_module
+from npconformer.training.checksums import write_checksums
 from npconformer.training.log import read_log
 from npconformer.training.state import Progress
 from npconformer.training.step import run_step
@@ -110,6 +112,23 @@ def test_scales_of_accumulated_batches(head):
     result = run_step(model, batches, task, SGD(model, lr=0.0), None)
     assert result.loss == pytest.approx(sum(sums) / sum(counts), rel=1e-5)
     assert counts == {"ForAudioFrameClassification": [57, 38], "ForPreTraining": [18, 12]}.get(head, [3, 2])
+
+
+@pytest.mark.parametrize(("labels", "expected"), [(3, "single_label_classification"), (1, "regression")])
+def test_a_frame_classifier_tells_what_its_loss_was(labels, expected, tmp_path):
+    """What None means to the loss is written down, and the loss is the same with it."""
+    batch = TinyLoader("ForAudioFrameClassification").batch(0, 0)
+    batch["labels"] = batch["labels"][:, :, :labels]
+    loader = TinyLoader("ForAudioFrameClassification")
+    loader.batch = lambda epoch, index: batch
+    model = tiny_model("ForAudioFrameClassification", num_labels=labels)
+    before = model.eval()(**batch).loss.item()
+    model.config.problem_type = expected
+    assert model(**batch).loss.item() == before
+    model.config.problem_type = None
+    Trainer(model, loader, tmp_path, TrainingSettings(steps=1), report=[].append, progress_bar=False).train()
+    config = npconformer.Wav2Vec2ConformerConfig.from_pretrained(tmp_path / "checkpoint-1")
+    assert config.problem_type == expected
 
 
 def test_gradient_checkpointing_changes_nothing(tmp_path):
@@ -271,8 +290,24 @@ def test_other_data(batches, position, tmp_path):
     longer = tiny_trainer(tmp_path, steps=15)
     longer.loader = TinyLoader(batches=batches)
     progress = longer.train(resume=True)
-    assert any("the data, or how they are batched, have changed" in line for line in longer.lines)
+    assert [line for line in longer.lines if "undisturbed" in line] == [
+        "the data or the settings of their batches have changed: the result is not that of an undisturbed training"
+    ]
     assert (progress.epoch, progress.batch) == position
+
+
+def test_a_checkpoint_from_before_there_were_fingerprints(tmp_path):
+    trainer = tiny_trainer(tmp_path)
+    trainer.train()
+    for folder in map(trainer.store.path, trainer.store.steps()):
+        contents = json.loads((folder / "training.json").read_text())
+        del contents["fingerprint"]
+        (folder / "training.json").write_text(json.dumps(contents))
+        write_checksums(folder)
+    longer = tiny_trainer(tmp_path, steps=15)
+    longer.loader = TinyLoader(batches=7)
+    assert longer.train(resume=True).step == 15
+    assert not any("undisturbed" in line for line in longer.lines)
 
 
 def test_wrong_settings():
