@@ -150,17 +150,18 @@ class Operation:
     def __call__(self, *inputs: Any) -> Any:
         arrays = [x.data if isinstance(x, Tensor) else x for x in inputs]
         self.xp = get_array_module(*arrays)
-        enabled = mode.grad_enabled
-        self.needs = tuple([enabled and isinstance(x, Tensor) and x.requires_grad for x in inputs])
-        self.recording = True in self.needs or (enabled and self.always_recorded)
+        if mode.grad_enabled:
+            self.needs = tuple([isinstance(x, Tensor) and x.requires_grad for x in inputs])
+            self.recording = True in self.needs or self.always_recorded
+        else:
+            self.needs = (False,) * len(inputs)
         result = self.forward(*arrays)
-        outputs = result if isinstance(result, tuple) else (result,)
         if mode.anomaly:
-            self._check_outputs(outputs)
-        tensors = tuple([Tensor(output) for output in outputs])
+            self._check_outputs(result if isinstance(result, tuple) else (result,))
+        made = tuple([Tensor(output) for output in result]) if isinstance(result, tuple) else Tensor(result)
         if self.recording:
-            self._record(inputs, tensors)
-        return tensors if isinstance(result, tuple) else tensors[0]
+            self._record(inputs, made if isinstance(result, tuple) else (made,))
+        return made
 
     def _record(self, inputs: Sequence[Any], outputs: tuple[Tensor, ...]) -> None:
         self.number = next(_numbers)

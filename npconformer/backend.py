@@ -121,17 +121,16 @@ def default_backend() -> Backend:
 
 def backend_of(*arrays: Any) -> Backend:
     """The backend that the arrays belong to. A device array decides over NumPy arrays and scalars beside it."""
-    found = NUMPY
     for array in arrays:
-        backend = _by_array_type.get(type(array))
-        if backend is None:
-            if not type(array).__module__.startswith("cupy"):
-                continue
+        kind = type(array)
+        if kind is np.ndarray or array is None:  # nearly always, so without a search
+            continue
+        backend = _by_array_type.get(kind)
+        if backend is None and kind.__module__.startswith("cupy"):
             backend = _load_cupy()
-        if backend is not NUMPY:
+        if backend is not None and backend is not NUMPY:
             return backend
-        found = backend
-    return found
+    return NUMPY
 
 
 def get_array_module(*arrays: Any) -> Any:

@@ -48,20 +48,18 @@ class Module:
             return
         if name in self._parameters and not (value is None or isinstance(value, Parameter)):
             raise TypeError(f"{name} is a parameter: assign a Parameter, or an array to its .data")
-        for registry in (self.__dict__, self._parameters, self._modules):  # one name, one place
+        for registry in (self._parameters, self._modules):  # a name is in one of them at most
             registry.pop(name, None)
         if isinstance(value, Parameter):
             self._parameters[name] = value
         elif isinstance(value, Module):
             self._modules[name] = value
-        else:
-            object.__setattr__(self, name, value)
+        object.__setattr__(self, name, value)  # found without a search
 
-    def __getattr__(self, name: str) -> Any:  # called only when ordinary lookup fails
-        for registry in ("_parameters", "_buffers", "_modules"):
-            entries = self.__dict__.get(registry)
-            if entries is not None and name in entries:
-                return entries[name]
+    def __getattr__(self, name: str) -> Any:  # called only when ordinary lookup fails: for buffers
+        buffers = self.__dict__.get("_buffers", {})
+        if name in buffers:
+            return buffers[name]
         raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
 
     def register_buffer(self, name: str, array: Any, persistent: bool = True) -> None:
