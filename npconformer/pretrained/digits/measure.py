@@ -43,7 +43,7 @@ def read_recordings(folder: Path, first: int, behind: int) -> list[Utterance]:
 
 
 def silence(seconds: float, speech: np.ndarray, decibels: float, rng: np.random.Generator) -> np.ndarray:
-    """White noise that is so many decibels softer than the speech; none at minus infinity."""
+    """White noise that is so many decibels softer than the speech; at -1000 digital silence."""
     level = np.sqrt(np.mean(speech**2)) * 10 ** (decibels / 20)
     return (level * rng.standard_normal(round(seconds * RATE))).astype(np.float32)
 
@@ -76,7 +76,7 @@ def forms(recordings: list[Utterance]) -> Iterator[tuple[str, list[Utterance]]]:
     yield "bare", recordings
     rng = np.random.default_rng(0)
     yield "silence", [surround(recording, rng, (-60, -40)) for recording in recordings]
-    yield "zeros", [surround(recording, rng, (-np.inf, -np.inf)) for recording in recordings]
+    yield "zeros", [surround(recording, rng, (-1000, -1000)) for recording in recordings]
     yield "connected", connect(recordings, len(recordings), rng)
     if has_espeak():
         spoken = [(voice, word, synthesise(word, voice, RATE)) for voice in HELD_OUT for word in WORDS]
