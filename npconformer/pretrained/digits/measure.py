@@ -79,7 +79,7 @@ def forms(recordings: list[Utterance]) -> Iterator[tuple[str, list[Utterance]]]:
     yield "zeros", [surround(recording, rng, (-1000, -1000)) for recording in recordings]
     yield "connected", connect(recordings, len(recordings), rng)
     if has_espeak():
-        spoken = [(voice, word, synthesise(word, voice, RATE)) for voice in HELD_OUT for word in WORDS]
+        spoken = [(voice, word, synthesise(word, voice)) for voice in HELD_OUT for word in WORDS]
         yield "voices", [surround(utterance, rng, (-60, -40)) for utterance in spoken]
 
 
