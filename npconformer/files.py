@@ -66,8 +66,23 @@ def write_bytes_atomically(path: str | os.PathLike, data: bytes) -> None:
 
 
 def write_json_atomically(path: str | os.PathLike, value: Any) -> None:
-    """Write `value` to `path` as indented JSON with sorted keys, as transformers writes its settings."""
-    write_text_atomically(path, json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n")
+    """Write `value` to `path` as indented JSON with sorted keys, as transformers writes its settings.
+
+    Letters stand as they are. Only where UTF-8 has no form for one, as for a byte in a file's name that is no letter,
+    all are escaped.
+    """
+    text = json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False)
+    if not _is_utf8(text):
+        text = json.dumps(value, indent=2, sort_keys=True, ensure_ascii=True)
+    write_text_atomically(path, text + "\n")
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def read_json_object(path: str | os.PathLike) -> dict[str, Any]:
