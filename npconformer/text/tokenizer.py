@@ -12,23 +12,23 @@ import copy
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from npconformer.batch_feature import BatchFeature, check_padding, check_return_tensors, round_up
-from npconformer.files import existing_folder, make_folder, read_json_object, write_json_atomically
+from npconformer.files import existing_folder, make_folder, write_json_atomically
 from npconformer.text.added_tokens import AddedToken
 from npconformer.text.ctc_decoding import Span, cut, group_words, runs
+from npconformer.text.tokenizer_files import (
+    ADDED_TOKENS_FILE,
+    NAMED_TOKENS,
+    SETTINGS_FILE,
+    VOCABULARY_FILE,
+    read_settings,
+)
 from npconformer.text.vocabulary import Vocabulary
 
-VOCABULARY_FILE = "vocab.json"
-SETTINGS_FILE = "tokenizer_config.json"
-ADDED_TOKENS_FILE = "added_tokens.json"
-SPECIAL_TOKENS_FILE = "special_tokens_map.json"
-
-NAMED_TOKENS = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
 UNLIMITED = int(1e30)  # what transformers writes for model_max_length when there is no limit
 
 
@@ -326,18 +326,7 @@ class Wav2Vec2CTCTokenizer(Vocabulary):
         folder = existing_folder(folder, f"{VOCABULARY_FILE} and {SETTINGS_FILE}")
         if not (folder / VOCABULARY_FILE).is_file():
             raise FileNotFoundError(f"{folder} has no tokenizer: no {VOCABULARY_FILE}")
-        settings = _read_if_there(folder / SETTINGS_FILE)
-        if "added_tokens_decoder" not in settings:
-            settings.update(_read_if_there(folder / SPECIAL_TOKENS_FILE))
-            settings["added_tokens_decoder"] = _former_added_tokens(folder / ADDED_TOKENS_FILE, settings)
-        for name in (
-            "tokenizer_class",
-            "name_or_path",
-            "special_tokens_map_file",
-            "tokenizer_file",
-            "vocab_file",
-        ):
-            settings.pop(name, None)
+        settings = read_settings(folder)
         try:
             return cls(folder / VOCABULARY_FILE, **{**settings, **overrides})
         except (TypeError, ValueError) as error:  # TypeError: a setting called "self"
@@ -416,26 +405,6 @@ def _fill(row: list[int], length: int, value: int, left: bool) -> list[int]:
 
 def _offsets(kind: str, span: Span) -> dict[str, Any]:
     return {kind: span.text, "start_offset": span.start, "end_offset": span.end}
-
-
-def _read_if_there(path: Path) -> dict[str, Any]:
-    return read_json_object(path) if path.is_file() else {}
-
-
-def _former_added_tokens(path: Path, settings: dict[str, Any]) -> dict[int, AddedToken]:
-    """The tokens of an added_tokens.json, {token: id}, special ones told by the settings."""
-    special = [_content(settings.get(name)) for name in NAMED_TOKENS]
-    listed = settings.get("additional_special_tokens")
-    special.extend(map(_content, listed if isinstance(listed, list) else []))
-    added = _read_if_there(path)
-    for token, index in added.items():
-        if type(index) is not int or index < 0:
-            raise ValueError(f"{path} gives token {token!r} the id {index!r}; ids are integers from 0")
-    return {index: AddedToken(token, special=token in special) for token, index in added.items()}
-
-
-def _content(token: Any) -> str | None:
-    return token.get("content") if isinstance(token, Mapping) else token
 
 
 def _tidy_punctuation(text: str) -> str:

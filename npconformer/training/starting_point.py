@@ -22,7 +22,8 @@ from npconformer.files import read_json_object
 from npconformer.models import wav2vec2_conformer
 from npconformer.models.wav2vec2_conformer import Wav2Vec2ConformerConfig
 from npconformer.processing import Wav2Vec2Processor
-from npconformer.text.tokenizer import VOCABULARY_FILE, Wav2Vec2CTCTokenizer
+from npconformer.text.tokenizer import Wav2Vec2CTCTokenizer
+from npconformer.text.tokenizer_files import VOCABULARY_FILE
 from npconformer.training.tasks import TASKS
 
 SPECIAL_TOKENS = ("<pad>", "<s>", "</s>", "<unk>", "|")  # at the numbers that configurations have by default

@@ -1,0 +1,51 @@
+"""The files beside a vocabulary: a tokenizer's settings, as transformers writes them today and as it used to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from npconformer.files import read_json_object
+from npconformer.text.added_tokens import AddedToken
+
+VOCABULARY_FILE = "vocab.json"
+SETTINGS_FILE = "tokenizer_config.json"
+ADDED_TOKENS_FILE = "added_tokens.json"
+SPECIAL_TOKENS_FILE = "special_tokens_map.json"
+
+NAMED_TOKENS = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
+ABOUT_THE_FILES = ("tokenizer_class", "name_or_path", "special_tokens_map_file", "tokenizer_file", "vocab_file")
+
+
+def read_settings(folder: Path) -> dict[str, Any]:
+    """The arguments of the tokenizer whose files are in a folder.
+
+    They come from tokenizer_config.json; for old checkpoints, whose file lists no added tokens, also from
+    special_tokens_map.json and added_tokens.json. Raises ValueError, naming the file, for one that is damaged.
+    """
+    settings = _read_if_there(folder / SETTINGS_FILE)
+    if "added_tokens_decoder" not in settings:
+        settings.update(_read_if_there(folder / SPECIAL_TOKENS_FILE))
+        settings["added_tokens_decoder"] = _former_added_tokens(folder / ADDED_TOKENS_FILE, settings)
+    return {name: value for name, value in settings.items() if name not in ABOUT_THE_FILES}
+
+
+def _read_if_there(path: Path) -> dict[str, Any]:
+    return read_json_object(path) if path.is_file() else {}
+
+
+def _former_added_tokens(path: Path, settings: dict[str, Any]) -> dict[int, AddedToken]:
+    """The tokens of an added_tokens.json, {token: id}, special ones told by the settings."""
+    special = [_content(settings.get(name)) for name in NAMED_TOKENS]
+    listed = settings.get("additional_special_tokens")
+    special.extend(map(_content, listed if isinstance(listed, list) else []))
+    added = _read_if_there(path)
+    for token, index in added.items():
+        if type(index) is not int or index < 0:
+            raise ValueError(f"{path} gives token {token!r} the id {index!r}; ids are integers from 0")
+    return {index: AddedToken(token, special=token in special) for token, index in added.items()}
+
+
+def _content(token: Any) -> str | None:
+    return token.get("content") if isinstance(token, Mapping) else token
