@@ -13,7 +13,7 @@ SETTINGS = "arguments.json"
 PATHS = ("source", "train", "eval", "augmentation")
 TASKS = ("ctc", "sequence", "frame", "xvector", "pretraining")
 NO_PART = ("train", "eval", "eval_every", "log_every", "save_every", "keep", "workers")  # data: see Loader.fingerprint
-KINDS = ("speed", "joining", "silence", "noise", "gain")
+KINDS = ("speed", "joining", "silence", "colour", "noise", "gain")
 DEFAULTS: dict[str, Any] = {
     "eval": None,
     "steps": None,

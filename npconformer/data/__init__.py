@@ -9,7 +9,7 @@
 ...     loss = model(**batch).loss
 """
 
-from npconformer.data.augmentation import Augmentation, Gain, Joining, Noise, Silence, Speed
+from npconformer.data.augmentation import Augmentation, Colour, Gain, Joining, Noise, Silence, Speed
 from npconformer.data.examples import Example, LeftOut
 from npconformer.data.folder import read_examples, read_folder
 from npconformer.data.loader import Loader
@@ -23,6 +23,7 @@ __all__ = [
     "Augmentation",
     "AudioReader",
     "Example",
+    "Colour",
     "Gain",
     "Joining",
     "LeftOut",

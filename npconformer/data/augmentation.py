@@ -1,4 +1,4 @@
-"""Making other recordings of the recordings there are: joined, faster or slower, with silence, noise, or louder.
+"""Making other recordings of those there are: joined, faster or slower, with silence, coloured, noisy or louder.
 
 Each kind has a `probability` for an utterance and ranges (least, most) that a value is drawn from evenly. All
 randomness comes from the generator passed in. An utterance goes through, in this order:
@@ -6,6 +6,7 @@ randomness comes from the generator passed in. An utterance goes through, in thi
     speed    each example by itself: resampled, so that the pitch changes with it
     joining  several examples one after the other, with a gap between them
     silence  before and behind
+    colour   filtered at random, as another microphone or room would
     noise    white or from files, as strong as a signal-to-noise ratio says; also over gaps and silence
     gain     the whole louder or softer; a feature extractor with do_normalize undoes it
 
@@ -24,7 +25,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from npconformer.data.sound_changes import add_noise, amplitude, change_speed, level_of, white_noise
+from npconformer.data.sound_changes import add_echoes, add_noise, amplitude, change_speed, level_of, white_noise
 
 Range = tuple[float, float]
 
@@ -68,6 +69,19 @@ class Silence:
 
     def __post_init__(self) -> None:
         _check(self, seconds=(0, 60), floor=(-200, 0))
+
+
+@dataclass(frozen=True)
+class Colour:
+    """strength: how strong the echoes are together, beside the sound itself, 0 to 1. seconds: within which they
+    fade, 0.0002 to 0.1; 2 ms change the balance of frequencies, 50 ms sound like a room."""
+
+    probability: float = 0.5
+    strength: Range = (0.0, 0.7)
+    seconds: Range = (0.001, 0.004)
+
+    def __post_init__(self) -> None:
+        _check(self, strength=(0, 1), seconds=(2e-4, 0.1))
 
 
 @dataclass(frozen=True)
@@ -119,6 +133,7 @@ class Augmentation:
     silence: Silence | None = None
     noise: Noise | None = None
     gain: Gain | None = None
+    colour: Colour | None = None
 
     @classmethod
     def from_dict(cls, settings: dict[str, Any]) -> Augmentation:
@@ -206,6 +221,9 @@ class Augmentation:
         parts = [part for pair in zip(quiet, spoken) for part in pair] + quiet[-1:]
         ends = np.cumsum([len(part) for part in parts])
         utterance = spoken[0] if ends[-1] == len(spoken[0]) else np.concatenate(parts)
+        if self.colour and random.random() < self.colour.probability:
+            strength, seconds = random.uniform(*self.colour.strength), random.uniform(*self.colour.seconds)
+            utterance = add_echoes(utterance, strength, max(1, round(seconds * rate)), random)
         if self.noise and random.random() < self.noise.probability:
             ratio = amplitude(random.uniform(*self.noise.ratio))
             utterance = add_noise(utterance, level / ratio, self.noise.files, random, read)
@@ -214,7 +232,7 @@ class Augmentation:
         return utterance, ends[:-1:2].tolist()
 
 
-KINDS = {"speed": Speed, "joining": Joining, "silence": Silence, "noise": Noise, "gain": Gain}
+KINDS = {"speed": Speed, "joining": Joining, "silence": Silence, "colour": Colour, "noise": Noise, "gain": Gain}
 
 
 def _check(kind: Any, **limits: Range) -> None:

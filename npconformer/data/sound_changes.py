@@ -15,6 +15,17 @@ def change_speed(waveform: np.ndarray, factor: float, rate: int) -> np.ndarray:
     return waveform if factor == 1 else resample(waveform, rate * factor, rate)
 
 
+def add_echoes(utterance: np.ndarray, strength: float, samples: int, random: np.random.Generator) -> np.ndarray:
+    """(N,) with echoes of itself, K samples late at most, whose weights h are random and fade by 26 dB:
+
+    y[n] = x[n] + sum over k = 1..K of h[k] x[n - k],   sum of h[k]^2 = strength^2
+    """
+    weights = random.standard_normal(samples + 1) * np.exp(-3.0 * np.arange(samples + 1) / samples)
+    weights *= strength / math.sqrt(float(np.dot(weights[1:], weights[1:])))
+    weights[0] = 1.0
+    return np.convolve(utterance, weights.astype(np.float32))[: len(utterance)]
+
+
 def add_noise(
     utterance: np.ndarray,
     level: float,

@@ -6,7 +6,7 @@ import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from npconformer.data import Augmentation, Gain, Joining, Noise, Silence, Speed
+from npconformer.data import Augmentation, Colour, Gain, Joining, Noise, Silence, Speed
 from npconformer.data.sound_changes import add_noise, amplitude, change_speed, level_of, white_noise
 
 RATE = 16000
@@ -34,12 +34,12 @@ def test_nothing_is_changed_without_augmentation():
     assert made is waveform
     assert (starts, timing.seconds([0.5])) == ([0], 0.5)
     never = Augmentation(
-        *(kind(probability=0.0) for kind in (Speed, Joining, Silence, Noise, Gain)),
+        *(kind(probability=0.0) for kind in (Speed, Joining, Silence, Noise, Gain, Colour)),
     )
     np.testing.assert_array_equal(make(never, [waveform])[0], waveform)
 
 
-ALL = Augmentation(Speed(), Joining(), Silence(), Noise(), Gain())
+ALL = Augmentation(Speed(), Joining(), Silence(), Noise(), Gain(), Colour())
 
 
 @given(st.integers(0, 1000), st.integers(1, 4))
@@ -60,7 +60,7 @@ def test_lengths_places_and_dtype(seed, count):
 def test_what_comes_in_is_not_changed():
     waveform = tone()
     waveform.flags.writeable = False
-    make(Augmentation(Speed(1), None, Silence(1), Noise(1), Gain(1)), [waveform])
+    make(Augmentation(Speed(1), None, Silence(1), Noise(1), Gain(1), Colour(1)), [waveform])
 
 
 @pytest.mark.parametrize("factor", [0.8, 1.25])
@@ -140,7 +140,7 @@ def test_every_file_and_every_place_is_used():
 
 def test_digital_silence_gets_no_noise():
     nothing = np.zeros(1000, np.float32)
-    made, _, _ = make(Augmentation(None, None, Silence(1.0), Noise(1.0), Gain(1.0)), [nothing])
+    made, _, _ = make(Augmentation(None, None, Silence(1.0), Noise(1.0), Gain(1.0), Colour(1.0)), [nothing])
     assert not made.any()
     silent_file = Augmentation(noise=Noise(1.0, files=("a",)))
     np.testing.assert_array_equal(make(silent_file, [tone()], read=lambda path: nothing)[0], tone())
@@ -223,3 +223,20 @@ def test_real_speech_keeps_its_level_at_zero_gain(shared):
     speech, _ = soundfile.read(shared / "data" / "fsdd" / "7_theo_9.wav", dtype="float32")
     noisy, _, _ = make(Augmentation(noise=Noise(1.0, (15, 15))), [speech])
     assert 10 * np.log10(np.mean(speech**2) / np.mean((noisy - speech) ** 2)) == pytest.approx(15, abs=0.5)
+
+
+def test_colour_is_a_filter_of_the_stated_strength():
+    impulse = np.zeros(1600, np.float32)
+    impulse[100] = 1.0
+    augmentation = Augmentation(colour=Colour(1.0, (0.5, 0.5), (0.002, 0.002)))
+    answer, _, _ = make(augmentation, [impulse])
+    assert answer.dtype == np.float32 and answer.shape == impulse.shape
+    assert not answer[:100].any() and not answer[133:].any()  # 32 samples at 16 kHz
+    assert answer[100] == 1.0
+    np.testing.assert_allclose(np.sum(answer[101:] ** 2.0), 0.25, rtol=1e-5)
+
+    noise = np.random.default_rng(1).standard_normal(1600).astype(np.float32)
+    naive = [sum(answer[100 + k] * noise[n - k] for k in range(33) if n >= k) for n in range(1600)]
+    np.testing.assert_allclose(make(augmentation, [noise])[0], naive, atol=1e-4)
+    same, _, _ = make(Augmentation(colour=Colour(1.0, (0.0, 0.0))), [noise])
+    np.testing.assert_array_equal(same, noise)

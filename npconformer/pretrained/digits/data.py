@@ -2,14 +2,17 @@
 
 Recordings of the Free Spoken Digit Dataset are named digit_speaker_index.wav. Their index decides what they are for:
 
-    5 to 9     measuring, once, at the end (`measure.py`); 0 to 4 are the dataset's own test part
-    10, 11     watching the training
-    12 to 49   training, beside synthetic voices (`voices.py`)
+    0 to 4     nothing: they are the dataset's own test part
+    5 to 44    training, beside synthetic voices (`voices.py`); of these
+    24, 25     watching the training
+    45 to 49   measuring, at the end (`measure.py`)
 
-What is read is read with its index, so that no recording gets into two parts.
+Recordings of neighbouring indices were made together and are alike. So what is measured is not taken out of the middle:
+like the dataset's own test part, it has neighbours on one side only.
 """
 
 import sys
+from collections.abc import Container
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +22,7 @@ from voices import WORDS, has_espeak, make_recordings
 from npconformer.data import (
     AudioReader,
     Augmentation,
+    Colour,
     Example,
     Joining,
     Loader,
@@ -30,25 +34,28 @@ from npconformer.data import (
 )
 
 BATCH_SECONDS = 16.0
-WATCHED, TRAINED = range(10, 12), range(12, 50)
+WATCHED = (24, 25)
+TRAINED = [index for index in range(5, 45) if index not in WATCHED]
+MEASURED = range(45, 50)
 FLOOR = (-120.0, -40.0)  # decibels; below -100 silence is digital silence for float32 and a network
 AUGMENTATION = Augmentation(
-    speed=Speed(0.7, (0.85, 1.15)),
+    speed=Speed(0.8, (0.8, 1.15)),
     joining=Joining(0.5, (2, 5), (0.0, 0.4), longest_seconds=8.0, floor=FLOOR),
-    silence=Silence(0.6, (0.0, 0.5), floor=FLOOR),
-    noise=Noise(0.3, (15.0, 40.0)),
+    silence=Silence(0.5, (0.0, 0.5), floor=FLOOR),
+    colour=Colour(0.7, (0.0, 0.8), (0.0005, 0.006)),
+    noise=Noise(0.5, (5.0, 40.0)),
 )
 
 
-def read_digits(folder: Path, indices: range) -> list[Example]:
-    """The recordings with an index in the range, by index, digit and speaker."""
+def read_digits(folder: Path, indices: Container[int]) -> list[Example]:
+    """The recordings with one of the indices, by index, digit and speaker."""
     found = []
     for path in folder.glob("*.wav"):
         digit, speaker, index = path.stem.split("_")
         if int(index) in indices:
             found.append((int(index), Example(str(path), text=WORDS[int(digit)], speaker=speaker)))
     if not found:
-        raise ValueError(f"folder: {folder} holds no recordings digit_speaker_index.wav with an index in {indices}")
+        raise ValueError(f"folder: {folder} holds no recordings digit_speaker_index.wav with an index in {indices!r}")
     return [example for _, example in sorted(found, key=lambda pair: (pair[0], pair[1].path))]
 
 

@@ -1,7 +1,7 @@
 """How well the recogniser in this folder does on recordings that it was not trained on, as Markdown tables.
 
     python measure.py FSDD                          # the embedded model
-    python measure.py FSDD --model out/digits --first 10 --behind 15 --output results.csv
+    python measure.py FSDD --model out/digits --first 24 --behind 26 --output results.csv
 
 FSDD is a folder of recordings named digit_speaker_index.wav; those with an index from --first to below --behind are
 recognised, each by itself, in these forms:
@@ -21,6 +21,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+from data import MEASURED
 from voices import HELD_OUT, WORDS, has_espeak, synthesise
 
 import npconformer
@@ -92,8 +93,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, help="recordings named digit_speaker_index.wav")
     parser.add_argument("--model", type=Path, default=Path(__file__).parent, help="default: the one in this folder")
-    parser.add_argument("--first", type=int, default=5, help="first index; default: 5")
-    parser.add_argument("--behind", type=int, default=10, help="index behind the last; default: 10")
+    parser.add_argument("--first", type=int, default=MEASURED[0], help="first index; default: %(default)s")
+    parser.add_argument("--behind", type=int, default=MEASURED[-1] + 1, help="behind the last; default: %(default)s")
     parser.add_argument("--output", type=Path, help="a CSV file with a row for every utterance")
     args = parser.parse_args()
 
@@ -119,7 +120,7 @@ def main() -> None:
             print(f"| {speaker} | " + " | ".join(rates) + " |")
     if args.output is not None:
         with open(args.output, "w", newline="") as file:
-            table = csv.DictWriter(file, rows[0])
+            table = csv.DictWriter(file, rows[0], lineterminator="\n")
             table.writeheader()
             table.writerows(rows)
 

@@ -40,9 +40,9 @@ CONFIG = dict(
     initializer_range=0.1,  # about 1 / sqrt(hidden_size); with 0.02 thousands of steps learn letter frequencies only
 )
 REGULARISATION = dict(
-    hidden_dropout=0.05,
-    attention_dropout=0.05,
-    conformer_conv_dropout=0.05,
+    hidden_dropout=0.1,
+    attention_dropout=0.1,
+    conformer_conv_dropout=0.1,
     activation_dropout=0.0,
     feat_proj_dropout=0.0,
     final_dropout=0.0,
@@ -60,7 +60,7 @@ def build(source: Path | None, seed: int) -> tuple[npconformer.Wav2Vec2Conformer
         vocab_size=len(tokenizer),
         ctc_loss_reduction="mean",
         ctc_zero_infinity=True,
-        mask_time_prob=0.05,
+        mask_time_prob=0.1,
         mask_time_length=4,
         mask_time_min_masks=0,
     )
@@ -80,7 +80,7 @@ def main() -> None:
     parser.add_argument("--voices", action="store_true", help="train on synthetic voices as well (needs espeak-ng)")
     parser.add_argument("--minutes", type=float, help="train on so many minutes of the recordings only")
     parser.add_argument("--from", dest="source", type=Path, help="a pre-trained model to start from")
-    parser.add_argument("--steps", type=int, default=18_000)
+    parser.add_argument("--steps", type=int, default=15_000)
     parser.add_argument("--rate", type=float, default=1e-3, help="learning rate at its highest; default: 1e-3")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
