@@ -41,6 +41,8 @@ class Backend:
         normal_cdf: the distribution function of the normal distribution, element by element, dtype kept.
         block_size: how many numbers are worked on at once where there is a choice: as many as a cache holds, on a host;
             as many as a device's memory holds without pain, elsewhere.
+        fuse: (function, name) -> the same function as one kernel, for a function of element-wise steps (see
+            `blocks.run_elementwise`); None where every step is run by itself.
     """
 
     name: str
@@ -50,6 +52,7 @@ class Backend:
     from_host: Callable[[np.ndarray], Any]
     normal_cdf: Callable[..., Any]
     block_size: int = 2**26
+    fuse: Callable[[Callable, str], Callable] | None = None
 
 
 NUMPY = Backend("numpy", np, np.ndarray, np.asarray, np.asarray, normal_cdf_numpy, block_size=2**17)
@@ -82,7 +85,11 @@ def _load_cupy() -> Backend:
         raise BackendError(f"CuPy {cupy.__version__} is installed but finds no usable GPU: {error}.") from error
     if devices == 0:
         raise BackendError(f"CuPy {cupy.__version__} is installed but this machine has no GPU.")
-    register(Backend("cupy", cupy, cupy.ndarray, cupy.asnumpy, cupy.asarray, ndtr))
+
+    def fuse(function: Callable, name: str) -> Callable:
+        return cupy.fuse(kernel_name=name)(function)
+
+    register(Backend("cupy", cupy, cupy.ndarray, cupy.asnumpy, cupy.asarray, ndtr, fuse=fuse))
     return _by_name["cupy"]
 
 

@@ -14,6 +14,7 @@ of the attention heads, are faster the other way round: each in one thread, seve
 
 from __future__ import annotations
 
+import functools
 import os
 import threading
 from collections.abc import Callable
@@ -69,6 +70,26 @@ def run(function: Callable[..., None], *arrays: Any) -> None:
         function(backend.xp, *[array[first:stop] for array in arrays])
 
     run_ranges(on_block, rows, arrays[0].size // rows, backend)
+
+
+def run_elementwise(function: Callable[..., None], *arrays: Any) -> None:
+    """The same for a function of element-wise steps, which become one kernel on a GPU instead of one each.
+
+    The function is part of a module or a class. To record its steps it is called with stand-ins of arrays that have no
+    shape and no parts: it may use operators, in place as well, `xp`'s element-wise functions with and without `out`,
+    `xp.where`, `y[...] = x` and `normal_cdf`.
+    """
+    backend = backend_of(*arrays)
+    if backend.fuse is None:
+        run(function, *arrays)
+    else:
+        _kernel(function, backend)(*arrays)
+
+
+@functools.cache
+def _kernel(function: Callable[..., None], backend: Backend) -> Callable[..., None]:
+    name = function.__qualname__.replace(".", "_")
+    return backend.fuse(functools.partial(function, backend.xp), name)
 
 
 def add_to_rows(rows: Any, row: Any) -> None:

@@ -69,6 +69,12 @@ def to_device(result: Any) -> Any:
     return DeviceArray(np.asarray(result)) if isinstance(result, (np.ndarray, np.generic)) else result
 
 
+def like_operands(result: Any, operands: tuple[Any, ...]) -> Any:
+    """A step of a fused kernel gives an array of the same kind as it was given."""
+    kinds = {type(x) for x in operands if isinstance(x, DeviceArray)} - {DeviceArray}
+    return kinds.pop()(result._host) if kinds and type(result) is DeviceArray else result
+
+
 def refuse_widening(operands: tuple[Any, ...], what: str) -> None:
     dtypes = [x.dtype for x in operands if isinstance(x, DeviceArray)]
     for x in operands:
@@ -88,7 +94,7 @@ def call(function: Callable, what: str, args: tuple[Any, ...], kwargs: dict[str,
     host_kwargs = {name: to_host(value, what) for name, value in kwargs.items()}
     with np.errstate(all="ignore"):  # a device warns of nothing
         result = function(*to_host(args, what), **host_kwargs)
-    return to_device(result) if out is None else out
+    return like_operands(to_device(result), args) if out is None else out
 
 
 def _method(name: str) -> Callable:

@@ -34,8 +34,9 @@ from strict_array import (
     synchronise,
     to_host,
 )
+from strict_fusion import FUSION, FusionArray
 
-from npconformer.backend import Backend, register
+from npconformer.backend import Backend, _by_array_type, register
 from npconformer.special import normal_cdf_numpy
 
 __all__ = ["STRICT", "DeviceArray", "count_synchronisations", "xp"]
@@ -129,6 +130,7 @@ class StrictNamespace:
         return call(np.where, "where", (condition, *values), {})
 
     def empty(self, shape: Any, dtype: Any = float, order: str = "C") -> DeviceArray:
+        FUSION.refuse("xp.empty")
         host = np.empty(shape, dtype, order)
         host.fill(np.nan if host.dtype.kind == "f" else 77 if host.dtype.kind != "b" else True)
         return DeviceArray(host)
@@ -148,6 +150,7 @@ def _function(name: str) -> Callable:
     numpy_function = getattr(np, name)
 
     def function(*args: Any, **kwargs: Any) -> Any:
+        FUSION.refuse(f"xp.{name}")
         if name in _COUNTED:
             synchronise(f"xp.{name}")
         return call(numpy_function, f"xp.{name}", args, kwargs)
@@ -167,7 +170,7 @@ def _make_namespace() -> StrictNamespace:
 
 
 def _normal_cdf(x: DeviceArray, out: DeviceArray | None = None) -> DeviceArray:
-    values = DeviceArray(normal_cdf_numpy(x._host))
+    values = type(x)(normal_cdf_numpy(x._host))
     if out is None:
         return values
     out[...] = values
@@ -182,5 +185,7 @@ STRICT = Backend(
     to_host=DeviceArray.get,
     from_host=xp.asarray,
     normal_cdf=_normal_cdf,
+    fuse=FUSION,
 )
 register(STRICT)
+_by_array_type[FusionArray] = STRICT  # CuPy's are recognised by their module's name

@@ -4,12 +4,14 @@ import threading
 
 import numpy as np
 import pytest
+from backends import BACKENDS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from strict_device import STRICT
+from strict_fusion import FUSION
 
 from npconformer import blas, blocks
-from npconformer.backend import NUMPY
+from npconformer.backend import NUMPY, get_backend, to_host
 
 
 @pytest.fixture(autouse=True)
@@ -128,3 +130,40 @@ def test_the_environment_chooses_at_first(monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "nonsense")
     monkeypatch.setattr(blocks, "_threads", None)
     assert blocks.get_num_threads() >= 1
+
+
+def _scale_and_shift(xp, y, x):
+    xp.multiply(x, 2, out=y)
+    y += xp.where(x > 0, 1, xp.exp(x))
+
+
+def _needs_a_shape(xp, y, x):
+    xp.multiply(x, x.shape[0], out=y)
+
+
+def _takes_a_part(xp, y, x):
+    y += x[:, :1]
+
+
+def _makes_an_array(xp, y, x):
+    y += xp.ones_like(x)
+
+
+@pytest.mark.parametrize("name", BACKENDS)
+def test_elementwise_steps_are_one_kernel_where_the_backend_fuses(name):
+    backend = {"numpy": NUMPY, "strict": STRICT}.get(name) or get_backend(name)
+    x = np.random.default_rng(0).standard_normal((5, 7))
+    on_device = backend.from_host(x)
+    y = backend.xp.empty(x.shape, dtype=x.dtype)
+    for _ in range(2):
+        blocks.run_elementwise(_scale_and_shift, y, on_device)
+        np.testing.assert_allclose(to_host(y), 2 * x + np.where(x > 0, 1, np.exp(x)), rtol=1e-14)
+    if backend.name == "strict":
+        assert FUSION.made["_scale_and_shift"] == 1  # the second time it is there already
+
+
+@pytest.mark.parametrize("function", [_needs_a_shape, _takes_a_part, _makes_an_array])
+def test_the_stand_in_refuses_what_cannot_be_fused(function):
+    x = STRICT.from_host(np.ones((2, 2)))
+    with pytest.raises(TypeError, match="fused kernel"):
+        blocks.run_elementwise(function, STRICT.from_host(np.ones((2, 2))), x)

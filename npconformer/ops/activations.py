@@ -20,12 +20,12 @@ def _rows(x: Any) -> Any:
     return x.reshape(math.prod(x.shape[:-1]), x.shape[-1] if x.ndim else 1)
 
 
-def sigmoid_into(xp: Any, y: Any, x: Any) -> None:
-    """y = 1 / (1 + e^-x). Where e^-x overflows to infinity y is 0, which is right."""
-    xp.negative(x, out=y)
+def _sigmoid(xp: Any, x: Any, y: Any = None) -> Any:
+    """1 / (1 + e^-x), in y if there is one. Where e^-x overflows to infinity it is 0, which is right."""
+    y = xp.negative(x, out=y)
     xp.exp(y, out=y)
     y += 1
-    xp.reciprocal(y, out=y)
+    return xp.reciprocal(y, out=y)
 
 
 class Activation(Operation):
@@ -38,13 +38,13 @@ class Activation(Operation):
         self.save(x)
         in_place = self.overwrite and not self.recording and x.flags.c_contiguous
         y = x if in_place else self.xp.empty(x.shape, dtype=x.dtype)
-        blocks.run(self.compute, _rows(y), _rows(x))
+        blocks.run_elementwise(self.compute, _rows(y), _rows(x))
         return y
 
     def backward(self, grad: Any) -> Any:
         (x,) = self.saved
         dx = grad.copy()
-        blocks.run(self.differentiate, _rows(dx), _rows(x))
+        blocks.run_elementwise(self.differentiate, _rows(dx), _rows(x))
         return dx
 
     @staticmethod
@@ -71,12 +71,13 @@ class ReLU(Activation):
 class Sigmoid(Activation):
     """y = 1 / (1 + e^-x);  dx = dy y (1 - y)"""
 
-    compute = staticmethod(sigmoid_into)
+    @staticmethod
+    def compute(xp: Any, y: Any, x: Any) -> None:
+        _sigmoid(xp, x, y)
 
     @staticmethod
     def differentiate(xp: Any, dx: Any, x: Any) -> None:
-        y = xp.empty_like(x)
-        sigmoid_into(xp, y, x)
+        y = _sigmoid(xp, x)
         dx *= y
         dx *= 1 - y
 
@@ -106,8 +107,7 @@ class SiLU(Activation):
 
     @staticmethod
     def differentiate(xp: Any, dx: Any, x: Any) -> None:
-        s = xp.empty_like(x)
-        sigmoid_into(xp, s, x)
+        s = _sigmoid(xp, x)
         dx *= s
         dx *= 1 + x * (1 - s)
 
@@ -175,7 +175,7 @@ class SELU(Activation):
     @staticmethod
     def differentiate(xp: Any, dx: Any, x: Any) -> None:
         slope = _SELU_ALPHA * xp.exp(xp.minimum(x, 0))
-        dx *= xp.where(x > 0, xp.ones((), x.dtype), slope)
+        dx *= xp.where(x > 0, slope / _SELU_ALPHA, slope)
         dx *= _SELU_SCALE
 
 
@@ -188,30 +188,32 @@ class GLU(Operation):
     def forward(self, x: Any) -> Any:
         self.save(x)
         y = self.xp.empty((*x.shape[:-1], x.shape[-1] // 2), dtype=x.dtype)
-        blocks.run(self.compute, _rows(y), _rows(x))
+        blocks.run_elementwise(self.compute, _rows(y), *_halves(_rows(x)))
         return y
 
     def backward(self, grad: Any) -> Any:
         (x,) = self.saved
         dx = self.xp.empty(x.shape, dtype=x.dtype)
-        blocks.run(self.differentiate, _rows(dx), _rows(x), _rows(grad))
+        blocks.run_elementwise(self.differentiate, *_halves(_rows(dx)), *_halves(_rows(x)), _rows(grad))
         return dx
 
     @staticmethod
-    def compute(xp: Any, y: Any, x: Any) -> None:
-        channels = y.shape[-1]
-        sigmoid_into(xp, y, x[..., channels:])
-        y *= x[..., :channels]
+    def compute(xp: Any, y: Any, a: Any, b: Any) -> None:
+        _sigmoid(xp, b, y)
+        y *= a
 
     @staticmethod
-    def differentiate(xp: Any, dx: Any, x: Any, grad: Any) -> None:
-        channels = grad.shape[-1]
-        da, db = dx[..., :channels], dx[..., channels:]
-        s = xp.empty_like(grad)
-        sigmoid_into(xp, s, x[..., channels:])
+    def differentiate(xp: Any, da: Any, db: Any, a: Any, b: Any, grad: Any) -> None:
+        s = _sigmoid(xp, b)
         xp.multiply(grad, s, out=da)
-        xp.multiply(da, x[..., :channels], out=db)
+        xp.multiply(da, a, out=db)
         db *= 1 - s
+
+
+def _halves(x: Any) -> tuple[Any, Any]:
+    """(N, 2C) -> (N, C), (N, C)"""
+    channels = x.shape[-1] // 2
+    return x[:, :channels], x[:, channels:]
 
 
 def relu(x: Any, overwrite: bool = False) -> Tensor:

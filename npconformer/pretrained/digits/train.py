@@ -69,6 +69,7 @@ def build(source: Path | None, seed: int) -> tuple[npconformer.Wav2Vec2Conformer
         model = npconformer.Wav2Vec2ConformerForCTC(config)
     else:
         model = npconformer.Wav2Vec2ConformerForCTC.from_pretrained(source, config=config, allow_missing=True)
+        model.freeze_feature_encoder()  # as Baevski et al. 2020 fine-tune
     return model, npconformer.Wav2Vec2Processor(extractor, tokenizer)
 
 
