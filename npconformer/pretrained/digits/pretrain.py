@@ -37,7 +37,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path, help="recordings named digit_speaker_index.wav")
     parser.add_argument("--output", type=Path, required=True, help="folder for all that is written")
     parser.add_argument("--resume", action="store_true", help="go on where the training in the folder stopped")
-    parser.add_argument("--steps", type=int, default=3000)
+    parser.add_argument("--steps", type=int, default=6000)
     parser.add_argument("--rate", type=float, default=1e-3, help="learning rate at its highest; default: 1e-3")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()

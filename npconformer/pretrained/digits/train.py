@@ -28,7 +28,7 @@ CONFIG = dict(
     conv_stride=(20, 4, 4),
     conv_bias=True,
     feat_extract_norm="layer",
-    hidden_size=96,
+    hidden_size=112,
     num_hidden_layers=4,
     num_attention_heads=4,
     intermediate_size=384,
@@ -81,7 +81,7 @@ def main() -> None:
     parser.add_argument("--voices", action="store_true", help="train on synthetic voices as well (needs espeak-ng)")
     parser.add_argument("--minutes", type=float, help="train on so many minutes of the recordings only")
     parser.add_argument("--from", dest="source", type=Path, help="a pre-trained model to start from")
-    parser.add_argument("--steps", type=int, default=15_000)
+    parser.add_argument("--steps", type=int, default=13_000)
     parser.add_argument("--rate", type=float, default=1e-3, help="learning rate at its highest; default: 1e-3")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
