@@ -23,7 +23,7 @@ CHECKOUT = Path(__file__).resolve().parents[1]
 def recordings(tmp_path):
     """Three recordings in three formats: the first three words, the next two, the last three."""
     samples, rate = soundfile.read(RECORDING, dtype="float32")
-    cuts = [("b.flac", 0, 1.58), ("a.wav", 1.58, 2.62), ("sub/c.ogg", 2.62, 4.5)]
+    cuts = [("b.flac", 0, 1.355), ("a.wav", 1.355, 2.25), ("sub/c.ogg", 2.25, 3.81)]
     (tmp_path / "sub").mkdir()
     for name, start, end in cuts:
         soundfile.write(tmp_path / name, samples[round(start * rate) : round(end * rate)], rate)
