@@ -13,7 +13,7 @@ from transformers.utils import logging
 logging.disable_progress_bar()
 folder, recording = sys.argv[1:]
 processor = Wav2Vec2Processor.from_pretrained(folder)
-model = Wav2Vec2ConformerForCTC.from_pretrained(folder)
+model = Wav2Vec2ConformerForCTC.from_pretrained(folder, dtype=torch.float32)
 audio, rate = soundfile.read(recording, dtype="float32")
 inputs = processor(audio, sampling_rate=rate, return_tensors="pt")
 with torch.inference_mode():
