@@ -103,14 +103,16 @@ def save_model(folder: Path, **sizes: int) -> str:
     import npconformer
     from npconformer.pipelines import EMBEDDED_DIGITS
 
+    processor = npconformer.Wav2Vec2Processor.from_pretrained(EMBEDDED_DIGITS)
+    vocabulary = len(processor.tokenizer)
     npconformer.manual_seed(0)
     model = npconformer.Wav2Vec2ConformerForCTC(
         npconformer.Wav2Vec2ConformerConfig(
-            vocab_size=32, feat_extract_norm="layer", conv_bias=True, hidden_act="swish", **sizes
+            vocab_size=vocabulary, feat_extract_norm="layer", conv_bias=True, hidden_act="swish", **sizes
         )
     )
     model.save_pretrained(folder / "model")
-    npconformer.Wav2Vec2Processor.from_pretrained(EMBEDDED_DIGITS).save_pretrained(folder / "model")
+    processor.save_pretrained(folder / "model")
     return str(folder / "model")
 
 
