@@ -156,11 +156,12 @@ class Operation:
         else:
             self.needs = (False,) * len(inputs)
         result = self.forward(*arrays)
+        several = isinstance(result, tuple)
         if mode.anomaly:
-            self._check_outputs(result if isinstance(result, tuple) else (result,))
-        made = tuple([Tensor(output) for output in result]) if isinstance(result, tuple) else Tensor(result)
+            self._check_outputs(result if several else (result,))
+        made = tuple([Tensor(output) for output in result]) if several else Tensor(result)
         if self.recording:
-            self._record(inputs, made if isinstance(result, tuple) else (made,))
+            self._record(inputs, made if several else (made,))
         return made
 
     def _record(self, inputs: Sequence[Any], outputs: tuple[Tensor, ...]) -> None:

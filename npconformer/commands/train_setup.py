@@ -49,12 +49,15 @@ def build_trainer(output: Path, options: dict[str, Any], resume: bool) -> Any:
     # The model of the newest checkpoint: the first one's folder may be gone, and its labels are these.
     checkpoint = CheckpointStore(output, options["keep"], say).latest() if resume else None
     overrides = dict(map(_field, options["set"]))
-    if checkpoint:
-        model, processor = starting_point(options["task"], checkpoint, train, seed=options["seed"], report=say)
-    else:
-        model, processor = starting_point(
-            options["task"], options["source"], train, overrides, options["seed"], say, options["new_head"]
-        )
+    model, processor = starting_point(
+        options["task"],
+        checkpoint or options["source"],
+        train,
+        overrides={} if checkpoint else overrides,
+        seed=options["seed"],
+        report=say,
+        new_head=options["new_head"] and not checkpoint,
+    )
     if options["freeze_feature_encoder"]:
         model.freeze_feature_encoder()
     if options["device"] != "cpu":

@@ -22,8 +22,8 @@ from npconformer.data.targets_of_model import targets_for
 __all__ = [
     "Augmentation",
     "AudioReader",
-    "Example",
     "Colour",
+    "Example",
     "Gain",
     "Joining",
     "LeftOut",

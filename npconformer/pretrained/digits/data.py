@@ -37,7 +37,7 @@ BATCH_SECONDS = 16.0
 WATCHED = (24, 25)
 TRAINED = [index for index in range(5, 45) if index not in WATCHED]
 MEASURED = range(45, 50)
-FLOOR = (-120.0, -40.0)  # decibels; below -100 silence is digital silence for float32 and a network
+FLOOR = (-120.0, -40.0)  # decibels; what is near the lower end is digital silence for the network
 AUGMENTATION = Augmentation(
     speed=Speed(0.8, (0.8, 1.15)),
     joining=Joining(0.5, (2, 5), (0.0, 0.4), longest_seconds=8.0, floor=FLOOR),

@@ -25,6 +25,7 @@ from data import MEASURED
 from voices import HELD_OUT, WORDS, has_espeak, synthesise
 
 import npconformer
+from npconformer.data.sound_changes import amplitude, level_of
 from npconformer.metrics import Edits, word_edits
 
 RATE = 16_000
@@ -45,7 +46,7 @@ def read_recordings(folder: Path, first: int, behind: int) -> list[Utterance]:
 
 def silence(seconds: float, speech: np.ndarray, decibels: float, rng: np.random.Generator) -> np.ndarray:
     """White noise that is so many decibels softer than the speech; at -1000 digital silence."""
-    level = np.sqrt(np.mean(speech**2)) * 10 ** (decibels / 20)
+    level = level_of([speech]) * amplitude(decibels)
     return (level * rng.standard_normal(round(seconds * RATE))).astype(np.float32)
 
 
