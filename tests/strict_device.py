@@ -117,6 +117,10 @@ class StrictNamespace:
             return value
         return DeviceArray(np.ascontiguousarray(value._host))
 
+    def asfortranarray(self, value: Any, dtype: Any = None) -> DeviceArray:
+        value = self.asarray(value, dtype)
+        return value if value.flags.f_contiguous and value.ndim else DeviceArray(np.asfortranarray(value._host))
+
     def copyto(self, target: DeviceArray, value: Any, where: DeviceArray | None = None) -> None:
         where = True if where is None else to_host(where, "copyto")
         np.copyto(target._host, to_host(value, "copyto"), where=where)

@@ -14,6 +14,7 @@ from npconformer.checkpoints.names import belongs_elsewhere, is_computed, is_nev
 from npconformer.checkpoints.report import LoadReport, describe_mismatches, shorten
 from npconformer.checkpoints.safetensors_file import SafetensorsFile, write_safetensors
 from npconformer.files import atomic_path, existing_folder, make_folder
+from npconformer.nn.layout import lay_out
 
 WEIGHTS_NAME = "model.safetensors"
 NEEDED = f"config.json and {WEIGHTS_NAME} (loading by repository name is not supported yet: download the files first)"
@@ -51,8 +52,9 @@ class PretrainedMixin:
     ) -> Any:
         """A model with the weights of ``path``, in eval mode.
 
-        The file is memory-mapped: weights stored in the wanted dtype are read-only views of it, so nothing is
-        copied, and whoever trains assigns new arrays to ``parameter.data``.
+        The file is memory-mapped: large weights stored in the wanted dtype are read-only views of it, so nothing is
+        copied, and whoever trains assigns new arrays to ``parameter.data``. Convolution kernels and small matrices
+        are copied, transposed in memory, because products with them are faster then (`npconformer.nn.layout`).
 
         Args:
             path: folder that holds ``model.safetensors`` and, unless ``config`` is given, ``config.json``.
@@ -166,11 +168,10 @@ class PretrainedMixin:
                 continue
             is_float = own[name].dtype.kind == "f"
             array = file.read(stored, dtype).astype(dtype if is_float else own[name].dtype, copy=False)
-            array = to_backend(array, backend_of(own[name]))
             if name in parameters:
-                parameters[name].data = array
+                parameters[name].data = to_backend(lay_out(array), backend_of(own[name]))
             else:
-                self.set_buffer(name, array)
+                self.set_buffer(name, to_backend(array, backend_of(own[name])))
 
 
 def _compare(file: SafetensorsFile, own: dict[str, tuple[int, ...]], prefix: str) -> LoadReport:

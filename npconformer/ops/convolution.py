@@ -9,8 +9,8 @@ In a contiguous (B, T, C) array the K rows that output u sees are one run of K*C
 behind that of output u-1. The runs of neighbouring outputs overlap, and a matrix product takes no such matrix. But the
 runs of every P-th output, P = ceil(K / s), do not: for each of P phases they are the rows of a matrix that is a view of
 x, and the outputs are every P-th row of y. So a kernel of 3 with a stride of 2 is two products, one for the even
-outputs and one for the odd, with nothing copied and nothing added. With dilation or groups it is a product for each tap
-instead.
+outputs and one for the odd, with nothing copied and nothing added. With few outputs, whose phases would be thin, the
+runs are copied into one matrix instead. With dilation or groups it is a product for each tap.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ from npconformer.backend import sliding_view
 from npconformer.ops.depthwise import Depthwise, output_length, pad_time
 
 Padding = int | tuple[int, int]
+EVERY = slice(0, None, 1)
+FEW_ROWS = 128  # outputs of a phase: up to here one product with a copy of the runs is faster
 
 
 class Conv1d(Operation):
@@ -37,11 +39,15 @@ class Conv1d(Operation):
         padded = pad_time(self.xp, x, self.padding)
         length = output_length(padded.shape[1], weight.shape[2], self.stride, self.dilation)
         y = self.xp.empty((x.shape[0], length, weight.shape[0]), dtype=x.dtype)  # (B, U, O)
-        for outputs, taps in self._pieces(weight):
+        phases = self._phases(weight)
+        is_copied = 1 < phases and length <= FEW_ROWS * phases
+        for outputs, taps in [(EVERY, slice(0, weight.shape[2]))] if is_copied else self._pieces(weight):
             part = self._grouped(y)[:, :, outputs]
             if outputs.start == 0:  # all phases have all taps
                 matrix = self._matrix(weight, taps).swapaxes(-1, -2)
             rows = self._rows(padded, weight, outputs, taps)
+            if is_copied:
+                rows = self.xp.ascontiguousarray(rows)
             if taps.start == 0:
                 self.xp.matmul(rows, matrix, out=part)
             else:
@@ -71,11 +77,14 @@ class Conv1d(Operation):
 
     def _pieces(self, weight: Any) -> Iterator[tuple[slice, slice]]:
         """(outputs, taps) of each product: the phases with all taps, or all outputs with each tap."""
-        taps = weight.shape[2]
-        if self.dilation == 1 and self.groups == 1:
-            phases = -(-taps // self.stride)
+        taps, phases = weight.shape[2], self._phases(weight)
+        if phases:
             return ((slice(phase, None, phases), slice(0, taps)) for phase in range(phases))
-        return ((slice(0, None, 1), slice(tap, tap + 1)) for tap in range(taps))
+        return ((EVERY, slice(tap, tap + 1)) for tap in range(taps))
+
+    def _phases(self, weight: Any) -> int:
+        """P; 0 where there is a product for each tap."""
+        return -(-weight.shape[2] // self.stride) if self.dilation == self.groups == 1 else 0
 
     def _grouped(self, y: Any) -> Any:
         """A view (B, G, U, O/G) of (B, U, O)."""
@@ -95,7 +104,7 @@ class Conv1d(Operation):
 
     def _matrix(self, weight: Any, taps: slice) -> Any:
         """These taps' weights as a matrix (G, O/G, taps*C/G)."""
-        part = self.xp.ascontiguousarray(weight[:, :, taps].swapaxes(1, 2))  # (O, taps, C/G)
+        part = weight[:, :, taps].swapaxes(1, 2)  # (O, taps, C/G); copied unless it lies as nn.layout lays it
         return part.reshape(self.groups, part.shape[0] // self.groups, -1)
 
     def _add_matrix(self, dweight: Any, taps: slice, matrix: Any) -> None:

@@ -28,6 +28,7 @@ class MatMul(Operation):
 
 
 FEW_ROWS = 128  # up to here a product is faster with the weight on its left
+SHARED_PRODUCT = 2**20  # multiplications from which on the threads of the library have a share each
 
 
 class Linear(Operation):
@@ -40,7 +41,7 @@ class Linear(Operation):
     def forward(self, x: Any, weight: Any, bias: Any) -> Any:
         self.save(x, weight)
         rows = x.reshape(-1, x.shape[-1])  # (N, I)
-        if len(rows) <= FEW_ROWS:
+        if _is_best_on_the_left(weight, len(rows)):
             y = self.xp.matmul(weight, rows.T).T  # (N, O)
             y = self.xp.ascontiguousarray(y) if bias is None else self.xp.add(y, bias, order="C")
         else:
@@ -60,6 +61,14 @@ class Linear(Operation):
         if self.needs[2]:
             dbias = grad_rows.sum(axis=0)
         return dx, dweight, dbias
+
+
+def _is_best_on_the_left(weight: Any, rows: int) -> bool:
+    """Whether W x^T is faster than x W^T. One that lies transposed (`nn.layout`) needs no rearranging; but OpenBLAS
+    shares a small product among threads by the columns of the result, so these should be the longer axis."""
+    if weight.flags.c_contiguous:
+        return rows <= FEW_ROWS
+    return rows < weight.shape[0] and rows * weight.size >= SHARED_PRODUCT and blocks.get_num_threads() > 1
 
 
 def matmul(a: Any, b: Any) -> Tensor:

@@ -79,7 +79,8 @@ class Optimizer:
             for name, parameter in group["params"].items():
                 if parameter.grad is None:
                     continue
-                if not getattr(parameter.data.flags, "writeable", True):  # replaced since the optimiser was made
+                flags = parameter.data.flags
+                if not (getattr(flags, "writeable", True) and flags.c_contiguous):  # replaced by somebody
                     parameter.data = _own_copy(parameter.data)
                 self.steps[name] = self.steps.get(name, 0) + 1
                 self.update(group, parameter, self._state_of(name, parameter), self.steps[name])

@@ -16,6 +16,7 @@ from npconformer.checkpoints.safetensors_file import SafetensorsFile, write_safe
 from npconformer.models.wav2vec2_conformer.configuration import Wav2Vec2ConformerConfig
 from npconformer.models.wav2vec2_conformer.ctc import Wav2Vec2ConformerForCTC
 from npconformer.models.wav2vec2_conformer.modeling import Wav2Vec2ConformerModel
+from npconformer.optim import SGD
 
 DIGITS = Path(__file__).parents[3] / "shared/models/digits-hf"
 TINY = dict(
@@ -98,7 +99,9 @@ def test_round_trip(tmp_path, kind):
     assert not any(module.training for module in again.modules())
 
 
-def test_float32_weights_are_views_of_the_file(folder):
+def test_large_float32_weights_are_views_of_the_file(folder, monkeypatch):
+    monkeypatch.setattr("npconformer.nn.layout.LARGEST_MATRIX", 0)
+    monkeypatch.setattr("npconformer.nn.layout.LARGEST_KERNEL", 0)
     model = Wav2Vec2ConformerForCTC.from_pretrained(folder)
     for name, parameter in model.named_parameters():
         base = parameter.data
@@ -107,6 +110,36 @@ def test_float32_weights_are_views_of_the_file(folder):
         assert isinstance(base, np.memmap), name
         assert type(parameter.data) is np.ndarray and not parameter.data.flags.writeable
         assert parameter.requires_grad
+
+
+def test_kernels_and_small_matrices_lie_transposed_and_are_read_only(folder):
+    model = Wav2Vec2ConformerForCTC.from_pretrained(folder)
+    saved = SafetensorsFile(folder / "model.safetensors")
+    assert {parameter.ndim for parameter in model.parameters()} == {1, 2, 3}
+    for name, parameter in model.named_parameters():
+        assert parameter.data.flags.f_contiguous and not parameter.data.flags.writeable, name
+        np.testing.assert_array_equal(parameter.data, saved.read(name))
+
+
+def test_a_model_that_lies_transposed_gives_the_same_training(folder):
+    losses = []
+    for largest in (2**18, 0):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("npconformer.nn.layout.LARGEST_MATRIX", largest)
+            patch.setattr("npconformer.nn.layout.LARGEST_KERNEL", largest)
+            model = Wav2Vec2ConformerForCTC.from_pretrained(folder, dtype="float64")
+        optimizer = SGD(model, lr=1e-5)
+        x = np.random.default_rng(0).standard_normal((2, 4000))
+        steps = []
+        for _ in range(3):
+            loss = model(x, labels=np.array([[1, 2], [3, 1]])).loss
+            loss.backward()
+            optimizer.step()
+            model.zero_grad()
+            steps.append(loss.item())
+        losses.append(steps)
+    np.testing.assert_allclose(losses[0], losses[1], rtol=1e-9)
+    assert losses[0][2] < losses[0][0]
 
 
 def test_a_model_may_be_saved_over_its_own_file(folder):

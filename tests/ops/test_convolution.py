@@ -10,6 +10,7 @@ from strict_device import STRICT
 from npconformer import ops
 from npconformer.autograd import Tensor
 from npconformer.backend import NUMPY, to_host
+from npconformer.ops import convolution
 
 from .convolution_twin import naive_conv1d
 
@@ -44,9 +45,14 @@ CASES = {
 }
 
 
+@pytest.fixture(params=[0, convolution.FEW_ROWS], ids=["views", "a copy where outputs are few"])
+def each_way(request, monkeypatch):
+    monkeypatch.setattr(convolution, "FEW_ROWS", request.param)
+
+
 @pytest.mark.parametrize("name", CASES)
 @pytest.mark.parametrize("with_bias", [True, False])
-def test_conv1d(backend, name, with_bias):
+def test_conv1d(backend, name, with_bias, each_way):
     case = dict(batch=2, time=9, channels=4, out=8, kernel=3, stride=1, padding=0, dilation=1, groups=1) | CASES[name]
     x = draw(case["batch"], case["time"], case["channels"])
     w = draw(case["out"], case["channels"] // case["groups"], case["kernel"], seed=1)
@@ -78,18 +84,20 @@ def convolutions(draw_from):
 
 
 @settings(max_examples=150, deadline=None)
-@given(convolutions(), st.sampled_from([NUMPY, STRICT]))
-def test_any_settings(convolution, backend):
-    x, w, arguments = convolution
-    y = ops.conv1d(*[Tensor(backend.from_host(a), requires_grad=True) for a in (x, w)], **arguments)
+@given(convolutions(), st.sampled_from([NUMPY, STRICT]), st.sampled_from([0, convolution.FEW_ROWS]))
+def test_any_settings(drawn, backend, few_rows):
+    x, w, arguments = drawn
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(convolution, "FEW_ROWS", few_rows)
+        y = ops.conv1d(*[Tensor(backend.from_host(a), requires_grad=True) for a in (x, w)], **arguments)
     np.testing.assert_allclose(to_host(y.data), naive_conv1d(x, w, **arguments), atol=1e-12)
 
 
 @settings(max_examples=60, deadline=None)
 @given(convolutions())
-def test_gradients_with_any_settings(convolution):
+def test_gradients_with_any_settings(drawn):
     """conv1d is linear in x and in w, so that sum(g y) = sum(dx x) = sum(dw w) exactly, for any g."""
-    x, w, arguments = convolution
+    x, w, arguments = drawn
     tx, tw = Tensor(x, requires_grad=True), Tensor(w, requires_grad=True)
     y = ops.conv1d(tx, tw, **arguments)
     g = draw(*y.shape, seed=2)

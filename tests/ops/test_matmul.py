@@ -1,11 +1,15 @@
 """Matrix products against loops over elements."""
 
+from importlib import import_module
+
 import numpy as np
 import pytest
 from operation_check import check_operation
 
-from npconformer import ops
+from npconformer import blocks, ops
 from npconformer.autograd import Tensor
+
+matmul = import_module("npconformer.ops.matmul")  # its function of that name hides it in the package
 
 
 def draw(*shape, seed=0):
@@ -58,6 +62,21 @@ def test_linear(backend, lead, with_bias):
     for i in np.ndindex(expected.shape):
         expected[i] = sum(x[i[:-1]][k] * w[i[-1], k] for k in range(3)) + (b[i[-1]] if with_bias else 0)
     check_operation(ops.linear, x, w, b, backend=backend, expected=expected)
+
+
+@pytest.mark.parametrize("rows", [2, matmul.FEW_ROWS, matmul.FEW_ROWS + 1])
+@pytest.mark.parametrize("shared", [0, 10**9], ids=["weight on the left if rows are few", "weight on the right"])
+@pytest.mark.parametrize("with_bias", [True, False])
+def test_however_the_weight_lies(backend, monkeypatch, rows, shared, with_bias):
+    monkeypatch.setattr(matmul, "SHARED_PRODUCT", shared)
+    monkeypatch.setattr(blocks, "get_num_threads", lambda: 2)
+    x, w, b = draw(rows, 3), draw(5, 3, seed=1), draw(5, seed=2) if with_bias else None
+    expected = np.einsum("ni,oi->no", x, w) + (b if with_bias else 0)
+    for weight in (w, np.asfortranarray(w)):
+        arrays = [None if array is None else backend.from_host(array) for array in (x, weight, b)]
+        y = ops.linear(*arrays).data
+        assert y.flags.c_contiguous
+        np.testing.assert_allclose(backend.to_host(y), expected, rtol=0, atol=1e-14)
 
 
 @pytest.mark.parametrize(

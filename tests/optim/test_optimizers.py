@@ -174,6 +174,16 @@ def test_arrays_of_others_are_not_changed():
     np.testing.assert_array_equal(q.data, np.zeros(3))
 
 
+def test_an_array_that_lies_transposed_is_replaced():
+    p = Parameter(np.ones((3, 4)))
+    optimizer = SGD({"p": p}, lr=1.0)
+    p.data = transposed = np.asfortranarray(np.ones((3, 4)))  # as load_state_dict takes it over
+    p.grad = np.arange(12.0).reshape(3, 4)
+    optimizer.step()
+    np.testing.assert_array_equal(p.data, 1 - p.grad)
+    assert transposed.all()
+
+
 def test_the_step_is_in_place():
     p = Parameter(np.ones(3))
     optimizer = AdamW({"p": p})
