@@ -29,6 +29,7 @@ from npconformer.backend import NUMPY, Backend, backend_of
 
 BLOCK_SIZE = NUMPY.block_size  # 512 KiB of float32, which the second-level cache still holds
 SHARED_SIZE = 128 * 1024  # numbers that are worth a thread: below, waking it and waiting for it costs more
+TINY_SIZE = 32 * 1024  # numbers whose products a library gives no second thread anyway
 _threads: int | None = None
 _local = threading.local()  # .busy: this thread has a share of some work, and shares no part of it
 _pool: ThreadPoolExecutor | None = None
@@ -151,11 +152,11 @@ def _run(
             for first in range(worker * rows // workers, stop, step):
                 function(first, min(first + step, stop))
 
-    if workers == 1:
-        work(0)
-    elif workers > 1:
-        with around_threads():
+    with around_threads() if workers > 1 or rows * row_size > TINY_SIZE else nullcontext():
+        if workers > 1:
             _share(work, workers)
+        elif workers == 1:
+            work(0)
 
 
 def _is_busy() -> bool:

@@ -104,6 +104,9 @@ def test_products_run_in_their_own_thread_and_blas_gets_its_threads_back():
     during = []
     blocks.run_products(lambda *_: during.append(blas_threads()), 2, blocks.SHARED_SIZE, NUMPY)
     assert len(during) == 2
+    too_little_to_share = blocks.SHARED_SIZE // 2
+    blocks.run_products(lambda *_: during.append(blas_threads()), 2, too_little_to_share, NUMPY)
+    assert len(during) == 3
     assert all(set(threads) <= {1} for threads in during)
     assert set(blas_threads()) <= {2}
 

@@ -23,6 +23,7 @@ from npconformer.ops.arithmetic import broadcasts_to
 from npconformer.ops.dropout import draw_kept
 from npconformer.ops.softmax import softmax_in_place
 
+SHARED_SIZE = 64 * 1024  # scores that are worth a thread: each takes two products of D numbers and an exponential
 SMALLEST_BLOCK = 256  # queries, however many keys there are: smaller matrix products are slow
 
 
@@ -62,7 +63,8 @@ class Attention(Operation):
                 weights = self._drop(weights, None if kept is None else kept[:, heads, queries])
                 xp.matmul(weights, v[:, heads], out=self._split(context)[:, heads, queries])
 
-        blocks.run_products(attend, self.heads, batch * min(step, time) * time, backend)
+        size = batch * min(step, time) * time
+        blocks.run_products(attend, self.heads, size, backend, shared_size=SHARED_SIZE)
         self.save(query, key, value, positions, bias_u, bias_v, kept, all_weights)
         return (context, self._drop(all_weights, kept)) if self.return_weights else context
 
@@ -99,7 +101,8 @@ class Attention(Operation):
                 dq[:, heads] = dquery
 
         batch, time, _ = query.shape
-        blocks.run_products(differentiate, self.heads, batch * time * time, backend_of(query))
+        size = batch * time * time
+        blocks.run_products(differentiate, self.heads, size, backend_of(query), shared_size=SHARED_SIZE)
         return (*gradients, None, None)
 
     def _scores(

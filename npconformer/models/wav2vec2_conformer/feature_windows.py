@@ -68,14 +68,16 @@ def encode_in_windows(
         if first.norm == "group":
             length = count if sample_lengths is None else int(sample_lengths[utterance])
             weights[0] = _fold_group_norm(first, samples[utterance, :length])
-        blocks.run_products(partial(encode, utterance), frames, first_outputs, backend, window_size, window_size)
+        if frames * first_outputs <= window_size:
+            encode(utterance, 0, frames)  # its products have all threads
+        else:
+            blocks.run_products(partial(encode, utterance), frames, first_outputs, backend, window_size, window_size)
     return y
 
 
 def _ready_weights(conv: Any) -> tuple[Any, Any]:
     """Weight (O, C, K) and bias; the weight lies in memory as its matrix needs it, so that no window rearranges it."""
-    weight = get_array_module(conv.weight.data).ascontiguousarray(conv.weight.data.swapaxes(1, 2)).swapaxes(1, 2)
-    return weight, conv.bias
+    return get_array_module(conv.weight.data).asfortranarray(conv.weight.data), conv.bias
 
 
 def _fold_group_norm(layer: Any, samples: Any) -> tuple[Any, Any]:
