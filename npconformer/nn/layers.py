@@ -119,6 +119,16 @@ class BatchNorm1d(Module):
             self.num_batches_tracked = get_array_module(x.data).asarray(self.num_batches_tracked + 1)  # 0-d, no scalar
         return y
 
+    def folded_into(self, weight: Any) -> tuple[Any, Any]:
+        """Weight and bias of the convolution that does the work of one with this weight (C, ...) and of this norm.
+
+        In evaluation both are linear: with s = weight / sqrt(running_var + eps),
+            s (w x - running_mean) + bias = (s w) x + (bias - s running_mean)
+        Arrays: no gradient flows through them.
+        """
+        scale = self.weight.data / get_array_module(weight).sqrt(self.running_var + self.eps)  # (C,)
+        return weight * scale.reshape(-1, *(1,) * (weight.ndim - 1)), self.bias.data - scale * self.running_mean
+
     def _moved(self, running: Any, new: Any) -> Any:
         return running * (1 - self.momentum) + new * self.momentum
 

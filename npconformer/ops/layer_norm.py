@@ -30,7 +30,7 @@ class LayerNorm(Operation):
         r = xp.empty((rows.shape[0], 1), dtype=x.dtype)
 
         def normalise(xp: Any, y: Any, n: Any, r: Any, rows: Any) -> None:
-            mean = rows.sum(axis=-1, keepdims=True)
+            mean = xp.einsum("nc->n", rows)[:, None]  # for short rows faster than sum
             mean /= channels
             xp.subtract(rows, mean, out=n)
             r[:, 0] = xp.einsum("nc,nc->n", n, n)

@@ -69,8 +69,16 @@ class Wav2Vec2ConformerConvolutionModule(Module):
         x = ops.glu(self.pointwise_conv1(self.layer_norm(x)))  # (B, T, C)
         if padded_frames is not None:
             x = ops.masked_assign(x, padded_frames, 0.0)
-        x = self.activation(self.batch_norm(self.depthwise_conv(x)), overwrite=True)
+        x = self.activation(self._mix_frames(x), overwrite=True)
         return self.dropout(self.pointwise_conv2(x))
+
+    def _mix_frames(self, x: Tensor) -> Tensor:
+        """Depthwise convolution and batch norm; one convolution where both are linear and no gradient is recorded."""
+        conv = self.depthwise_conv
+        if self.training or is_grad_enabled():
+            return self.batch_norm(conv(x))
+        weight, bias = self.batch_norm.folded_into(conv.weight.data)
+        return ops.conv1d(x, weight, bias, padding=conv.padding, groups=conv.groups)
 
 
 class Wav2Vec2ConformerEncoderLayer(Module):

@@ -131,6 +131,25 @@ def test_recomputing_blocks_changes_no_gradient_and_no_statistic() -> None:
             np.testing.assert_allclose(results[1][1][name], gradient, rtol=1e-12, atol=1e-14, err_msg=name)
 
 
+@pytest.mark.parametrize("norm", ["layer", "group"])
+def test_norms_that_are_folded_where_nothing_is_recorded_give_the_same(backend, norm: str) -> None:  # noqa: F811
+    model = make_model(feat_extract_norm=norm)
+    rng = np.random.default_rng(9)
+    for layer in model.wav2vec2_conformer.encoder.layers:
+        norm_of_layer = layer.conv_module.batch_norm
+        norm_of_layer.running_mean = rng.standard_normal(16)
+        norm_of_layer.running_var = rng.uniform(0.1, 4, 16)
+    before = {name: array.copy() for name, array in model.state_dict().items()}
+    x, _ = batch_of([300, 300])
+    recorded = model.to(backend)(backend.from_host(x)).logits
+    with no_grad():
+        folded = model(backend.from_host(x)).logits
+    assert not folded.requires_grad and recorded.requires_grad
+    np.testing.assert_allclose(folded.numpy(), recorded.numpy(), rtol=0, atol=1e-12 * np.abs(recorded.numpy()).max())
+    for name, array in model.state_dict().items():
+        np.testing.assert_array_equal(backend.to_host(array), before[name])
+
+
 def test_two_training_steps_lower_the_loss() -> None:
     still = dict(hidden_dropout=0, attention_dropout=0, conformer_conv_dropout=0, final_dropout=0, activation_dropout=0)
     model = make_model(**still, apply_spec_augment=False).train()
