@@ -168,10 +168,11 @@ class PretrainedMixin:
                 continue
             is_float = own[name].dtype.kind == "f"
             array = file.read(stored, dtype).astype(dtype if is_float else own[name].dtype, copy=False)
+            array = to_backend(lay_out(array), backend_of(own[name]))
             if name in parameters:
-                parameters[name].data = to_backend(lay_out(array), backend_of(own[name]))
+                parameters[name].data = array
             else:
-                self.set_buffer(name, to_backend(array, backend_of(own[name])))
+                self.set_buffer(name, array)
 
 
 def _compare(file: SafetensorsFile, own: dict[str, tuple[int, ...]], prefix: str) -> LoadReport:

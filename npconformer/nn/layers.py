@@ -13,6 +13,7 @@ from npconformer.backend import get_array_module
 from npconformer.grad_mode import is_recomputing
 from npconformer.nn import init
 from npconformer.nn.module import Module, Parameter
+from npconformer.ops.batch_norm import as_linear_map
 
 
 class Linear(Module):
@@ -122,12 +123,12 @@ class BatchNorm1d(Module):
     def folded_into(self, weight: Any) -> tuple[Any, Any]:
         """Weight and bias of the convolution that does the work of one with this weight (C, ...) and of this norm.
 
-        In evaluation both are linear: with s = weight / sqrt(running_var + eps),
-            s (w x - running_mean) + bias = (s w) x + (bias - s running_mean)
+        In evaluation both are linear:  scale (w x) + shift = (scale w) x + shift.
         Arrays: no gradient flows through them.
         """
-        scale = self.weight.data / get_array_module(weight).sqrt(self.running_var + self.eps)  # (C,)
-        return weight * scale.reshape(-1, *(1,) * (weight.ndim - 1)), self.bias.data - scale * self.running_mean
+        xp, statistics = get_array_module(weight), (self.running_mean, self.running_var)
+        _, scale, shift = as_linear_map(xp, self.weight.data, self.bias.data, *statistics, self.eps)
+        return weight * scale.reshape(-1, *(1,) * (weight.ndim - 1)), shift
 
     def _moved(self, running: Any, new: Any) -> Any:
         return running * (1 - self.momentum) + new * self.momentum

@@ -15,6 +15,13 @@ from typing import Any
 from npconformer.autograd import Operation, Tensor
 
 
+def as_linear_map(xp: Any, weight: Any, bias: Any, mean: Any, variance: Any, eps: float) -> tuple[Any, Any, Any]:
+    """r, scale and shift, each (C,), with which evaluation is y = scale x + shift."""
+    r = 1 / xp.sqrt(variance + eps)
+    scale = weight * r
+    return r, scale, bias - mean * scale
+
+
 class BatchNormEvaluation(Operation):
     """y = (x - mean) / sqrt(variance + eps) * w + b with given statistics"""
 
@@ -22,11 +29,10 @@ class BatchNormEvaluation(Operation):
         self.eps = eps
 
     def forward(self, x: Any, weight: Any, bias: Any, mean: Any, variance: Any) -> Any:
-        r = 1 / self.xp.sqrt(variance + self.eps)  # (C,)
-        scale = weight * r
+        r, scale, shift = as_linear_map(self.xp, weight, bias, mean, variance, self.eps)
         self.save(x, mean, r, scale)
         y = x * scale
-        y += bias - mean * scale
+        y += shift
         return y
 
     def backward(self, grad: Any) -> tuple[Any, ...]:
