@@ -26,7 +26,7 @@ from benchmarks import jobs
 from benchmarks.cases import MODELS, ROOT, TRAINED, Case, select
 from benchmarks.suite import Suite, say
 from benchmarks.table import as_csv, markdown, plain
-from npconformer.files import write_text_atomically
+from npconformer.storage.files import write_text_atomically
 
 RESULTS = ROOT / "benchmarks" / "results"
 BUSY = 0.5  # load average

@@ -7,16 +7,16 @@ Counted are the products that the model cannot do without, each once and on the 
     feed-forward         two in each of two modules: (B T, C) (C, I) and back
     query, key, value, output, and the two pointwise convolutions: (B T, C) (C, C), (B T, C) (C, 2C)
     relative table       (2T-1, C) (C, C), once a layer whatever the batch
-    scores, context      for each utterance and head, in blocks of Q queries: (Q, D) (D, T) and (Q, T) (T, D)
+    scores, context      for each utterance and head, in pieces of Q queries: (Q, D) (D, T) and (Q, T) (T, D)
     relative scores      likewise with the T+Q-1 relative positions that Q queries meet: (Q, D) (D, T+Q-1)
     CTC head             (B T, C) (C, V)
 
-The reference multiplies all 2T-1 relative positions for every query; blocks need little more than half of that. The
+The reference multiplies all 2T-1 relative positions for every query; pieces need little more than half of that. The
 positional convolution of the checkpoints is in neither program's forward pass, and the depthwise convolution and rotary
 positions are no matrix products: none of them is counted.
 
 Letters: B batch, T frames, U outputs of a convolution, K kernel, C channels, I inner width, H heads, D = C / H,
-V vocabulary, Q queries in a block.
+V vocabulary, Q queries in a piece.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-SCORES_IN_A_BLOCK, FEWEST_QUERIES = 64 * 1024, 256  # blocks that stay in the cache, yet are not too narrow
+SCORES_IN_A_PIECE, FEWEST_QUERIES = 64 * 1024, 256  # pieces that stay in the cache, yet are not too narrow
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ def _layer_products(config: Mapping[str, Any], frames: int, batch: int) -> list[
 
 
 def _attention_products(frames: int, stack: int, width: int, heads: int, relative: bool) -> list[Product]:
-    head, step = width // heads, queries_in_a_block(frames)
+    head, step = width // heads, queries_in_a_piece(frames)
     result = []
     for first in range(0, frames, step):
         queries = min(step, frames - first)
@@ -112,6 +112,6 @@ def _attention_products(frames: int, stack: int, width: int, heads: int, relativ
     return result
 
 
-def queries_in_a_block(frames: int) -> int:
+def queries_in_a_piece(frames: int) -> int:
     """Q for T keys."""
-    return max(FEWEST_QUERIES, SCORES_IN_A_BLOCK // frames)
+    return max(FEWEST_QUERIES, SCORES_IN_A_PIECE // frames)

@@ -22,9 +22,9 @@ __version__ = "0.1.0"
 _HOMES = {
     "npconformer.audio.feature_extraction": ["Wav2Vec2FeatureExtractor"],
     "npconformer.audio.files": ["read_audio"],
-    "npconformer.backend": ["use"],
-    "npconformer.blocks": ["get_num_threads", "set_num_threads"],
-    "npconformer.grad_mode": ["detect_anomaly", "enable_grad", "no_grad"],
+    "npconformer.arrays.backend": ["use"],
+    "npconformer.arrays.threads": ["get_num_threads", "set_num_threads"],
+    "npconformer.tape.grad_mode": ["detect_anomaly", "enable_grad", "no_grad"],
     "npconformer.losses": [
         "am_softmax_loss",
         "binary_cross_entropy_with_logits",
@@ -35,8 +35,8 @@ _HOMES = {
         "diversity_loss",
         "mean_squared_error",
     ],
-    "npconformer.models.masking": ["compute_mask_indices"],
-    "npconformer.models.negatives": ["sample_negative_indices"],
+    "npconformer.models.spec_augment": ["compute_mask_indices"],
+    "npconformer.models.heads.negatives": ["sample_negative_indices"],
     "npconformer.models.wav2vec2_conformer": [
         "Wav2Vec2ConformerConfig",
         "Wav2Vec2ConformerForAudioFrameClassification",
@@ -48,9 +48,9 @@ _HOMES = {
     ],
     "npconformer.ops": ["Tensor"],  # from here it has its operators and methods
     "npconformer.pipelines": ["pipeline"],
-    "npconformer.processing": ["Wav2Vec2Processor"],
-    "npconformer.random": ["manual_seed"],
-    "npconformer.recomputation": ["checkpoint"],
+    "npconformer.processors.wav2vec2_processor": ["Wav2Vec2Processor"],
+    "npconformer.arrays.generator": ["manual_seed"],
+    "npconformer.tape.recompute": ["checkpoint", "recompute"],
     "npconformer.text.ctc_alignment": ["ctc_align"],
     "npconformer.text.text_alignment": ["align_text"],
     "npconformer.text.tokenizer": ["Wav2Vec2CTCTokenizer"],

@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 from strict_device import STRICT
 
-from npconformer.backend import NUMPY, Backend, get_backend
+from npconformer.arrays.backend import NUMPY, Backend, get_backend
 
 BACKENDS = ["numpy", "strict", pytest.param("cupy", marks=pytest.mark.gpu)]
 

@@ -16,9 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from npconformer.autograd import Tensor, backward
-from npconformer.backend import NUMPY, Backend, to_host
-from npconformer.grad_mode import no_grad
+from npconformer.arrays.backend import NUMPY, Backend, to_host
+from npconformer.tape.autograd import Tensor, backward
+from npconformer.tape.grad_mode import no_grad
 
 STEP = 1e-3
 

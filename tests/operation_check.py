@@ -20,10 +20,10 @@ from unittest import mock
 import numpy as np
 from gradient_check import as_tuple, check_gradients, differentiable, upstream
 
-from npconformer import autograd
-from npconformer.autograd import Tensor, backward
-from npconformer.backend import NUMPY, Backend, is_array, to_host
-from npconformer.grad_mode import no_grad
+from npconformer.arrays.backend import NUMPY, Backend, is_array, to_host
+from npconformer.tape import autograd
+from npconformer.tape.autograd import Tensor, backward
+from npconformer.tape.grad_mode import no_grad
 
 
 def check_operation(

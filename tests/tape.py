@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from npconformer.autograd import Operation, Tensor
+from npconformer.tape.autograd import Operation, Tensor
 
 X = np.random.default_rng(0).normal(size=(3, 4))
 

@@ -5,8 +5,8 @@ import pytest
 from gradient_check import GradientError, check_gradients, elementwise_gradient
 from operation_check import check_operation
 
-from npconformer.autograd import AnomalyError, Operation
-from npconformer.backend import NUMPY
+from npconformer.arrays.backend import NUMPY
+from npconformer.tape.autograd import AnomalyError, Operation
 
 X = np.random.default_rng(0).normal(size=(3, 4))
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from strict_device import STRICT, DeviceArray, count_synchronisations, xp
 
-from npconformer import backend
+from npconformer.arrays import backend
 
 
 @pytest.fixture

@@ -17,9 +17,15 @@ from typing import Any
 
 import numpy as np
 
+from npconformer.arrays.batch_feature import BatchFeature, check_padding, check_return_tensors, round_up
 from npconformer.audio.files import check_sampling_rate, validate_waveform
-from npconformer.batch_feature import BatchFeature, check_padding, check_return_tensors, round_up
-from npconformer.files import describe_json, existing_folder, make_folder, read_json_object, write_json_atomically
+from npconformer.storage.files import (
+    describe_json,
+    existing_folder,
+    make_folder,
+    read_json_object,
+    write_json_atomically,
+)
 
 SETTINGS_FILE = "preprocessor_config.json"
 PROCESSOR_FILE = "processor_config.json"

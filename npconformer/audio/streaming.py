@@ -12,27 +12,27 @@ import numpy as np
 
 from npconformer.audio.files import average_channels, check_samples, check_sampling_rate, open_recording
 
-BLOCK = 1 << 16  # samples of a channel that are read at once: four seconds at 16 kHz, 256 KiB as float32
+PIECE = 1 << 16  # samples of a channel that are read at once: four seconds at 16 kHz, 256 KiB as float32
 
 
 def stream_audio(
-    path: str | os.PathLike, sampling_rate: int | None = 16000, block_size: int = BLOCK
+    path: str | os.PathLike, sampling_rate: int | None = 16000, piece_size: int = PIECE
 ) -> Iterator[np.ndarray]:
     """Yield the samples of `read_audio(path, sampling_rate)` in pieces (n,), float32, one after the other.
 
     Joined they are what read_audio gives, to the rounding of float32: the resampler carries its state from
-    piece to piece. block_size: how many samples, at the file's own rate, make a piece. At most a few pieces
+    piece to piece. piece_size: how many samples, at the file's own rate, make a piece. At most a few pieces
     are in memory.
 
     Raises the errors of read_audio, when the iterator gets there.
     """
-    if block_size < 1:
-        raise ValueError(f"block_size must be a number of samples, at least 1, got {block_size!r}")
+    if piece_size < 1:
+        raise ValueError(f"piece_size must be a number of samples, at least 1, got {piece_size!r}")
     if sampling_rate is not None:
         check_sampling_rate(sampling_rate)
     with open_recording(path) as file:
-        blocks = _mono_blocks(file, path, block_size)
-        yield from blocks if sampling_rate is None else _resample(blocks, file.samplerate, sampling_rate)
+        pieces = _mono_pieces(file, path, piece_size)
+        yield from pieces if sampling_rate is None else _resample(pieces, file.samplerate, sampling_rate)
 
 
 def duration_of(path: str | os.PathLike) -> float:
@@ -44,10 +44,10 @@ def duration_of(path: str | os.PathLike) -> float:
         return file.frames / file.samplerate
 
 
-def _mono_blocks(file: object, path: str | os.PathLike, block_size: int) -> Iterator[np.ndarray]:
+def _mono_pieces(file: object, path: str | os.PathLike, piece_size: int) -> Iterator[np.ndarray]:
     """The channels' average in pieces (n,) at the file's own rate; none is empty."""
     count = 0
-    while len(samples := file.read(block_size, dtype="float32", always_2d=True)):  # (n, K)
+    while len(samples := file.read(piece_size, dtype="float32", always_2d=True)):  # (n, K)
         check_samples(samples, path)
         count += len(samples)
         yield average_channels(samples)
@@ -55,17 +55,17 @@ def _mono_blocks(file: object, path: str | os.PathLike, block_size: int) -> Iter
         raise ValueError(f"{os.fspath(path)} holds no samples")
 
 
-def _resample(blocks: Iterator[np.ndarray], from_rate: int, to_rate: int) -> Iterator[np.ndarray]:
+def _resample(pieces: Iterator[np.ndarray], from_rate: int, to_rate: int) -> Iterator[np.ndarray]:
     """`resample`, piece by piece: the same recipe as a stream. Pieces that come out empty are left out."""
     if from_rate == to_rate:
-        yield from blocks
+        yield from pieces
         return
 
     import soxr
 
     stream = soxr.ResampleStream(from_rate, to_rate, num_channels=1, dtype="float32", quality="HQ")
-    for block in blocks:
-        if len(resampled := stream.resample_chunk(np.ascontiguousarray(block))):
+    for piece in pieces:
+        if len(resampled := stream.resample_chunk(np.ascontiguousarray(piece))):
             yield resampled
     if len(rest := stream.resample_chunk(np.zeros(0, np.float32), last=True)):
         yield rest

@@ -9,12 +9,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from npconformer.backend import backend_of, to_backend, to_host
+from npconformer.arrays.backend import backend_of, to_backend, to_host
 from npconformer.checkpoints.names import belongs_elsewhere, is_computed, is_never_called, match_names
 from npconformer.checkpoints.report import LoadReport, describe_mismatches, shorten
 from npconformer.checkpoints.safetensors_file import SafetensorsFile, write_safetensors
-from npconformer.files import atomic_path, existing_folder, make_folder
 from npconformer.nn.layout import lay_out
+from npconformer.storage.files import atomic_path, existing_folder, make_folder
 
 WEIGHTS_NAME = "model.safetensors"
 NEEDED = f"config.json and {WEIGHTS_NAME} (loading by repository name is not supported yet: download the files first)"

@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from npconformer.files import atomic_path
+from npconformer.storage.files import atomic_path
 
 LENGTH_BYTES = 8
 LONGEST_HEADER = 100_000_000  # the format's own limit

@@ -95,8 +95,8 @@ class RttmFormat:
         self.stems = stems(names)
 
     def one(self, name: str, result: Any) -> str:
-        from npconformer.diarization import Segment
-        from npconformer.rttm import to_rttm
+        from npconformer.segments.diarization import Segment
+        from npconformer.segments.rttm import to_rttm
 
         stem = next(self.stems)
         if isinstance(result, Exception):

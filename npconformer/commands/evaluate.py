@@ -163,7 +163,7 @@ def _go_through(pipeline: Any, examples: list[Example], scorer: Scorer, options:
 def _write_table(path: str, scorer: Scorer, failures: list[LeftOut]) -> None:
     import csv
 
-    from npconformer.files import atomic_path
+    from npconformer.storage.files import atomic_path
 
     with (
         atomic_path(path) as temporary,

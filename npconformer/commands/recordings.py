@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from npconformer.commands.arguments import describe, say
-from npconformer.files import AUDIO_SUFFIXES
+from npconformer.storage.files import AUDIO_SUFFIXES
 
 
 class Recordings:

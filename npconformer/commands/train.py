@@ -142,7 +142,7 @@ def add_parser(subcommands: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Train; returns the exit status."""
     from npconformer.commands.train_setup import build_trainer
-    from npconformer.files import write_json_atomically
+    from npconformer.storage.files import write_json_atomically
     from npconformer.training import NonFiniteError, OutOfSpaceError
 
     output = Path(arguments.output)
@@ -173,7 +173,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _complete(parser: Any, output: Path, given: dict[str, Any], resume: bool) -> dict[str, Any]:
     """All arguments: those given, those of the first run when resuming, and defaults."""
-    from npconformer.files import read_json_object
+    from npconformer.storage.files import read_json_object
 
     before = read_json_object(output / SETTINGS) if resume and (output / SETTINGS).is_file() else {}
     if isinstance(before, dict):

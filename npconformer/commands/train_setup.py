@@ -134,7 +134,7 @@ def _remedy(task: str) -> str:
 
 def _augmentation(options: dict[str, Any]) -> Any:
     from npconformer.data import Augmentation
-    from npconformer.files import read_json_object
+    from npconformer.storage.files import read_json_object
 
     if options["augmentation"] is None:
         return Augmentation.from_dict({kind: {} for kind in options["augment"]})
@@ -145,7 +145,7 @@ def _augmentation(options: dict[str, Any]) -> Any:
 
 def _tell_left_out(output: Path, part: str, left_out: list[Any], used: int) -> None:
     """Names what cannot be used, the first few at the terminal and all of it in a table."""
-    from npconformer.files import write_bytes_atomically
+    from npconformer.storage.files import write_bytes_atomically
 
     path = output / LEFT_OUT
     if part == "train":

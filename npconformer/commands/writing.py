@@ -104,7 +104,7 @@ def open_file(path: str | os.PathLike) -> Iterator[BinaryIO]:
     A link stays a link: its target is what is written. What is no ordinary file, such as a pipe, a device or
     /dev/stdout, is written to as it is, because a file renamed over it would take it away.
     """
-    from npconformer.files import atomic_path
+    from npconformer.storage.files import atomic_path
 
     path = os.fspath(path)
     descriptor = _descriptor(path)

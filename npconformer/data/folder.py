@@ -12,7 +12,7 @@ from pathlib import Path
 
 from npconformer.data.examples import Example, LeftOut
 from npconformer.data.manifest import read_manifest
-from npconformer.files import AUDIO_SUFFIXES
+from npconformer.storage.files import AUDIO_SUFFIXES
 
 OTHER_SUFFIXES = {".m4a", ".aac", ".wma", ".amr", ".3gp"}  # recordings that people have, and soundfile cannot read
 

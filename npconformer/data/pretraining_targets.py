@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from npconformer.data.targets import Frames, Layout, Piece, Targets
-from npconformer.models.masking import compute_mask_indices
-from npconformer.models.negatives import sample_negative_indices
+from npconformer.models.heads.negatives import sample_negative_indices
+from npconformer.models.spec_augment import compute_mask_indices
 
 
 class PretrainingTargets(Targets):

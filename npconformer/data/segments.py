@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from npconformer.data.examples import Example
-from npconformer.diarization import Segment
-from npconformer.rttm import read_rttm
+from npconformer.segments.diarization import Segment
+from npconformer.segments.rttm import read_rttm
 
 
 def segments_of(example: Example) -> list[Segment]:

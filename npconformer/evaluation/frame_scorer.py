@@ -6,9 +6,9 @@ from typing import Any, ClassVar
 
 from npconformer.data.examples import Example
 from npconformer.data.segments import active_frames, segments_of, speakers_of
-from npconformer.diarization import SILENCE, Segment
 from npconformer.evaluation.scorer import Row, Scorer, interval_in_words, percent
 from npconformer.metrics import FrameErrors, bootstrap_interval, frame_errors
+from npconformer.segments.diarization import SILENCE, Segment
 
 
 class FrameScorer(Scorer):

@@ -17,9 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from npconformer.autograd import Operation, Tensor
-from npconformer.backend import asarray
+from npconformer.arrays.backend import asarray
 from npconformer.losses.class_labels import check_logits, check_reduction, class_labels, term_weights
+from npconformer.tape.autograd import Operation, Tensor
 
 SHORTEST = 1e-12  # vectors shorter than this are divided by it instead
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from npconformer.autograd import Operation, Tensor
-from npconformer.backend import asarray
+from npconformer.arrays.backend import asarray
 from npconformer.losses.class_labels import IGNORED, check_logits, check_reduction, host_array, term_weights
+from npconformer.tape.autograd import Operation, Tensor
 
 
 class BinaryCrossEntropy(Operation):

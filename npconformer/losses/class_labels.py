@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from npconformer.autograd import Tensor
-from npconformer.backend import is_array, to_host
+from npconformer.arrays.backend import is_array, to_host
+from npconformer.tape.autograd import Tensor
 
 IGNORED = -100
 REDUCTIONS = ("none", "sum", "mean")

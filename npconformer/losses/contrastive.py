@@ -20,10 +20,10 @@ from typing import Any
 import numpy as np
 
 from npconformer import ops
-from npconformer.autograd import Operation, Tensor
-from npconformer.backend import asarray, scatter_add
+from npconformer.arrays.backend import asarray, scatter_add
 from npconformer.losses.class_labels import IGNORED, check_logits, host_array
 from npconformer.losses.cross_entropy import cross_entropy
+from npconformer.tape.autograd import Operation, Tensor
 
 SHORTEST = 1e-8  # vectors shorter than this are divided by it instead
 

@@ -24,9 +24,9 @@ from typing import Any
 
 import numpy as np
 
-from npconformer.autograd import Operation, Tensor
-from npconformer.backend import asarray, get_array_module
+from npconformer.arrays.backend import asarray, get_array_module
 from npconformer.losses.ctc_targets import CTCTargets, prepare_targets
+from npconformer.tape.autograd import Operation, Tensor
 
 _LOWEST = float(np.finfo(np.float64).min)
 REDUCTIONS = ("none", "sum", "mean")

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from npconformer.backend import is_array, to_host
+from npconformer.arrays.backend import is_array, to_host
 
 PADDING = -100
 

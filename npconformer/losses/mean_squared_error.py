@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from npconformer.autograd import Operation, Tensor
-from npconformer.backend import asarray
+from npconformer.arrays.backend import asarray
 from npconformer.losses.class_labels import check_logits, check_reduction, host_array
+from npconformer.tape.autograd import Operation, Tensor
 
 
 class SquaredError(Operation):

@@ -8,8 +8,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, ClassVar
 
-from npconformer.files import make_folder, read_json_object, write_text_atomically
 from npconformer.models.config_checks import boolean, choice, integer, wrong
+from npconformer.storage.files import make_folder, read_json_object, write_text_atomically
 
 CONFIG_NAME = "config.json"
 DTYPES = ("float32", "float64", "float16", "bfloat16")

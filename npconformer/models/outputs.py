@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from typing import Any
 
-from npconformer.autograd import Tensor
+from npconformer.tape.autograd import Tensor
 
 
 @dataclass

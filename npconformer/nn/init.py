@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from npconformer import random
-from npconformer.backend import default_backend, to_backend
+from npconformer.arrays import generator
+from npconformer.arrays.backend import default_backend, to_backend
 
 
 class _State(threading.local):
@@ -52,7 +52,7 @@ def normal(mean: float, std: float, *shape: int) -> Any:
     """Normally distributed numbers."""
     if _state.skip:
         return empty(*shape)
-    values = random.get_generator().standard_normal(shape, dtype=np.float32)
+    values = generator.get_generator().standard_normal(shape, dtype=np.float32)
     values *= np.float32(std)
     values += np.float32(mean)
     return _place(values)
@@ -62,7 +62,7 @@ def uniform(low: float, high: float, *shape: int) -> Any:
     """Numbers evenly distributed from low to high."""
     if _state.skip:
         return empty(*shape)
-    values = random.get_generator().random(shape, dtype=np.float32)
+    values = generator.get_generator().random(shape, dtype=np.float32)
     values *= np.float32(high - low)
     values += np.float32(low)
     return _place(values)

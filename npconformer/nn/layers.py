@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from npconformer import ops
-from npconformer.autograd import Tensor
-from npconformer.backend import get_array_module
-from npconformer.grad_mode import is_recomputing
+from npconformer.arrays.backend import get_array_module
 from npconformer.nn import init
 from npconformer.nn.module import Module, Parameter
 from npconformer.ops.batch_norm import as_linear_map
+from npconformer.tape.autograd import Tensor
+from npconformer.tape.grad_mode import is_recomputing
 
 
 class Linear(Module):

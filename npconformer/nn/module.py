@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from npconformer.autograd import Tensor
-from npconformer.backend import Backend, backend_of, get_backend, to_backend
+from npconformer.arrays.backend import Backend, backend_of, get_backend, to_backend
+from npconformer.tape.autograd import Tensor
 
 
 class Parameter(Tensor):

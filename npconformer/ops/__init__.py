@@ -3,7 +3,6 @@
 Importing this package also gives `Tensor` its operators and methods (`+`, `@`, indexing, `reshape`, `sum`, ...).
 """
 
-from npconformer.autograd import Tensor
 from npconformer.ops.activations import (
     ACTIVATIONS,
     gelu,
@@ -34,6 +33,7 @@ from npconformer.ops.softmax import log_softmax, softmax
 from npconformer.ops.vector_quantization import choose_codewords, perplexity
 from npconformer.ops.weight_norm import weight_norm
 from npconformer.ops.weighted_sum import weighted_sum
+from npconformer.tape.autograd import Tensor
 
 __all__ = [
     "ACTIVATIONS",

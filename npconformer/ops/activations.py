@@ -1,6 +1,6 @@
 """Activations, element by element; each is a function and its derivative. `get_activation` finds one by its name.
 
-Each class has `compute(xp, y, x)`, which writes y = f(x) for a block of rows that fits the cache, and
+Each class has `compute(xp, y, x)`, which writes y = f(x) for a piece of rows that fits the cache, and
 `differentiate(xp, dx, x)`, which multiplies dx, the upstream gradient, by f'(x) in place.
 """
 
@@ -10,9 +10,9 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from npconformer import blocks
-from npconformer.autograd import Operation, Tensor
-from npconformer.backend import normal_cdf
+from npconformer.arrays import threads
+from npconformer.arrays.backend import normal_cdf
+from npconformer.tape.autograd import Operation, Tensor
 
 
 def _rows(x: Any) -> Any:
@@ -38,13 +38,13 @@ class Activation(Operation):
         self.save(x)
         in_place = self.overwrite and not self.recording and x.flags.c_contiguous
         y = x if in_place else self.xp.empty(x.shape, dtype=x.dtype)
-        blocks.run_elementwise(self.compute, _rows(y), _rows(x))
+        threads.run_elementwise(self.compute, _rows(y), _rows(x))
         return y
 
     def backward(self, grad: Any) -> Any:
         (x,) = self.saved
         dx = grad.copy()
-        blocks.run_elementwise(self.differentiate, _rows(dx), _rows(x))
+        threads.run_elementwise(self.differentiate, _rows(dx), _rows(x))
         return dx
 
     @staticmethod
@@ -188,13 +188,13 @@ class GLU(Operation):
     def forward(self, x: Any) -> Any:
         self.save(x)
         y = self.xp.empty((*x.shape[:-1], x.shape[-1] // 2), dtype=x.dtype)
-        blocks.run_elementwise(self.compute, _rows(y), *_halves(_rows(x)))
+        threads.run_elementwise(self.compute, _rows(y), *_halves(_rows(x)))
         return y
 
     def backward(self, grad: Any) -> Any:
         (x,) = self.saved
         dx = self.xp.empty(x.shape, dtype=x.dtype)
-        blocks.run_elementwise(self.differentiate, *_halves(_rows(dx)), *_halves(_rows(x)), _rows(grad))
+        threads.run_elementwise(self.differentiate, *_halves(_rows(dx)), *_halves(_rows(x)), _rows(grad))
         return dx
 
     @staticmethod

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from npconformer.autograd import Operation, Tensor
-from npconformer.backend import asarray, is_array
+from npconformer.arrays.backend import asarray, is_array
+from npconformer.tape.autograd import Operation, Tensor
 
 
 def unbroadcast(gradient: Any, like: Any) -> Any:

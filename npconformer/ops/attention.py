@@ -16,21 +16,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from npconformer import blocks
-from npconformer.autograd import Operation, Tensor
-from npconformer.backend import asarray, backend_of, sliding_view
+from npconformer.arrays import threads
+from npconformer.arrays.backend import asarray, backend_of, sliding_view
 from npconformer.ops.arithmetic import broadcasts_to
 from npconformer.ops.dropout import draw_kept
 from npconformer.ops.softmax import softmax_in_place
+from npconformer.tape.autograd import Operation, Tensor
 
 SHARED_SIZE = 64 * 1024  # scores that are worth a thread: each takes two products of D numbers and an exponential
-SMALLEST_BLOCK = 256  # queries, however many keys there are: smaller matrix products are slow
+SMALLEST_PIECE = 256  # queries, however many keys there are: smaller matrix products are slow
 
 
 class Attention(Operation):
     """context = softmax(scores) v. Keeps the inputs and the weights; the scores' gradient is w (dw - sum(dw w)).
 
-    Heads are shared among threads, and each goes through its queries in blocks. So without a recording the memory grows
+    Heads are shared among threads, and each goes through its queries in pieces. So without a recording the memory grows
     with T and not with T^2: no array of all scores, and none of all products with the positions, is ever made.
     """
 
@@ -51,7 +51,7 @@ class Attention(Operation):
             mask = xp.broadcast_to(mask, scores_shape)
         context = xp.empty(query.shape, dtype=query.dtype)
         backend = backend_of(query)
-        step = max(SMALLEST_BLOCK, backend.block_size // 2 // time)  # queries; the scores of one head stay in the cache
+        step = max(SMALLEST_PIECE, backend.piece_size // 2 // time)  # queries; the scores of one head stay in the cache
 
         def attend(first: int, stop: int) -> None:
             heads = slice(first, stop)
@@ -64,7 +64,7 @@ class Attention(Operation):
                 xp.matmul(weights, v[:, heads], out=self._split(context)[:, heads, queries])
 
         size = batch * min(step, time) * time
-        blocks.run_products(attend, self.heads, size, backend, shared_size=SHARED_SIZE)
+        threads.run_products(attend, self.heads, size, backend, shared_size=SHARED_SIZE)
         self.save(query, key, value, positions, bias_u, bias_v, kept, all_weights)
         return (context, self._drop(all_weights, kept)) if self.return_weights else context
 
@@ -102,7 +102,7 @@ class Attention(Operation):
 
         batch, time, _ = query.shape
         size = batch * time * time
-        blocks.run_products(differentiate, self.heads, size, backend_of(query), shared_size=SHARED_SIZE)
+        threads.run_products(differentiate, self.heads, size, backend_of(query), shared_size=SHARED_SIZE)
         return (*gradients, None, None)
 
     def _scores(

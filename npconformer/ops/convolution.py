@@ -18,10 +18,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from npconformer import blocks
-from npconformer.autograd import Operation, Tensor
-from npconformer.backend import sliding_view
+from npconformer.arrays import threads
+from npconformer.arrays.backend import sliding_view
 from npconformer.ops.depthwise import Depthwise, output_length, pad_time
+from npconformer.tape.autograd import Operation, Tensor
 
 Padding = int | tuple[int, int]
 EVERY = slice(0, None, 1)
@@ -53,7 +53,7 @@ class Conv1d(Operation):
             else:
                 part += self.xp.matmul(rows, matrix)
         if bias is not None:
-            blocks.add_to_rows(y.reshape(-1, y.shape[2]), bias)
+            threads.add_to_rows(y.reshape(-1, y.shape[2]), bias)
         return y
 
     def backward(self, grad: Any) -> tuple[Any, Any, Any]:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from npconformer.autograd import Operation, Tensor
 from npconformer.ops.arithmetic import unbroadcast
+from npconformer.tape.autograd import Operation, Tensor
 
 SHORTEST = 1e-8  # vectors shorter than this are divided by it instead
 

@@ -13,9 +13,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from npconformer import blocks
-from npconformer.autograd import Operation
-from npconformer.backend import backend_of, sliding_view
+from npconformer.arrays import threads
+from npconformer.arrays.backend import backend_of, sliding_view
+from npconformer.tape.autograd import Operation
 
 
 class Depthwise(Operation):
@@ -30,7 +30,7 @@ class Depthwise(Operation):
         windows = self._windows(pad_time(self.xp, x, self.padding), len(taps), self.stride)  # (B, U, K, C)
         y = self._sum_over_taps(windows, taps)
         if bias is not None:
-            blocks.add_to_rows(y.reshape(-1, y.shape[2]), bias)
+            threads.add_to_rows(y.reshape(-1, y.shape[2]), bias)
         return y
 
     def backward(self, grad: Any) -> tuple[Any, Any, Any]:
@@ -49,7 +49,7 @@ class Depthwise(Operation):
                 part = slice(first, stop)
                 sums[:, part] = xp.einsum("buc,bukc->kc", grad[..., part], windows[..., part])
 
-            blocks.run_ranges(correlate, x.shape[2], grad.shape[1], backend_of(x))
+            threads.run_ranges(correlate, x.shape[2], grad.shape[1], backend_of(x))
             dweight = sums.T[:, None].copy()  # (C, 1, K)
         return dx, dweight, grad.sum(axis=(0, 1)) if self.needs[2] else None
 
@@ -62,7 +62,7 @@ class Depthwise(Operation):
             part = slice(first, stop)
             y[:, part] = self.xp.einsum("bukc,kc->buc", windows[:, part], taps)
 
-        blocks.run_ranges(convolve, outputs, batch * channels, backend_of(y))
+        threads.run_ranges(convolve, outputs, batch * channels, backend_of(y))
         return y
 
     def _windows(self, padded: Any, kernel: int, stride: int) -> Any:

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from npconformer import random
-from npconformer.autograd import Operation, Tensor
-from npconformer.backend import asarray
+from npconformer.arrays import generator
+from npconformer.arrays.backend import asarray
+from npconformer.tape.autograd import Operation, Tensor
 
 
 class Dropout(Operation):
@@ -33,7 +33,7 @@ class Dropout(Operation):
 
 def draw_kept(shape: tuple[int, ...], p: float, like: Any) -> Any:
     """A fresh boolean mask, false with probability p, in `like`'s memory."""
-    return asarray(random.get_generator().random(shape, dtype="float32") >= p, like)
+    return asarray(generator.get_generator().random(shape, dtype="float32") >= p, like)
 
 
 def dropout(x: Any, p: float, kept: Any = None) -> Tensor:

@@ -15,9 +15,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from npconformer import blocks
-from npconformer.autograd import Operation, Tensor
-from npconformer.backend import asarray
+from npconformer.arrays import threads
+from npconformer.arrays.backend import asarray
+from npconformer.tape.autograd import Operation, Tensor
 
 
 class GroupNorm(Operation):
@@ -36,13 +36,13 @@ class GroupNorm(Operation):
 
         for b, (rows, marks) in enumerate(_utterances(x, frame_mask)):
             count = x.shape[1] if marks is None else marks.sum()
-            (total,) = blocks.sum_over(_sum_of_marked, rows, *_given(marks))
+            (total,) = threads.sum_over(_sum_of_marked, rows, *_given(marks))
             mean[b] = self._group_mean(total, count)
-            (squares,) = blocks.sum_over(_sum_of_squares(mean[b]), rows, *_given(marks))
+            (squares,) = threads.sum_over(_sum_of_squares(mean[b]), rows, *_given(marks))
             r[b] = 1 / self.xp.sqrt(self._group_mean(squares, count) + self.eps)
             scale = r[b] * weight
             shift = bias - mean[b] * scale
-            blocks.run(normalise, y[b], rows)
+            threads.run(normalise, y[b], rows)
         self.save(x, weight, frame_mask, mean, r)
         return y
 
@@ -66,12 +66,12 @@ class GroupNorm(Operation):
 
         for b, (rows, marks) in enumerate(_utterances(x, frame_mask)):
             count = x.shape[1] if marks is None else marks.sum()
-            grad_n, grad_sum = blocks.sum_over(sums, grad[b], rows)
+            grad_n, grad_sum = threads.sum_over(sums, grad[b], rows)
             dweight += grad_n
             dbias += grad_sum
             if dx is not None:
                 mean_g, mean_gn = self._group_mean(grad_sum * weight, count), self._group_mean(grad_n * weight, count)
-                blocks.run(differentiate, dx[b], grad[b], rows, *_given(marks))
+                threads.run(differentiate, dx[b], grad[b], rows, *_given(marks))
         return dx, dweight if self.needs[1] else None, dbias if self.needs[2] else None, None
 
     def _group_mean(self, sums: Any, count: Any) -> Any:
@@ -96,11 +96,11 @@ def _sum_of_marked(xp: Any, x: Any, *marks: Any) -> tuple[Any]:
 
 
 def _sum_of_squares(mean: Any) -> Any:
-    def on_block(xp: Any, x: Any, *marks: Any) -> tuple[Any]:
+    def on_piece(xp: Any, x: Any, *marks: Any) -> tuple[Any]:
         n = x - mean
         return (xp.einsum("tc,tc,t->c", n, n, marks[0]) if marks else xp.einsum("tc,tc->c", n, n),)
 
-    return on_block
+    return on_piece
 
 
 def group_norm(x: Any, weight: Any, bias: Any, groups: int, eps: float = 1e-5, frame_mask: Any = None) -> Tensor:

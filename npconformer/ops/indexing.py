@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from npconformer.autograd import Operation, Tensor
-from npconformer.backend import asarray, is_array, scatter_add
+from npconformer.arrays.backend import asarray, is_array, scatter_add
 from npconformer.ops.arithmetic import broadcasts_to, unbroadcast
+from npconformer.tape.autograd import Operation, Tensor
 
 
 class GetItem(Operation):

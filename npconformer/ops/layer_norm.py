@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from npconformer import blocks
-from npconformer.autograd import Operation, Tensor
+from npconformer.arrays import threads
+from npconformer.tape.autograd import Operation, Tensor
 
 
 class LayerNorm(Operation):
@@ -42,7 +42,7 @@ class LayerNorm(Operation):
             xp.multiply(n, weight, out=y)
             y += bias
 
-        blocks.run(normalise, y, n, r, rows)
+        threads.run(normalise, y, n, r, rows)
         self.save(n.reshape(x.shape), r.reshape(*x.shape[:-1], 1), weight)
         return y.reshape(x.shape)
 
@@ -61,7 +61,7 @@ class LayerNorm(Operation):
                 dx -= n * projection
                 dx *= r
 
-            blocks.run(differentiate, dx, grad_rows, n_rows, r.reshape(-1, 1))
+            threads.run(differentiate, dx, grad_rows, n_rows, r.reshape(-1, 1))
             dx = dx.reshape(n.shape)
         if self.needs[1]:
             dweight = self.xp.einsum("nc,nc->c", grad_rows, n_rows)

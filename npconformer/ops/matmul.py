@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from npconformer import blocks
-from npconformer.autograd import Operation, Tensor
+from npconformer.arrays import threads
 from npconformer.ops.arithmetic import pair_operands, unbroadcast
+from npconformer.tape.autograd import Operation, Tensor
 
 
 class MatMul(Operation):
@@ -47,7 +47,7 @@ class Linear(Operation):
         else:
             y = self.xp.matmul(rows, weight.T)  # (N, O)
             if bias is not None:
-                blocks.add_to_rows(y, bias)
+                threads.add_to_rows(y, bias)
         return y.reshape(*x.shape[:-1], weight.shape[0])
 
     def backward(self, grad: Any) -> tuple[Any, Any, Any]:
@@ -68,7 +68,7 @@ def _is_best_on_the_left(weight: Any, rows: int) -> bool:
     shares a small product among threads by the columns of the result, so these should be the longer axis."""
     if weight.flags.c_contiguous:
         return rows <= FEW_ROWS
-    return rows < weight.shape[0] and rows * weight.size >= SHARED_PRODUCT and blocks.get_num_threads() > 1
+    return rows < weight.shape[0] and rows * weight.size >= SHARED_PRODUCT and threads.get_num_threads() > 1
 
 
 def matmul(a: Any, b: Any) -> Tensor:

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from npconformer.autograd import Operation, Tensor
-from npconformer.backend import asarray, to_host
+from npconformer.arrays.backend import asarray, to_host
+from npconformer.tape.autograd import Operation, Tensor
 
 
 class MeanPool(Operation):

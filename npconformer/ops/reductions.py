@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from npconformer.autograd import Operation, Tensor
+from npconformer.tape.autograd import Operation, Tensor
 
 Axis = int | tuple[int, ...] | None
 

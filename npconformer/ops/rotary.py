@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from npconformer.autograd import Operation, Tensor
+from npconformer.tape.autograd import Operation, Tensor
 
 
 class Rotary(Operation):

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from npconformer.autograd import Operation, Tensor
+from npconformer.tape.autograd import Operation, Tensor
 
 
 class Reshape(Operation):

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from npconformer.autograd import Operation, Tensor
-from npconformer.backend import asarray, scatter_add
+from npconformer.arrays.backend import asarray, scatter_add
 from npconformer.ops.softmax import softmax_in_place
+from npconformer.tape.autograd import Operation, Tensor
 
 
 class ChooseCodewords(Operation):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from npconformer.autograd import Operation, Tensor
+from npconformer.tape.autograd import Operation, Tensor
 
 
 class WeightNorm(Operation):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from npconformer.autograd import Operation, Tensor
+from npconformer.tape.autograd import Operation, Tensor
 
 
 class WeightedSum(Operation):

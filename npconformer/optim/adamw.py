@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from npconformer.backend import get_array_module
+from npconformer.arrays.backend import get_array_module
 from npconformer.nn import Parameter
-from npconformer.optim.blocks import blocks
 from npconformer.optim.optimizer import Optimizer, at_least_zero, below_one
+from npconformer.optim.pieces import pieces
 
 
 class AdamW(Optimizer):
@@ -52,7 +52,7 @@ class AdamW(Optimizer):
         shrink = 1 - lr * group["weight_decay"]
         step_size = lr / (1 - beta1**step)
         correction = math.sqrt(1 - beta2**step)
-        for p, g, m, v in blocks(parameter.data, parameter.grad, state["exp_avg"], state["exp_avg_sq"]):
+        for p, g, m, v in pieces(parameter.data, parameter.grad, state["exp_avg"], state["exp_avg_sq"]):
             s = self._scratch.get(p)
             if shrink != 1:
                 p *= shrink

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from npconformer.backend import get_array_module
+from npconformer.arrays.backend import get_array_module
 from npconformer.nn import Parameter
 
 

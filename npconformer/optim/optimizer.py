@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from npconformer.backend import backend_of, get_array_module, to_backend, to_host
+from npconformer.arrays.backend import backend_of, get_array_module, to_backend, to_host
 from npconformer.nn import Module, Parameter
-from npconformer.optim.blocks import Scratch
+from npconformer.optim.pieces import Scratch
 
 
 class Optimizer:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from npconformer.backend import get_array_module
+from npconformer.arrays.backend import get_array_module
 from npconformer.nn import Parameter
-from npconformer.optim.blocks import blocks
 from npconformer.optim.optimizer import Optimizer, below_one
+from npconformer.optim.pieces import pieces
 
 
 class SGD(Optimizer):
@@ -40,7 +40,7 @@ class SGD(Optimizer):
     def update(self, group: dict[str, Any], parameter: Parameter, state: dict[str, Any], step: int) -> None:
         xp = get_array_module(parameter.data)
         lr, momentum, decay, nesterov = (group[name] for name in ("lr", "momentum", "weight_decay", "nesterov"))
-        for p, g, b in blocks(parameter.data, parameter.grad, state["momentum"]):
+        for p, g, b in pieces(parameter.data, parameter.grad, state["momentum"]):
             s = self._scratch.get(p)
             xp.multiply(p, decay, out=s)
             s += g

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from npconformer.backend import to_host
+from npconformer.arrays.backend import to_host
 from npconformer.pipelines.batching import AudioPipeline
 from npconformer.pipelines.scores import OF_PROBLEM, check_function, to_scores
 

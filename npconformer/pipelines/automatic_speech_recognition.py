@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from npconformer.backend import to_host
+from npconformer.arrays.backend import to_host
 from npconformer.pipelines.batching import check_batch_size
 from npconformer.pipelines.frames import FramePipeline, Frames
 from npconformer.pipelines.inputs import is_path, load_waveform
@@ -126,7 +126,7 @@ def _check_vocabulary(tokenizer: Any, vocab_size: int) -> None:
 
 def _find_processor(processor: Any, tokenizer: Any, feature_extractor: Any, folder: Any) -> Any:
     """The processor given, or made of the two parts given, or read from a folder."""
-    from npconformer.processing import Wav2Vec2Processor
+    from npconformer.processors.wav2vec2_processor import Wav2Vec2Processor
 
     if is_path(processor):
         return Wav2Vec2Processor.from_pretrained(processor)

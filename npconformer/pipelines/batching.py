@@ -17,9 +17,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from npconformer.grad_mode import no_grad
 from npconformer.pipelines.inputs import is_path, load_waveform
 from npconformer.pipelines.loading import load_feature_extractor, load_model
+from npconformer.tape.grad_mode import no_grad
 
 BATCHES_READ_AHEAD = 4  # how many batches' recordings are sorted by length together
 

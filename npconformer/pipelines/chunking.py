@@ -57,8 +57,8 @@ class Window(NamedTuple):
     stop: int
 
 
-def find_windows(blocks: Iterable[np.ndarray], chunking: Chunking, frames_of: Callable[[int], int]) -> Iterator[Window]:
-    """Cut a recording that comes in blocks [(n,), ...] into windows whose kept frames, joined, are its T frames.
+def find_windows(pieces: Iterable[np.ndarray], chunking: Chunking, frames_of: Callable[[int], int]) -> Iterator[Window]:
+    """Cut a recording that comes in pieces [(n,), ...] into windows whose kept frames, joined, are its T frames.
 
     frames_of: how many frames a number of samples has. A recording of at most C frames is one window. Not much more
     than a chunk is in memory at a time.
@@ -70,8 +70,8 @@ def find_windows(blocks: Iterable[np.ndarray], chunking: Chunking, frames_of: Ca
     def rest() -> np.ndarray:
         return buffer[(start - origin) * chunking.samples_per_frame :]
 
-    for block in blocks:
-        buffer = np.concatenate([buffer, block]) if len(buffer) else block
+    for piece in pieces:
+        buffer = np.concatenate([buffer, piece]) if len(buffer) else piece
         while len(rest()) >= chunking.samples + chunking.samples_beyond:  # frames come after this chunk
             stop = chunking.frames - chunking.right
             yield Window(rest()[: chunking.samples], kept - start, stop)

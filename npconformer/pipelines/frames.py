@@ -81,19 +81,19 @@ class FramePipeline(AudioPipeline):
             seconds = duration_of(recording)
             if seconds * self.sampling_rate <= chunking.longest_whole:
                 return super()._prepare(recording, sampling_rate, options)
-            blocks = partial(stream_audio, recording, self.sampling_rate)
+            pieces = partial(stream_audio, recording, self.sampling_rate)
         else:
             waveform = super()._prepare(recording, sampling_rate, options)
             if len(waveform) <= chunking.longest_whole:
                 return waveform
             seconds = len(waveform) / self.sampling_rate
-            blocks = partial(iter, [waveform])
-        return partial(self._run_chunks, recording, blocks, seconds, chunking)
+            pieces = partial(iter, [waveform])
+        return partial(self._run_chunks, recording, pieces, seconds, chunking)
 
     def _run_chunks(
         self,
         recording: Any,
-        blocks: Callable[[], Iterator[np.ndarray]],
+        pieces: Callable[[], Iterator[np.ndarray]],
         seconds: float,
         chunking: Chunking,
         batch_size: int,
@@ -104,9 +104,9 @@ class FramePipeline(AudioPipeline):
 
         def counted() -> Iterator[np.ndarray]:
             nonlocal samples
-            for block in blocks():
-                samples += len(block)
-                yield block
+            for piece in pieces():
+                samples += len(piece)
+                yield piece
 
         def tell(done_s: float) -> None:
             if progress is not None:

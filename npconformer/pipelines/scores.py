@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from npconformer import ops
-from npconformer.autograd import Tensor
-from npconformer.grad_mode import no_grad
+from npconformer.tape.autograd import Tensor
+from npconformer.tape.grad_mode import no_grad
 
 FUNCTIONS = ("softmax", "sigmoid", "none")
 OF_PROBLEM = {

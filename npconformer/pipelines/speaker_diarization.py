@@ -9,10 +9,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from npconformer.backend import to_host
-from npconformer.diarization import MAX_GAP, MIN_DURATION, SILENCE, THRESHOLD, check_settings, find_segments
+from npconformer.arrays.backend import to_host
 from npconformer.pipelines.frames import FramePipeline, Frames
 from npconformer.pipelines.scores import OF_PROBLEM, check_function, to_scores
+from npconformer.segments.diarization import MAX_GAP, MIN_DURATION, SILENCE, THRESHOLD, check_settings, find_segments
 
 
 class SpeakerDiarizationPipeline(FramePipeline):
@@ -22,7 +22,7 @@ class SpeakerDiarizationPipeline(FramePipeline):
     config's id2label; one of the name "silence" is nobody and has no segments.
 
     Options of a call:
-        threshold, min_duration, max_gap: as in `npconformer.diarization.find_segments`.
+        threshold, min_duration, max_gap: as in `npconformer.segments.diarization.find_segments`.
         function_to_apply: "sigmoid", "softmax" or "none", which makes probabilities of the logits. None is
             "softmax" where the config's problem_type is "single_label_classification" (one speaker at a time),
             "none" for "regression" (towards 0 and 1), and "sigmoid" (each speaker by itself) otherwise.

@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from npconformer.files import atomic_path
 from npconformer.plots.recognition import Recognition, printable
 from npconformer.plots.spacing import spread
 from npconformer.plots.spectrogram import FLOOR, spectrogram
+from npconformer.storage.files import atomic_path
 
 MOST_SECONDS = 60  # more would be wider than anything that shows pictures likes
 INCHES_PER_SECOND, NARROWEST = 2.2, 8.0  # of the panels; a letter takes a few frames of 20 ms

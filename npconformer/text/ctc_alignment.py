@@ -18,9 +18,9 @@ from typing import Any
 
 import numpy as np
 
-from npconformer.autograd import Tensor
-from npconformer.backend import is_array, to_host
+from npconformer.arrays.backend import is_array, to_host
 from npconformer.losses.ctc_targets import prepare_targets
+from npconformer.tape.autograd import Tensor
 from npconformer.text.ctc_decoding import runs
 
 BLANK = -1  # in CTCAlignment.positions

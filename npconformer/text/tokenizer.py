@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from npconformer.batch_feature import BatchFeature, check_padding, check_return_tensors, round_up
-from npconformer.files import existing_folder, make_folder, write_json_atomically
+from npconformer.arrays.batch_feature import BatchFeature, check_padding, check_return_tensors, round_up
+from npconformer.storage.files import existing_folder, make_folder, write_json_atomically
 from npconformer.text.added_tokens import AddedToken
 from npconformer.text.ctc_decoding import Span, cut, group_words, runs
 from npconformer.text.tokenizer_files import (

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from npconformer.files import read_json_object
+from npconformer.storage.files import read_json_object
 from npconformer.text.added_tokens import AddedToken
 
 VOCABULARY_FILE = "vocab.json"

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from npconformer.files import read_json_object
+from npconformer.storage.files import read_json_object
 from npconformer.text.added_tokens import AddedToken, compile_pattern, split_on_tokens
 
 

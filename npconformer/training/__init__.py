@@ -15,10 +15,10 @@ Fine-tuning a recogniser, as `npconformer train --task ctc --from my-checkpoint 
 >>> progress = trainer.train(resume=True)
 """
 
+from npconformer.storage.folders import OutOfSpaceError
 from npconformer.training.averaging import ExponentialAverage, average_checkpoints
 from npconformer.training.checkpoint import CheckpointStore, DamagedCheckpointError
 from npconformer.training.evaluation import evaluate
-from npconformer.training.folders import OutOfSpaceError
 from npconformer.training.settings import TrainingSettings
 from npconformer.training.step import NonFiniteError
 from npconformer.training.tasks import TASKS, Task, task_for

@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from npconformer.backend import backend_of, get_array_module, to_backend, to_host
+from npconformer.arrays.backend import backend_of, get_array_module, to_backend, to_host
 from npconformer.checkpoints.safetensors_file import SafetensorsFile, write_safetensors
 from npconformer.nn import Module
-from npconformer.optim.blocks import Scratch, blocks
-from npconformer.training.checksums import CHECKSUMS
-from npconformer.training.folders import whole_folder
+from npconformer.optim.pieces import Scratch, pieces
+from npconformer.storage.checksums import CHECKSUMS
+from npconformer.storage.folders import whole_folder
 from npconformer.training.state import AVERAGE, MODEL, OPTIMIZER, TRAINING
 
 
@@ -46,7 +46,7 @@ class ExponentialAverage:
         share = 1 - min(self.decay, (1 + step) / (10 + step))
         for name, parameter in self._parameters.items():
             xp = get_array_module(parameter.data)
-            for a, p in blocks(self._averages[name], parameter.data):
+            for a, p in pieces(self._averages[name], parameter.data):
                 s = self._scratch.get(a)
                 xp.subtract(p, a, out=s)
                 s *= share

@@ -13,8 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from npconformer.training.checksums import find_damage, write_checksums
-from npconformer.training.folders import OutOfSpaceError, remove_folder, remove_leftovers, whole_folder
+from npconformer.storage.checksums import find_damage, write_checksums
+from npconformer.storage.folders import OutOfSpaceError, remove_folder, remove_leftovers, whole_folder
 
 PREFIX = "checkpoint-"
 DAMAGED = "damaged-"

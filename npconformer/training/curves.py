@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from npconformer.files import atomic_path
+from npconformer.storage.files import atomic_path
 from npconformer.training.log import read_log
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from npconformer.grad_mode import no_grad
+from npconformer.tape.grad_mode import no_grad
 from npconformer.training.tasks import MEAN, Task, task_for
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from npconformer.files import write_text_atomically
+from npconformer.storage.files import write_text_atomically
 
 
 class CsvLog:

@@ -12,16 +12,16 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from npconformer import random
+from npconformer.arrays import generator
 from npconformer.audio.feature_extraction import Wav2Vec2FeatureExtractor
 from npconformer.checkpoints.report import describe_mismatches
 from npconformer.data.examples import Example
 from npconformer.data.targets import SEVERAL
-from npconformer.diarization import SILENCE
-from npconformer.files import read_json_object
 from npconformer.models import wav2vec2_conformer
 from npconformer.models.wav2vec2_conformer import Wav2Vec2ConformerConfig
-from npconformer.processing import Wav2Vec2Processor
+from npconformer.processors.wav2vec2_processor import Wav2Vec2Processor
+from npconformer.segments.diarization import SILENCE
+from npconformer.storage.files import read_json_object
 from npconformer.text.tokenizer import Wav2Vec2CTCTokenizer
 from npconformer.text.tokenizer_files import VOCABULARY_FILE
 from npconformer.training.tasks import TASKS
@@ -100,7 +100,7 @@ def starting_point(
         report(f"problem_type is {settings['problem_type']}: {FRAME_PROBLEMS[settings['problem_type']]}")
     config = Wav2Vec2ConformerConfig.from_dict(config.to_dict(), **settings)
 
-    random.manual_seed(seed)
+    generator.manual_seed(seed)
     if folder is None or not _has_weights(folder):
         report(f"all weights start at random: {source} is a configuration without weights")
         return model_class(config), processor

@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from npconformer import random
+from npconformer.arrays import generator
 from npconformer.checkpoints.safetensors_file import SafetensorsFile, write_safetensors
-from npconformer.files import read_json_object, write_json_atomically
+from npconformer.storage.files import read_json_object, write_json_atomically
 
 if TYPE_CHECKING:
     from npconformer.training.trainer import Trainer
@@ -80,7 +80,7 @@ def write_state(folder: Path, trainer: Trainer) -> None:
     contents = {
         "format": FORMAT,
         "progress": asdict(trainer.progress),
-        "random": random.get_state(),
+        "random": generator.get_state(),
         "schedule": _schedule(trainer),
         "settings": trainer.settings.to_dict(),
         "fingerprint": _fingerprint(trainer),
@@ -97,7 +97,7 @@ def read_state(folder: Path, trainer: Trainer) -> None:
     found = contents.get("format") if isinstance(contents, dict) else None
     if found != FORMAT:
         raise ValueError(f"{folder / TRAINING}: format {found!r}; this version reads {FORMAT}")
-    if contents["random"]["bit_generator"] != random.get_state()["bit_generator"]:
+    if contents["random"]["bit_generator"] != generator.get_state()["bit_generator"]:
         raise ValueError(f"{folder}: its random numbers come from another generator than this version's")
     if contents["schedule"] != _schedule(trainer):
         trainer.report(f"the schedule was {contents['schedule']} before, and is {_schedule(trainer)} now")
@@ -109,7 +109,7 @@ def read_state(folder: Path, trainer: Trainer) -> None:
     trainer.optimizer.load_state_dict(_arrays(folder / OPTIMIZER))
     if trainer.average is not None:
         trainer.average.load_state_dict(averages)
-    random.set_state(contents["random"])
+    generator.set_state(contents["random"])
     trainer.progress = progress = Progress(**contents["progress"])
     if contents.get("fingerprint", _fingerprint(trainer)) != _fingerprint(trainer):  # early checkpoints have none
         trainer.report(OTHER_DATA)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from npconformer.backend import asarray, get_array_module
+from npconformer.arrays.backend import asarray, get_array_module
 from npconformer.optim import Optimizer, clip_grad_norm_, first_bad_gradient
 from npconformer.training.tasks import Task
 

@@ -17,13 +17,13 @@ from typing import Any
 
 import numpy as np
 
-from npconformer import random
+from npconformer.arrays import generator
 from npconformer.optim import Optimizer, Schedule
+from npconformer.storage.folders import only_one, whole_folder
 from npconformer.training.averaging import ExponentialAverage
 from npconformer.training.checkpoint import CheckpointStore
 from npconformer.training.curves import draw_curves
 from npconformer.training.evaluation import evaluate
-from npconformer.training.folders import only_one, whole_folder
 from npconformer.training.loading import Loader, batches_of_steps, steps_in
 from npconformer.training.log import CsvLog
 from npconformer.training.settings import TrainingSettings
@@ -242,7 +242,7 @@ class Trainer:
             raise FileExistsError(f"{last}: there is a training in this folder already; resume it, or choose another")
         self.store.clean()
         checkpoint = self.store.latest() if resume else None
-        random.manual_seed(self.settings.seed)
+        generator.manual_seed(self.settings.seed)
         if checkpoint is not None:
             read_state(checkpoint, self)
             self.report(f"going on from step {self.progress.step} ({checkpoint})")

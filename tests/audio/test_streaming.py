@@ -21,13 +21,13 @@ def write(path, count, rate, channels=1, seed=0, **options):
     count=st.integers(1, 30_000),
     rate=st.sampled_from([8000, 11025, 16000, 22050, 44100, 48000]),
     channels=st.integers(1, 3),
-    block_size=st.integers(500, 40_000),
+    piece_size=st.integers(500, 40_000),
     sampling_rate=st.sampled_from([16000, 16000, 8000, None]),
 )
 @settings(max_examples=60, deadline=None)
-def test_pieces_joined_are_the_whole(tmp_path_factory, count, rate, channels, block_size, sampling_rate):
+def test_pieces_joined_are_the_whole(tmp_path_factory, count, rate, channels, piece_size, sampling_rate):
     path = write(tmp_path_factory.mktemp("s") / "a.wav", count, rate, channels, subtype="FLOAT")
-    pieces = list(stream_audio(path, sampling_rate, block_size))
+    pieces = list(stream_audio(path, sampling_rate, piece_size))
     whole = read_audio(path, sampling_rate)
     assert all(piece.dtype == np.float32 and piece.ndim == 1 and len(piece) for piece in pieces)
     joined = np.concatenate([np.zeros(0, np.float32), *pieces])
@@ -43,7 +43,7 @@ def test_formats(tmp_path, name):
     except (soundfile.SoundFileError, ValueError) as error:
         pytest.skip(f"this libsndfile cannot write {name}: {error}")
     whole = read_audio(tmp_path / name)
-    joined = np.concatenate(list(stream_audio(tmp_path / name, block_size=7000)))
+    joined = np.concatenate(list(stream_audio(tmp_path / name, piece_size=7000)))
     np.testing.assert_allclose(joined, whole, rtol=0, atol=1e-6)
 
 
@@ -54,7 +54,7 @@ def test_a_real_recording(shared):
 
 def test_memory_does_not_grow_with_the_recording(tmp_path):
     path = write(tmp_path / "long.wav", 44100 * 60, 44100, subtype="PCM_16")  # 10 MB as float32
-    list(stream_audio(path, block_size=1000))[:1]  # libraries are loaded
+    list(stream_audio(path, piece_size=1000))[:1]  # libraries are loaded
     tracemalloc.start()
     count = sum(len(piece) for piece in stream_audio(path))
     peak = tracemalloc.get_traced_memory()[1]
@@ -94,14 +94,14 @@ def test_a_file_that_was_cut_off_is_read_as_by_read_audio(tmp_path, name):
     content = path.read_bytes()
     path.write_bytes(content[: len(content) // 2])
     error = error_of(read_audio, path)
-    assert error_of(lambda path: list(stream_audio(path, block_size=5000)), path) == error
+    assert error_of(lambda path: list(stream_audio(path, piece_size=5000)), path) == error
     if error is None:
-        np.testing.assert_array_equal(np.concatenate(list(stream_audio(path, block_size=5000))), read_audio(path))
+        np.testing.assert_array_equal(np.concatenate(list(stream_audio(path, piece_size=5000))), read_audio(path))
 
 
 def test_wrong_arguments(tmp_path):
     path = write(tmp_path / "a.wav", 100, 8000)
     with pytest.raises(ValueError, match="sampling_rate must be a number of samples per second"):
         list(stream_audio(path, 0))
-    with pytest.raises(ValueError, match="block_size must be a number of samples"):
-        list(stream_audio(path, block_size=0))
+    with pytest.raises(ValueError, match="piece_size must be a number of samples"):
+        list(stream_audio(path, piece_size=0))

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from benchmarks.cases import BASE, CONFIGS, LARGE, Case
-from benchmarks.products import Product, forward_products, queries_in_a_block
+from benchmarks.products import Product, forward_products, queries_in_a_piece
 
 TINY = {
     "conv_dim": (4, 6),
@@ -48,7 +48,7 @@ def test_operations_follow_the_formula(config, samples, batch):
 
 
 @pytest.mark.parametrize("samples", [1000, 16000, 200_000])
-def test_relative_positions_multiply_the_table_once_a_layer_and_only_what_a_block_meets(samples):
+def test_relative_positions_multiply_the_table_once_a_layer_and_only_what_a_piece_meets(samples):
     products = forward_products(TINY, samples, batch=3)
     frames, layers = frames_of(TINY, samples), TINY["num_hidden_layers"]
     tables = [product for product in products if product.what == "relative table"]
@@ -56,7 +56,7 @@ def test_relative_positions_multiply_the_table_once_a_layer_and_only_what_a_bloc
     relative = sum(product.flops for product in products if product.what == "relative scores")
     scores = sum(product.flops for product in products if product.what == "scores")
     assert scores <= relative < 2 * scores + layers * 1  # T to 2T-1 columns for a query
-    step = queries_in_a_block(frames)
+    step = queries_in_a_piece(frames)
     if frames > step:
         assert relative < scores * (1 + step / frames)
 
@@ -68,7 +68,7 @@ def test_rotary_positions_add_no_products():
 
 
 @pytest.mark.parametrize("frames", [1, 49, 499, 2999, 180_000])
-def test_blocks_cover_every_query_once(frames):
+def test_pieces_cover_every_query_once(frames):
     samples = frames
     for kernel, stride in list(zip(TINY["conv_kernel"], TINY["conv_stride"]))[::-1]:
         samples = (samples - 1) * stride + kernel

@@ -13,8 +13,8 @@ from strict_device import STRICT
 
 from npconformer.checkpoints import pretrained
 from npconformer.checkpoints.safetensors_file import SafetensorsFile, write_safetensors
+from npconformer.models.heads.ctc import Wav2Vec2ConformerForCTC
 from npconformer.models.wav2vec2_conformer.configuration import Wav2Vec2ConformerConfig
-from npconformer.models.wav2vec2_conformer.ctc import Wav2Vec2ConformerForCTC
 from npconformer.models.wav2vec2_conformer.modeling import Wav2Vec2ConformerModel
 from npconformer.optim import SGD
 

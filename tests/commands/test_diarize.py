@@ -9,8 +9,8 @@ from tiny_checkpoints import make_waveforms, save_checkpoint
 
 from npconformer import pipeline
 from npconformer.commands.timeline import draw_timeline
-from npconformer.diarization import Segment
-from npconformer.rttm import from_rttm
+from npconformer.segments.diarization import Segment
+from npconformer.segments.rttm import from_rttm
 
 NAMES = {0: "ANNA", 1: "Dr BEN"}
 

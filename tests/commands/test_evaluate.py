@@ -259,7 +259,7 @@ def test_a_table_that_cannot_be_written_leaves_the_figures(capsys, model, folder
     def full(path):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("npconformer.files.atomic_path", full)
+    monkeypatch.setattr("npconformer.storage.files.atomic_path", full)
     status, out, err = run(capsys, "evaluate", folder, "--model", model, "--output", tmp_path / "out.csv")
     assert status == 1
     assert out.startswith("accuracy ")

@@ -5,7 +5,7 @@ import pytest
 
 from npconformer.data import Example
 from npconformer.data.segments import active_frames, segments_of, speakers_of
-from npconformer.diarization import Segment, find_segments
+from npconformer.segments.diarization import Segment, find_segments
 
 LINE = "SPEAKER {} 1 {} {} <NA> <NA> {} <NA> <NA>\n"
 

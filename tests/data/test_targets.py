@@ -9,8 +9,8 @@ from npconformer import Wav2Vec2ConformerConfig, Wav2Vec2CTCTokenizer, Wav2Vec2F
 from npconformer.data import Example, Targets, targets_for
 from npconformer.data.targets import ClassTargets, FrameTargets, Layout, Piece, TextTargets, frames_needed
 from npconformer.data.targets_of_model import samples_for
-from npconformer.diarization import Segment
 from npconformer.models import wav2vec2_conformer
+from npconformer.segments.diarization import Segment
 
 RANDOM = np.random.default_rng(0)
 PRETRAINING = {

@@ -8,11 +8,11 @@ from tiny_checkpoints import make_waveforms, save_checkpoint
 import npconformer
 from npconformer.data import Example
 from npconformer.data.segments import active_frames
-from npconformer.diarization import Segment
 from npconformer.evaluation import evaluate, scorer_for
 from npconformer.evaluation.evaluating import task_of
 from npconformer.metrics import equal_error_rate, frame_errors
 from npconformer.pipelines import cosine_similarity
+from npconformer.segments.diarization import Segment
 
 LENGTHS = [9000, 16000, 12000, 7000, 20000, 8000]
 

@@ -88,9 +88,9 @@ def test_weight_norm_starts_at_the_length_of_its_direction(weights):
 def test_the_seed_decides_and_no_init_draws_nothing():
     npconformer.manual_seed(3)
     first = init.normal(0.0, 1.0, 5)
-    state = npconformer.random.get_state()
+    state = npconformer.arrays.generator.get_state()
     with init.no_init():
         init.normal(0.0, 1.0, 5), init.uniform(0.0, 1.0, 5), init.constant(1.0, 5)
-    assert npconformer.random.get_state() == state
+    assert npconformer.arrays.generator.get_state() == state
     npconformer.manual_seed(3)
     np.testing.assert_array_equal(init.normal(0.0, 1.0, 5), first)

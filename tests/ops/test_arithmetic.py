@@ -7,8 +7,8 @@ from hypothesis.extra.numpy import mutually_broadcastable_shapes
 from operation_check import check_operation
 
 from npconformer import ops
-from npconformer.autograd import Tensor
-from npconformer.backend import to_host
+from npconformer.arrays.backend import to_host
+from npconformer.tape.autograd import Tensor
 
 
 def draw(*shape, low=-2.0, high=2.0, seed=0):

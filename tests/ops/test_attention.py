@@ -9,12 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from operation_check import check_operation
 
-from npconformer import blocks, ops, random
-from npconformer.autograd import Tensor
-from npconformer.backend import to_host
-from npconformer.grad_mode import no_grad
+from npconformer import ops
+from npconformer.arrays import generator, threads
+from npconformer.arrays.backend import to_host
+from npconformer.tape.autograd import Tensor
+from npconformer.tape.grad_mode import no_grad
 
-SMALLEST_BLOCK = sys.modules["npconformer.ops.attention"].SMALLEST_BLOCK  # the package's name for it is the function
+SMALLEST_PIECE = sys.modules["npconformer.ops.attention"].SMALLEST_PIECE  # the package's name for it is the function
 
 
 def draw(*shape, seed=0):
@@ -112,22 +113,22 @@ def whole_attention(q, k, v, heads, mask, positions, u, w):
     return (weights @ v).transpose(0, 2, 1, 3).reshape(v.shape[0], time, -1)
 
 
-@pytest.mark.parametrize("threads", [1, 2])
-def test_blocks_of_queries_and_shared_heads_give_what_the_whole_gives(threads):
+@pytest.mark.parametrize("number", [1, 2])
+def test_pieces_of_queries_and_shared_heads_give_what_the_whole_gives(number):
     heads, channels, batch = 6, 24, 2
-    time = 2 * SMALLEST_BLOCK + 77  # two blocks and a shorter one; large enough to be shared
+    time = 2 * SMALLEST_PIECE + 77  # two pieces and a shorter one; large enough to be shared
     q, k, v = (draw(batch, time, channels, seed=s) for s in (1, 2, 3))
     relative = [draw(1, 2 * time - 1, channels, seed=4), draw(heads, 4, seed=5), draw(heads, 4, seed=6)]
     mask = np.where(np.arange(time) < np.array([time, 301])[:, None], 0.0, LOWEST)[:, None, None, :]
-    before = blocks.get_num_threads()
-    blocks.set_num_threads(threads)
+    before = threads.get_num_threads()
+    threads.set_num_threads(number)
     try:
         options = dict(zip(("positions", "bias_u", "bias_v"), relative, strict=True))
         with no_grad():
             found = ops.attention(q, k, v, heads, mask, **options).data
         recorded = ops.attention(Tensor(q, requires_grad=True), k, v, heads, mask, **options).data
     finally:
-        blocks.set_num_threads(before)
+        threads.set_num_threads(before)
     np.testing.assert_allclose(found, whole_attention(q, k, v, heads, mask, *relative), rtol=1e-10, atol=1e-12)
     np.testing.assert_array_equal(found, recorded)
 
@@ -165,7 +166,7 @@ def test_all_keys_masked_gives_their_mean_not_nan(backend, dtype):
 
 
 def test_random_dropout_keeps_its_mask_for_backward(backend):
-    random.manual_seed(0)
+    generator.manual_seed(0)
     q, k, v = (Tensor(backend.from_host(a), requires_grad=True) for a in QKV)
     context, weights = ops.attention(q, k, v, H, dropout_p=0.5, return_weights=True)
     kept = to_host(weights.data) != 0

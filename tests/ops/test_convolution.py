@@ -8,9 +8,9 @@ from operation_check import check_operation
 from strict_device import STRICT
 
 from npconformer import ops
-from npconformer.autograd import Tensor
-from npconformer.backend import NUMPY, to_host
+from npconformer.arrays.backend import NUMPY, to_host
 from npconformer.ops import convolution
+from npconformer.tape.autograd import Tensor
 
 from .convolution_twin import naive_conv1d
 

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from operation_check import check_operation
 
 from npconformer import ops
-from npconformer.autograd import Tensor
 from npconformer.ops.convolution import Conv1d
 from npconformer.ops.depthwise import Depthwise
+from npconformer.tape.autograd import Tensor
 
 from .convolution_twin import naive_conv1d
 

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from operation_check import check_operation
 
-from npconformer import ops, random
-from npconformer.autograd import Tensor
-from npconformer.backend import to_host
+from npconformer import ops
+from npconformer.arrays import generator
+from npconformer.arrays.backend import to_host
+from npconformer.tape.autograd import Tensor
 
 X = np.random.default_rng(0).normal(size=(3, 4, 5))
 KEPT = np.random.default_rng(1).random(X.shape) > 0.4
@@ -26,7 +27,7 @@ def test_everything_dropped(backend):
 
 
 def test_random_mask_has_the_right_rate_and_mean(backend):
-    random.manual_seed(0)
+    generator.manual_seed(0)
     x = Tensor(backend.from_host(np.ones((200, 500), np.float32)), requires_grad=True)
     y = ops.dropout(x, 0.3)
     values = to_host(y.data)
@@ -37,9 +38,9 @@ def test_random_mask_has_the_right_rate_and_mean(backend):
 
 
 def test_same_seed_same_mask_on_every_backend(backend):
-    random.manual_seed(5)
+    generator.manual_seed(5)
     host = ops.dropout(X, 0.5).data
-    random.manual_seed(5)
+    generator.manual_seed(5)
     np.testing.assert_array_equal(to_host(ops.dropout(backend.from_host(X), 0.5).data), host)
 
 

@@ -5,8 +5,8 @@ import pytest
 from operation_check import check_operation
 
 from npconformer import ops
-from npconformer.autograd import Tensor
-from npconformer.backend import to_host
+from npconformer.arrays.backend import to_host
+from npconformer.tape.autograd import Tensor
 
 
 def draw(*shape, seed=0):

@@ -8,8 +8,8 @@ from hypothesis.extra.numpy import basic_indices, integer_array_indices
 from operation_check import check_operation
 
 from npconformer import ops
-from npconformer.autograd import Tensor
-from npconformer.backend import to_host
+from npconformer.arrays.backend import to_host
+from npconformer.tape.autograd import Tensor
 
 X = np.random.default_rng(0).normal(size=(3, 4, 5))
 

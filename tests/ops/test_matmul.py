@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from operation_check import check_operation
 
-from npconformer import blocks, ops
-from npconformer.autograd import Tensor
+from npconformer import ops
+from npconformer.arrays import threads
+from npconformer.tape.autograd import Tensor
 
 matmul = import_module("npconformer.ops.matmul")  # its function of that name hides it in the package
 
@@ -69,7 +70,7 @@ def test_linear(backend, lead, with_bias):
 @pytest.mark.parametrize("with_bias", [True, False])
 def test_however_the_weight_lies(backend, monkeypatch, rows, shared, with_bias):
     monkeypatch.setattr(matmul, "SHARED_PRODUCT", shared)
-    monkeypatch.setattr(blocks, "get_num_threads", lambda: 2)
+    monkeypatch.setattr(threads, "get_num_threads", lambda: 2)
     x, w, b = draw(rows, 3), draw(5, 3, seed=1), draw(5, seed=2) if with_bias else None
     expected = np.einsum("ni,oi->no", x, w) + (b if with_bias else 0)
     for weight in (w, np.asfortranarray(w)):

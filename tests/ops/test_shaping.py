@@ -5,7 +5,7 @@ import pytest
 from operation_check import check_operation
 
 from npconformer import ops
-from npconformer.autograd import Tensor
+from npconformer.tape.autograd import Tensor
 
 X = np.random.default_rng(0).normal(size=(2, 3, 4))
 

@@ -7,8 +7,8 @@ import pytest
 from operation_check import check_operation
 
 from npconformer import ops
-from npconformer.autograd import Tensor
-from npconformer.backend import to_host
+from npconformer.arrays.backend import to_host
+from npconformer.tape.autograd import Tensor
 
 X = np.random.default_rng(0).normal(size=(2, 3, 4)) * 3
 

@@ -5,7 +5,7 @@ import pytest
 from operation_check import check_operation
 
 from npconformer import Tensor, ops
-from npconformer.backend import to_host
+from npconformer.arrays.backend import to_host
 
 RNG = np.random.default_rng(0)
 LOGITS, CODEBOOK, NOISE = RNG.standard_normal((6, 2, 5)), RNG.standard_normal((2, 5, 3)), RNG.gumbel(size=(6, 2, 5))

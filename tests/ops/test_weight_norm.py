@@ -5,7 +5,7 @@ import pytest
 from operation_check import check_operation
 
 from npconformer import ops
-from npconformer.autograd import Tensor
+from npconformer.tape.autograd import Tensor
 
 
 @pytest.mark.parametrize("axis", [0, 1, 2, -1])

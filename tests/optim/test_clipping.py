@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from strict_device import STRICT, count_synchronisations
 
-from npconformer.backend import to_host
+from npconformer.arrays.backend import to_host
 from npconformer.nn import Parameter
 from npconformer.optim import clip_grad_norm_, first_bad_gradient
 

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from npconformer.backend import to_host
+from npconformer.arrays.backend import to_host
 from npconformer.nn import Linear, Module, Parameter
 from npconformer.optim import SGD, AdamW, parameter_groups
-from npconformer.optim import blocks as blocks_module
+from npconformer.optim import pieces as pieces_module
 
 CASES = {
     "sgd": (SGD, "SGD", dict(lr=0.1)),
@@ -102,13 +102,13 @@ FROZEN_SGD = [0.7996739999999999, -2.1781680000000003]
 
 
 @pytest.mark.parametrize("kind", [SGD, AdamW])
-@given(size=st.integers(0, 40), block=st.integers(1, 17))
-def test_blocks_do_not_matter(kind, size, block):
+@given(size=st.integers(0, 40), piece=st.integers(1, 17))
+def test_pieces_do_not_matter(kind, size, piece):
     rng = np.random.default_rng(size)
     value, gradient = rng.normal(size=size), rng.normal(size=size)
 
     def run(elements):
-        before, blocks_module.BLOCK = blocks_module.BLOCK, elements
+        before, pieces_module.PIECE = pieces_module.PIECE, elements
         try:
             p = Parameter(value.copy())
             optimizer = kind({"p": p}, lr=0.1)
@@ -117,9 +117,9 @@ def test_blocks_do_not_matter(kind, size, block):
                 optimizer.step()
             return p.data
         finally:
-            blocks_module.BLOCK = before
+            pieces_module.PIECE = before
 
-    np.testing.assert_array_equal(run(block), run(1000))
+    np.testing.assert_array_equal(run(piece), run(1000))
 
 
 @pytest.mark.parametrize("case", CASES)

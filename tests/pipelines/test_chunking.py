@@ -43,9 +43,9 @@ def cases(draw):
 def test_every_frame_is_kept_once_in_its_place_with_its_context(case):
     chunking, count, samples, cuts = case
     recording = np.arange(samples, dtype=np.float64)
-    blocks = [block for block in np.split(recording, cuts) if len(block)]
+    pieces = [piece for piece in np.split(recording, cuts) if len(piece)]
     total, kept = count(samples), []
-    windows = list(find_windows(blocks, chunking, count))
+    windows = list(find_windows(pieces, chunking, count))
     for window in windows:
         start, rest = divmod(int(window.samples[0]), chunking.samples_per_frame)
         assert rest == 0  # a chunk begins where a frame does

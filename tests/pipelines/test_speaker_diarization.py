@@ -6,7 +6,7 @@ from tiny_checkpoints import make_waveforms, save_checkpoint
 
 import npconformer
 from npconformer import pipeline
-from npconformer.diarization import find_segments
+from npconformer.segments.diarization import find_segments
 
 LENGTHS = [9000, 16000, 700, 12345, 9000, 5000]
 NAMES = {0: "ANNA", 1: "BEN", 2: "CARA"}

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from npconformer.backend import to_host
+from npconformer.arrays.backend import to_host
 from npconformer.nn import Linear
 from npconformer.training import ExponentialAverage
 

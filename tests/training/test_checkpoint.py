@@ -10,10 +10,10 @@ import pytest
 from tiny_training import digest, tiny_trainer
 
 from npconformer.checkpoints import safetensors_file
+from npconformer.storage.checksums import find_damage
+from npconformer.storage.folders import remove_leftovers, whole_folder
 from npconformer.training import CheckpointStore, DamagedCheckpointError, OutOfSpaceError, average_checkpoints
 from npconformer.training import state as state_module
-from npconformer.training.checksums import find_damage
-from npconformer.training.folders import remove_leftovers, whole_folder
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from tiny_training import TinyLoader, tiny_model, tiny_processor
 
-from npconformer import random
+from npconformer.arrays import generator
 from npconformer.metrics import equal_error_rate
 from npconformer.training import evaluate, task_for
 from npconformer.training.measures import ClassMeasures, FrameMeasures, SpeakerMeasures, TextMeasures
@@ -17,12 +17,12 @@ HEADS = ["ForCTC", "ForSequenceClassification", "ForAudioFrameClassification", "
 @pytest.mark.parametrize("head", HEADS)
 def test_chance_has_no_part_and_nothing_changes(head):
     model = tiny_model(head).train()
-    state, before = random.get_state(), {name: array.copy() for name, array in model.state_dict().items()}
+    state, before = generator.get_state(), {name: array.copy() for name, array in model.state_dict().items()}
     batches = list(TinyLoader(head, batches=2, size=4).epoch(0))
     figures = [evaluate(model, batches, tiny_processor()) for _ in range(2)]
     assert figures[0] == figures[1] and np.isfinite(figures[0]["loss"])
     assert task_for(model).metric in figures[0]
-    assert model.training and random.get_state() == state
+    assert model.training and generator.get_state() == state
     assert all((array == before[name]).all() for name, array in model.state_dict().items())
 
 

@@ -10,9 +10,9 @@ from tiny_training import TinyLoader, digest, tiny_model, tiny_processor, tiny_t
 import npconformer
 from npconformer.checkpoints.safetensors_file import SafetensorsFile
 from npconformer.optim import SGD
+from npconformer.storage.checksums import write_checksums
 from npconformer.training import NonFiniteError, Trainer, TrainingSettings, task_for
 from npconformer.training import trainer as trainer_module
-from npconformer.training.checksums import write_checksums
 from npconformer.training.log import read_log
 from npconformer.training.state import Progress
 from npconformer.training.step import run_step
@@ -251,7 +251,7 @@ def test_a_training_is_not_overwritten(tmp_path):
 
 def test_two_trainings_in_one_folder(tmp_path):
     pytest.importorskip("fcntl")
-    from npconformer.training.folders import only_one
+    from npconformer.storage.folders import only_one
 
     with only_one(tmp_path), pytest.raises(BlockingIOError, match="another process"):
         tiny_trainer(tmp_path).train()

@@ -6,7 +6,7 @@ from strict_device import STRICT, count_synchronisations
 from test_trainer import stop_after
 from tiny_training import TinyLoader, tiny_model, tiny_trainer
 
-from npconformer.backend import NUMPY, backend_of
+from npconformer.arrays.backend import NUMPY, backend_of
 from npconformer.checkpoints.safetensors_file import SafetensorsFile
 from npconformer.optim import AdamW
 from npconformer.training import ExponentialAverage, task_for

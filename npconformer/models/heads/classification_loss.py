@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from npconformer.autograd import Tensor
 from npconformer.losses import binary_cross_entropy_with_logits, cross_entropy, mean_squared_error
 from npconformer.losses.class_labels import IGNORED, host_array
+from npconformer.tape.autograd import Tensor
 
 
 def sequence_loss(logits: Tensor, labels: Any, problem_type: str | None) -> Tensor:

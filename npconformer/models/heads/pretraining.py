@@ -11,16 +11,16 @@ from typing import Any
 import numpy as np
 
 from npconformer import ops
-from npconformer.autograd import Tensor
 from npconformer.losses.contrastive import (
     check_time_mask,
     contrastive_logits,
     contrastive_loss,
     diversity_loss,
 )
-from npconformer.models.gumbel_quantizer import GumbelVectorQuantizer
+from npconformer.models.heads.gumbel_quantizer import GumbelVectorQuantizer
 from npconformer.models.outputs import Wav2Vec2ForPreTrainingOutput
 from npconformer.nn import Dropout, Linear, Parameter, init
+from npconformer.tape.autograd import Tensor
 
 
 class PreTrainingHead:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from npconformer import ops
-from npconformer.autograd import Tensor
 from npconformer.nn import Parameter, init
+from npconformer.tape.autograd import Tensor
 
 
 class WeightedLayerSum:

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from npconformer import ops
-from npconformer.autograd import Tensor
 from npconformer.losses import am_softmax_loss
 from npconformer.models.heads.weighted_layer_sum import WeightedLayerSum
 from npconformer.models.outputs import XVectorOutput
 from npconformer.nn import Linear, Module, ModuleList, Parameter, init
+from npconformer.tape.autograd import Tensor
 
 
 class TDNNLayer(Module):

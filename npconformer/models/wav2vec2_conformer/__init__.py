@@ -1,7 +1,7 @@
 """Wav2Vec2-Conformer: configuration, model, and the model with each head."""
 
+from npconformer.models.heads.ctc import Wav2Vec2ConformerForCTC
 from npconformer.models.wav2vec2_conformer.configuration import Wav2Vec2ConformerConfig
-from npconformer.models.wav2vec2_conformer.ctc import Wav2Vec2ConformerForCTC
 from npconformer.models.wav2vec2_conformer.heads import (
     Wav2Vec2ConformerForAudioFrameClassification,
     Wav2Vec2ConformerForPreTraining,

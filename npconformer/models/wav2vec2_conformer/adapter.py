@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from npconformer import ops, random
-from npconformer.autograd import Tensor
-from npconformer.backend import asarray
+from npconformer import ops
+from npconformer.arrays import generator
+from npconformer.arrays.backend import asarray
 from npconformer.models.wav2vec2_conformer.configuration import Wav2Vec2ConformerConfig
 from npconformer.nn import Conv1d, LayerNorm, Linear, Module, ModuleList
+from npconformer.tape.autograd import Tensor
 
 
 class Wav2Vec2ConformerAdapterLayer(Module):
@@ -47,7 +48,7 @@ class Wav2Vec2ConformerAdapter(Module):
         if self.proj is not None:
             x = self.proj_layer_norm(self.proj(x))
         for layer in self.layers:
-            if self.training and random.happens(self.config.layerdrop):
+            if self.training and generator.happens(self.config.layerdrop):
                 continue
             if frame_lengths is not None:
                 padded = np.arange(x.shape[1]) >= frame_lengths[:, None]

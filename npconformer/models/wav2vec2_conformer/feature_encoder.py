@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from npconformer.autograd import Tensor
-from npconformer.grad_mode import is_grad_enabled
 from npconformer.models.wav2vec2_conformer.configuration import Wav2Vec2ConformerConfig
 from npconformer.models.wav2vec2_conformer.feature_windows import encode_in_windows
 from npconformer.nn import Conv1d, Dropout, GroupNorm, LayerNorm, Linear, Module, ModuleList, Parameter, init
 from npconformer.ops import get_activation
+from npconformer.tape.autograd import Tensor
+from npconformer.tape.grad_mode import is_grad_enabled
 
 
 class Wav2Vec2ConformerConvLayer(Module):

@@ -24,10 +24,11 @@ from typing import Any
 
 import numpy as np
 
-from npconformer import blocks, ops
-from npconformer.autograd import Tensor
-from npconformer.backend import backend_of, get_array_module, sliding_view
-from npconformer.grad_mode import no_grad
+from npconformer import ops
+from npconformer.arrays import threads
+from npconformer.arrays.backend import backend_of, get_array_module, sliding_view
+from npconformer.tape.autograd import Tensor
+from npconformer.tape.grad_mode import no_grad
 
 WINDOW_SIZE = 4 * 1024 * 1024  # numbers in the first layer's output of a window, at most: 16 MiB of float32
 SAMPLES_AT_ONCE = 64 * 1024  # rows of K samples in float64 while the covariance is summed up
@@ -71,7 +72,7 @@ def encode_in_windows(
         if frames * first_outputs <= window_size:
             encode(utterance, 0, frames)  # its products have all threads
         else:
-            blocks.run_products(partial(encode, utterance), frames, first_outputs, backend, window_size, window_size)
+            threads.run_products(partial(encode, utterance), frames, first_outputs, backend, window_size, window_size)
     return y
 
 

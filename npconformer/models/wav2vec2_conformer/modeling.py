@@ -10,20 +10,20 @@ from typing import Any, TypeVar
 import numpy as np
 
 from npconformer import ops
-from npconformer.autograd import Tensor
-from npconformer.backend import asarray, is_array, to_host
+from npconformer.arrays.backend import asarray, is_array, to_host
 from npconformer.checkpoints.pretrained import PretrainedMixin
-from npconformer.models.masking import compute_mask_indices
+from npconformer.models.conformer.encoder import Wav2Vec2ConformerEncoder
 from npconformer.models.outputs import ModelOutput, Wav2Vec2BaseModelOutput
+from npconformer.models.spec_augment import compute_mask_indices
 from npconformer.models.wav2vec2_conformer.adapter import Wav2Vec2ConformerAdapter
 from npconformer.models.wav2vec2_conformer.configuration import Wav2Vec2ConformerConfig
-from npconformer.models.wav2vec2_conformer.encoder import Wav2Vec2ConformerEncoder
 from npconformer.models.wav2vec2_conformer.feature_encoder import (
     Wav2Vec2ConformerFeatureEncoder,
     Wav2Vec2ConformerFeatureProjection,
 )
 from npconformer.models.wav2vec2_conformer.feature_windows import reach_and_hop
 from npconformer.nn import Module, Parameter, init
+from npconformer.tape.autograd import Tensor
 
 PADDING_MODES = ("reference", "exact")
 Lengths = TypeVar("Lengths", int, np.ndarray)

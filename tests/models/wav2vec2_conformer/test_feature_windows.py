@@ -8,7 +8,7 @@ from strict_device import STRICT
 
 import npconformer
 from npconformer import Tensor, no_grad
-from npconformer.backend import to_host
+from npconformer.arrays.backend import to_host
 from npconformer.models.wav2vec2_conformer import Wav2Vec2ConformerConfig
 from npconformer.models.wav2vec2_conformer.feature_encoder import Wav2Vec2ConformerFeatureEncoder
 from npconformer.models.wav2vec2_conformer.feature_windows import encode_in_windows

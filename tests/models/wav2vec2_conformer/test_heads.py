@@ -308,8 +308,12 @@ def test_saved_and_loaded(head: type, mixes: bool, tmp_path) -> None:
     model.save_pretrained(tmp_path)
     again, report = head.from_pretrained(tmp_path, output_loading_info=True)
     assert not report.missing and not report.unexpected and not report.mismatched
+    for name, array in model.state_dict().items():
+        np.testing.assert_array_equal(again.state_dict()[name], array, err_msg=name)
     values, mask = batch_of([700, 500])
     for name, array in outputs_of(model(values, mask)).items():
-        np.testing.assert_array_equal(outputs_of(again(values, mask))[name], array, err_msg=name)
+        # Loaded weights lie otherwise in memory, for which some BLAS libraries add products up in another order.
+        scale = np.abs(array).max()
+        np.testing.assert_allclose(outputs_of(again(values, mask))[name], array, atol=1e-5 * scale, err_msg=name)
     report = Wav2Vec2ConformerModel.from_pretrained(tmp_path, output_loading_info=True)[1]
     assert not report.missing and not report.unexpected

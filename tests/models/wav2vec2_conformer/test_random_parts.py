@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 import npconformer
-from npconformer import Tensor, Wav2Vec2ConformerConfig, Wav2Vec2ConformerForCTC, grad_mode
+from npconformer import Tensor, Wav2Vec2ConformerConfig, Wav2Vec2ConformerForCTC
 from npconformer.models.wav2vec2_conformer.adapter import Wav2Vec2ConformerAdapter
+from npconformer.tape import grad_mode
 
 STILL = dict.fromkeys(
     """hidden_dropout activation_dropout attention_dropout feat_proj_dropout final_dropout conformer_conv_dropout

@@ -12,7 +12,7 @@ from parity.arrays import Inputs
 from parity.compare import compare
 from safetensors.numpy import save_file
 
-from npconformer.models.masking import compute_mask_indices
+from npconformer.models.spec_augment import compute_mask_indices
 
 FOLDER = Path(__file__).resolve().parents[2] / "reference_cases"
 NAMES = sorted(path.stem for path in FOLDER.glob("*.npz") if path.stem != "span_masks")

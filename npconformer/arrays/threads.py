@@ -1,0 +1,183 @@
+"""Work over cache-sized pieces of rows, in threads: the one place where arrays are cut up for speed.
+
+A chain of element-wise steps over a large array reads and writes main memory once for each step. Cut into pieces of
+rows that fit the cache, the whole chain runs on a piece while it is there; and since NumPy releases the interpreter's
+lock inside its loops, several threads each take their share of the pieces. On a GPU the array is one piece.
+
+    def swish_piece(xp, y, x):        # writes y = x / (1 + e^-x) for one piece
+        ...
+    threads.run(swish_piece, y, x)     # for all rows of y and x
+
+Large matrix products have threads of their own, inside the BLAS library that NumPy calls. Many small ones, like those
+of the attention heads, are faster the other way round: each in one thread, several at a time (`run_products`).
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
+from typing import Any
+
+import numpy as np
+
+from npconformer.arrays import blas
+from npconformer.arrays.backend import NUMPY, Backend, backend_of
+
+PIECE_SIZE = NUMPY.piece_size  # 512 KiB of float32, which the second-level cache still holds
+SHARED_SIZE = 128 * 1024  # numbers that are worth a thread: below, waking it and waiting for it costs more
+TINY_SIZE = 32 * 1024  # numbers whose products a library gives no second thread anyway
+_threads: int | None = None
+_local = threading.local()  # .busy: this thread has a share of some work, and shares no part of it
+_pool: ThreadPoolExecutor | None = None
+
+
+def set_num_threads(threads: int) -> None:
+    """How many threads share the work: matrix products, and element-wise work between them."""
+    global _threads, _pool
+    if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
+        raise ValueError(f"threads: expected a whole number of at least 1, got {threads!r}")
+    if _pool is not None:
+        _pool.shutdown()
+    _threads, _pool = threads, None
+    blas.set_num_threads(threads)
+
+
+def get_num_threads() -> int:
+    """What `set_num_threads` chose; before that OMP_NUM_THREADS, or the number of cores this process may use."""
+    global _threads
+    if _threads is None:
+        named = os.environ.get("OMP_NUM_THREADS", "")
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        _threads = int(named) if named.isdigit() and int(named) > 0 else cores
+    return _threads
+
+
+def run(function: Callable[..., None], *arrays: Any) -> None:
+    """Calls function(xp, *pieces) for pieces of rows (slices along the first axis) that together cover the arrays.
+
+    The arrays have the same number of rows. The function writes its results into its pieces.
+    """
+    backend, rows = backend_of(*arrays), len(arrays[0])
+    if arrays[0].size <= SHARED_SIZE or backend is not NUMPY:
+        with np.errstate(over="ignore"):
+            function(backend.xp, *arrays)
+        return
+
+    def on_piece(first: int, stop: int) -> None:
+        function(backend.xp, *[array[first:stop] for array in arrays])
+
+    run_ranges(on_piece, rows, arrays[0].size // rows, backend)
+
+
+def run_elementwise(function: Callable[..., None], *arrays: Any) -> None:
+    """The same for a function of element-wise steps, which become one kernel on a GPU instead of one each.
+
+    The function is part of a module or a class. To record its steps it is called with stand-ins of arrays that have no
+    shape and no parts: it may use operators, in place as well, `xp`'s element-wise functions with and without `out`,
+    `xp.where`, `y[...] = x` and `normal_cdf`.
+    """
+    backend = backend_of(*arrays)
+    if backend.fuse is None:
+        run(function, *arrays)
+    else:
+        _kernel(function, backend)(*arrays)
+
+
+@functools.cache
+def _kernel(function: Callable[..., None], backend: Backend) -> Callable[..., None]:
+    name = function.__qualname__.replace(".", "_")
+    return backend.fuse(functools.partial(function, backend.xp), name)
+
+
+def add_to_rows(rows: Any, row: Any) -> None:
+    """rows += row, in place: what adds a bias (C,) to (N, C)."""
+    run(lambda xp, piece: xp.add(piece, row, out=piece), rows)
+
+
+def sum_over(function: Callable[..., tuple], *arrays: Any) -> list[Any]:
+    """The sums, over all pieces of rows, of the arrays that function(xp, *pieces) returns; always in the same order."""
+    backend, parts = backend_of(*arrays), {}
+
+    def on_piece(first: int, stop: int) -> None:
+        parts[first] = function(backend.xp, *[array[first:stop] for array in arrays])
+
+    run_ranges(on_piece, len(arrays[0]), arrays[0].size // len(arrays[0]), backend)
+    return [sum(found[1:], start=found[0]) for found in zip(*[parts[first] for first in sorted(parts)], strict=True)]
+
+
+def run_ranges(function: Callable[[int, int], None], rows: int, row_size: int, backend: Backend) -> None:
+    """Calls function(first, stop) for ranges that together cover the rows, in threads; on a GPU for one range.
+
+    row_size: how many numbers a row has. An exponential that overflows to infinity is meant, and warns nobody.
+    """
+    _run(function, rows, row_size, backend, SHARED_SIZE, PIECE_SIZE, nullcontext)
+
+
+def run_products(
+    function: Callable[[int, int], None],
+    rows: int,
+    row_size: int,
+    backend: Backend,
+    piece_size: int = PIECE_SIZE,
+    shared_size: int = SHARED_SIZE,
+) -> None:
+    """The same for a function that multiplies small matrices: each product stays in the thread that asks for it.
+
+    piece_size: how many numbers a range has, at most. shared_size: how many are worth a thread.
+    """
+    _run(function, rows, row_size, backend, shared_size, piece_size, blas.single_threaded)
+
+
+def _run(
+    function: Callable,
+    rows: int,
+    row_size: int,
+    backend: Backend,
+    shared_size: int,
+    piece_size: int,
+    around_threads: Callable,
+) -> None:
+    workers, step = min(rows, 1), rows
+    if backend is NUMPY and rows * row_size > min(shared_size, piece_size):
+        workers = 1 if _is_busy() else min(get_num_threads(), rows, max(1, rows * row_size // shared_size))
+        step = max(1, min(-(-rows // workers), piece_size // row_size))
+
+    def work(worker: int) -> None:
+        stop = (worker + 1) * rows // workers
+        with np.errstate(over="ignore"):
+            for first in range(worker * rows // workers, stop, step):
+                function(first, min(first + step, stop))
+
+    with around_threads() if workers > 1 or rows * row_size > TINY_SIZE else nullcontext():
+        if workers > 1:
+            _share(work, workers)
+        elif workers == 1:
+            work(0)
+
+
+def _is_busy() -> bool:
+    return getattr(_local, "busy", False)
+
+
+def _share(work: Callable[[int], None], workers: int) -> None:
+    global _pool
+    if _pool is None:
+        _pool = ThreadPoolExecutor(max(get_num_threads() - 1, 1), thread_name_prefix="npconformer")
+    others = [_pool.submit(_busily, work, worker) for worker in range(1, workers)]
+    try:
+        _busily(work, 0)
+    finally:
+        for other in others:
+            other.result()
+
+
+def _busily(work: Callable[[int], None], worker: int) -> None:
+    _local.busy = True
+    try:
+        work(worker)
+    finally:
+        _local.busy = False

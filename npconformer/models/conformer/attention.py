@@ -1,0 +1,64 @@
+"""Self-attention of the Conformer block, in its three position settings: relative, rotary, none.
+
+Letters: B batch, T time, C channels, H heads, D = C / H.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from npconformer import ops
+from npconformer.models.wav2vec2_conformer.configuration import Wav2Vec2ConformerConfig
+from npconformer.nn import Linear, Module, Parameter, init
+from npconformer.tape.autograd import Tensor
+
+
+class Wav2Vec2ConformerSelfAttention(Module):
+    """Projects the frames to queries, keys and values, attends, and projects back.
+
+    Rotary positions turn the frames before the query and key projections; values see the frames as they are.
+    """
+
+    def __init__(self, config: Wav2Vec2ConformerConfig) -> None:
+        super().__init__()
+        channels, std = config.hidden_size, config.initializer_range
+        self.heads, self.positions_type = config.num_attention_heads, config.position_embeddings_type
+        self.dropout_p = config.attention_dropout
+        self.linear_q = Linear(channels, channels, std=std)
+        self.linear_k = Linear(channels, channels, std=std)
+        self.linear_v = Linear(channels, channels, std=std)
+        self.linear_out = Linear(channels, channels, std=std)
+        if self.positions_type == "relative":
+            self.linear_pos = Linear(channels, channels, bias=False, std=std)
+            self.pos_bias_u = Parameter(init.xavier_uniform(self.heads, channels // self.heads))
+            self.pos_bias_v = Parameter(init.xavier_uniform(self.heads, channels // self.heads))
+
+    def forward(
+        self, hidden_states: Tensor, mask: Any = None, positions: Any = None, output_attentions: bool = False
+    ) -> tuple[Tensor, Tensor | None]:
+        """(B, T, C) -> (B, T, C), and the attention weights (B, H, T, T) if asked for.
+
+        mask: None or numbers added to the scores, (B, 1, 1, T).
+        positions: what the encoder's position table gives: (1, 2T-1, C), or (cos, sin), or None.
+        """
+        turned, relative = hidden_states, {}
+        if self.positions_type == "rotary":
+            turned = ops.rotary(hidden_states, *positions, heads=self.heads)
+        elif self.positions_type == "relative":
+            relative = {
+                "positions": self.linear_pos(positions),
+                "bias_u": self.pos_bias_u,
+                "bias_v": self.pos_bias_v,
+            }
+        result = ops.attention(
+            self.linear_q(turned),
+            self.linear_k(turned),
+            self.linear_v(hidden_states),
+            heads=self.heads,
+            mask=mask,
+            dropout_p=self.dropout_p if self.training else 0.0,
+            return_weights=output_attentions,
+            **relative,
+        )
+        context, weights = result if output_attentions else (result, None)
+        return self.linear_out(context), weights

@@ -1,0 +1,92 @@
+"""SpecAugment's span masks (Park et al. 2019, as wav2vec 2.0 draws them): which positions of an axis to hide.
+
+Letters: B items, N positions, K spans of an item.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from npconformer.arrays.backend import is_array, to_host
+from npconformer.arrays.generator import get_generator
+
+
+def compute_mask_indices(
+    shape: tuple[int, int],
+    mask_prob: float,
+    mask_length: int,
+    attention_mask: Any = None,
+    min_masks: int = 0,
+    rng: np.random.Generator | np.random.RandomState | None = None,
+) -> np.ndarray:
+    """Draws spans of `mask_length` positions, and marks the positions they cover.
+
+    An item of n positions gets K = mask_prob · n / mask_length spans, rounded up or down by one random number that
+    the batch shares, at least `min_masks`, and at most as many as there are different starts. Starts are drawn
+    without replacement among those whose span ends inside the item, so spans may overlap and the share of hidden
+    positions is somewhat below mask_prob. Items shorter than mask_length get no span (where
+    the reference then hides the last position, which is padding, nothing is hidden here). If an item of all N
+    positions would get none, nobody gets any.
+
+    Args:
+        shape: (B, N).
+        mask_prob: share of the positions to hide, 0..1, before overlaps.
+        mask_length: positions in a span, 1..N.
+        attention_mask: (B, N) array, on the host or a device; an item's n is the number of its nonzero entries,
+            which come first.
+        min_masks: least number of spans of an item that has room for them.
+        rng: where randomness comes from; None: `arrays.generator.get_generator()`. A RandomState draws what
+            the same seed of NumPy's global generator gives the reference.
+
+    Returns:
+        (B, N) bool, on the host. True: hide.
+
+    Raises:
+        ValueError: mask_length, mask_prob, min_masks or attention_mask do not fit the shape.
+    """
+    batch, positions = shape
+    if not 1 <= mask_length <= positions:
+        raise ValueError(f"mask_length: expected 1..{positions} for shape {shape}, got {mask_length}")
+    if not 0 <= mask_prob <= 1:
+        raise ValueError(f"mask_prob: expected 0..1, got {mask_prob}")
+    if min_masks < 0:
+        raise ValueError(f"min_masks: expected 0 or more, got {min_masks}")
+    lengths = _item_lengths(shape, attention_mask)  # (B,)
+    rng = get_generator() if rng is None else rng
+
+    rounding = float(rng.random(1)[0])
+    counts = _span_counts(lengths, positions, mask_prob, mask_length, min_masks, rounding)  # (B,)
+    mask = np.zeros(shape, dtype=bool)
+    if _span_counts(np.array([positions]), positions, mask_prob, mask_length, min_masks, rounding)[0] == 0:
+        return mask
+
+    # One draw for each item in order, also where no span is wanted: that makes the stream the reference's.
+    starts = [
+        rng.choice(max(int(length) - mask_length + 1, 1), int(count), replace=False)
+        for length, count in zip(lengths, counts, strict=True)
+    ]
+    items = np.repeat(np.arange(batch), counts)[:, None]  # (ΣK, 1)
+    mask[items, np.concatenate(starts)[:, None] + np.arange(mask_length)] = True
+    return mask
+
+
+def _item_lengths(shape: tuple[int, int], attention_mask: Any) -> np.ndarray:
+    if attention_mask is None:
+        return np.full(shape[0], shape[1])
+    valid = (to_host(attention_mask) if is_array(attention_mask) else np.asarray(attention_mask)) != 0
+    if valid.shape != tuple(shape):
+        raise ValueError(f"attention_mask: expected shape {tuple(shape)}, got {valid.shape}")
+    if (valid[:, 1:] > valid[:, :-1]).any():
+        raise ValueError("attention_mask: expected the padding to the right of the valid positions")
+    return valid.sum(axis=1)
+
+
+def _span_counts(
+    lengths: np.ndarray, positions: int, mask_prob: float, mask_length: int, min_masks: int, rounding: float
+) -> np.ndarray:
+    counts = (mask_prob * lengths / mask_length + rounding).astype(np.int64)  # positive: truncation is floor
+    counts = np.maximum(counts, min_masks)
+    counts = np.minimum(counts, positions // mask_length)
+    return np.clip(counts, 0, np.maximum(lengths - mask_length + 1, 0))

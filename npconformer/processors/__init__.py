@@ -1,0 +1,1 @@
+"""Between a recording and the model, and between the model and the text: extractor and tokenizer together."""

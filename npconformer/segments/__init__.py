@@ -1,0 +1,1 @@
+"""Who speaks when: from the probabilities of frames to segments, and the file format for them."""

@@ -1,0 +1,1 @@
+"""The manual autograd tape: `Tensor`, `Operation`, `backward`, `no_grad`, recomputation."""

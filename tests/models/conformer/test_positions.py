@@ -1,0 +1,56 @@
+"""Position tables against the formulas, written out with Python's own arithmetic."""
+
+import math
+
+import numpy as np
+import pytest
+
+from npconformer import Tensor, Wav2Vec2ConformerConfig
+from npconformer.models.conformer.positions import (
+    Wav2Vec2ConformerRelPositionalEmbedding,
+    Wav2Vec2ConformerRotaryPositionalEmbedding,
+    relative_position_table,
+)
+
+
+def test_relative_table_runs_from_the_farthest_past_to_the_farthest_future():
+    time, channels = 5, 6
+    table = relative_position_table(time, channels)
+    assert table.shape == (1, 9, 6) and table.dtype == np.float32
+    for row, distance in enumerate(range(time - 1, -time, -1)):
+        for channel in range(channels):
+            angle = distance * 10000 ** (-2 * (channel // 2) / channels)
+            expected = math.cos(angle) if channel % 2 else math.sin(angle)
+            assert table[0, row, channel] == pytest.approx(expected, abs=1e-6)
+
+
+def test_relative_embedding_keeps_the_latest_length_and_dtype():
+    embed = Wav2Vec2ConformerRelPositionalEmbedding(Wav2Vec2ConformerConfig(hidden_size=16, num_attention_heads=2))
+    frames = Tensor(np.zeros((1, 4, 16)))
+    first = embed(frames)
+    assert first.dtype == np.float64 and embed(frames) is first
+    assert embed(Tensor(np.zeros((1, 3, 16), np.float32))).shape == (1, 5, 16)
+    np.testing.assert_array_equal(embed(frames), first)
+
+
+@pytest.mark.parametrize("base", [10000, 10])
+def test_rotary_angles(base):
+    config = Wav2Vec2ConformerConfig(
+        hidden_size=16, num_attention_heads=2, position_embeddings_type="rotary", rotary_embedding_base=base
+    )
+    cos, sin = Wav2Vec2ConformerRotaryPositionalEmbedding(config)(Tensor(np.zeros((1, 7, 16), np.float32)))
+    angles = np.array([[t * base ** (-2 * i / 8) for i in range(4)] for t in range(7)])
+    np.testing.assert_allclose(cos, np.cos(angles), atol=2e-6)
+    np.testing.assert_allclose(sin, np.sin(angles), atol=2e-6)
+    assert cos.dtype == sin.dtype == np.float32
+
+
+def test_rotary_frequencies_of_the_checkpoint_are_used():
+    config = Wav2Vec2ConformerConfig(
+        hidden_size=4, num_attention_heads=1, position_embeddings_type="rotary", num_conv_pos_embedding_groups=1
+    )
+    embed = Wav2Vec2ConformerRotaryPositionalEmbedding(config)
+    embed(Tensor(np.zeros((1, 3, 4))))
+    embed.set_buffer("inv_freq", np.array([1.0, 0.5]))
+    cos, _ = embed(Tensor(np.zeros((1, 3, 4))))
+    np.testing.assert_allclose(cos, np.cos([[0, 0], [1, 0.5], [2, 1]]), rtol=1e-12)

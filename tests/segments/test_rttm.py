@@ -1,0 +1,76 @@
+"""RTTM: what is written can be read again, files of other writers too, and bad lines are named."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from npconformer.segments.diarization import Segment
+from npconformer.segments.rttm import from_rttm, read_rttm, to_rttm
+
+TIMES = st.tuples(st.integers(0, 10**8), st.integers(0, 10**7)).map(lambda ms: (ms[0] / 1000, (ms[0] + ms[1]) / 1000))
+NAMES = st.text(st.characters(blacklist_categories=("Z", "C")), min_size=1, max_size=8)
+SEGMENTS = st.lists(st.builds(lambda times, name: Segment(*times, name), TIMES, NAMES), min_size=1, max_size=5)
+
+
+@given(st.dictionaries(NAMES, SEGMENTS, max_size=3))
+def test_what_is_written_is_read_again_to_the_millisecond(recordings):
+    text = "".join(to_rttm(name, segments) for name, segments in recordings.items())
+    assert from_rttm(text) == recordings
+
+
+@given(st.floats(0, 1e5), st.floats(0, 1e3))
+def test_start_and_end_are_each_rounded_once(start, duration):
+    (segment,) = from_rttm(to_rttm("a", [Segment(start, start + duration, "B")]))["a"]
+    assert abs(segment.start - start) <= 0.00050001
+    assert abs(segment.end - (start + duration)) <= 0.00050001
+
+
+def test_the_lines():
+    segments = [Segment(0.0, 1.24, "ANNA"), Segment(1.1, 2.5, "Dr Ben")]
+    assert to_rttm("a meeting", segments) == (
+        "SPEAKER a_meeting 1 0.000 1.240 <NA> <NA> ANNA <NA> <NA>\n"
+        "SPEAKER a_meeting 1 1.100 1.400 <NA> <NA> Dr_Ben <NA> <NA>\n"
+    )
+    assert to_rttm("silence", []) == ""
+
+
+def test_files_of_other_writers():
+    text = """\
+;; a comment
+SPKR-INFO meeting 1 <NA> <NA> <NA> unknown ANNA <NA> <NA>
+
+SPEAKER\tmeeting\t1\t0.5\t.25\t<NA>\t<NA>\tANNA\t<NA>
+SPEAKER other 1 1e1 2 <NA> <NA> BEN
+"""
+    assert from_rttm(text) == {"meeting": [Segment(0.5, 0.75, "ANNA")], "other": [Segment(10.0, 12.0, "BEN")]}
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("SPEAKER meeting 1 0.5", "line 2: expected at least 8 fields, got 4"),
+        ("SPEAKER m 1 half 1 <NA> <NA> A", "line 2: start and duration, the 4th and 5th field, must be numbers"),
+        ("SPEAKER m 1 0 -1 <NA> <NA> A", "line 2: start and duration must be 0 or more"),
+        ("SPEAKER m 1 nan 1 <NA> <NA> A", "line 2: start and duration must be 0 or more"),
+    ],
+)
+def test_bad_lines_are_named(tmp_path, line, message):
+    path = tmp_path / "bad.rttm"
+    path.write_text(";; a comment\n" + line + "\n")
+    with pytest.raises(ValueError, match=rf"bad\.rttm: {message}"):
+        read_rttm(path)
+
+
+def test_a_file_that_is_no_text(tmp_path):
+    path = tmp_path / "bad.rttm"
+    path.write_bytes(b"RIFF\xff\xfe")
+    with pytest.raises(ValueError, match=r"bad\.rttm"):
+        read_rttm(path)
+    with pytest.raises(FileNotFoundError):
+        read_rttm(tmp_path / "missing.rttm")
+
+
+@pytest.mark.parametrize("times", [(-1.0, 2.0), (2.0, 1.0), (float("nan"), 1.0), (0.0, float("inf"))])
+def test_segments_that_are_none(times):
+    with pytest.raises(ValueError, match="0 <= start <= end"):
+        to_rttm("a", [Segment(*times, "B")])
