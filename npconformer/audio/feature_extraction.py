@@ -40,6 +40,7 @@ class Wav2Vec2FeatureExtractor:
     """
 
     model_input_names = ("input_values", "attention_mask")
+    reach, hop = 1, 1  # samples that a row of the model's input sees, and from one row to the next
 
     def __init__(
         self,

@@ -38,7 +38,7 @@ class Loader:
     """The batches of each epoch, as the keyword arguments of the model's forward.
 
     selection: the examples, from `select_examples`. targets: what is to be learnt. feature_extractor: turns
-    waveforms into `input_values` and, where it gives one, `attention_mask`. reader: reads the sound; by default
+    waveforms into the model's input and, where it gives one, `attention_mask`. reader: reads the sound; by default
     one with the cache of its default size. batch_size, max_seconds, shuffle: as for `make_batches`, with lengths
     after augmentation. Without shuffling, as for evaluation, a feature extractor that gives no attention mask gets
     utterances of one length only, so that each counts as it would alone.
@@ -133,7 +133,8 @@ class Loader:
         features = self.feature_extractor(
             waveforms, sampling_rate=self.reader.sampling_rate, padding=True, return_tensors="np"
         )
-        layout = Layout([len(waveform) for waveform in waveforms], features["input_values"].shape[1])
+        rows = features[self.feature_extractor.model_input_names[0]].shape[1]
+        layout = Layout([len(waveform) for waveform in waveforms], rows)
         return {**features, **self.targets.collate([pieces for _, pieces in made], layout, random)}
 
     def _make(self, utterance: Utterance, random: np.random.Generator) -> tuple[np.ndarray, list[Piece]]:

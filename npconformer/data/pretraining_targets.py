@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from npconformer.data.targets import Frames, Layout, Piece, Targets
+from npconformer.data.targets import Layout, Piece, Targets
+from npconformer.models.frame_clock import FrameClock
 from npconformer.models.heads.negatives import sample_negative_indices
 from npconformer.models.spec_augment import compute_mask_indices
 
@@ -17,14 +18,14 @@ class PretrainingTargets(Targets):
     Each utterance has a masked frame at least, and another to tell it from.
     """
 
-    def __init__(self, config: Any, frames: Frames, shortest: int = 1) -> None:
-        super().__init__(frames, shortest)
+    def __init__(self, config: Any, clock: FrameClock, shortest: int = 1) -> None:
+        super().__init__(clock, shortest)
         self.config = config
 
     def collate(self, utterances: list[list[Piece]], layout: Layout, rng: np.random.Generator) -> dict[str, np.ndarray]:
-        config, frames = self.config, int(self.frames(layout.padded))
+        config, frames = self.config, self.clock.frames_of_rows(layout.rows)
         fewest = 2 if config.mask_time_length == 1 else 1  # spans
-        lengths = np.array([int(self.frames(length)) for length in layout.lengths])
+        lengths = self.clock.frames(np.array(layout.lengths))
         masked = compute_mask_indices(
             (len(utterances), frames),
             config.mask_time_prob,

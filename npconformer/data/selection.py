@@ -93,7 +93,7 @@ def _check_length(
             f"the model needs {targets.shortest} samples"
         )
     if not targets.fits([Piece(encoded)], fewest):
-        frames = int(targets.frames(fewest))
+        frames = targets.clock.frames(fewest)
         plural = "s" * (frames != 1)
         raise ValueError(f"its text is too long for its {seconds:.2f} s, which are {frames} frame{plural}{faster}")
 

@@ -8,7 +8,7 @@ Letters: B utterances in a batch, T frames, S labels of the longest text, C clas
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,12 +16,11 @@ import numpy as np
 from npconformer.data.examples import Example, UnknownToModel
 from npconformer.data.segments import active_frames, segments_of, speakers_of
 from npconformer.data.spelling import spell, unknown_letters
+from npconformer.models.frame_clock import FrameClock
 from npconformer.segments.diarization import SILENCE, Segment
 
 IGNORED = -100
 SEVERAL = "|"  # between the labels of an example that has several
-
-Frames = Callable[[Any], Any]  # samples -> frames of the model
 
 
 class Piece(NamedTuple):
@@ -33,22 +32,22 @@ class Piece(NamedTuple):
 
 
 class Layout(NamedTuple):
-    """What is known of a batch when its labels are made: samples of each utterance (B,), and of the padded batch."""
+    """What is known of a batch when its labels are made: samples of each utterance (B,), rows of the model's input."""
 
     lengths: list[int]
-    padded: int
+    rows: int
 
 
 class Targets:
     """Base: labels of no kind, for pre-training with losses of its own or for inputs alone.
 
-    frames: the model's map from samples to frames. shortest: the fewest samples the model can learn from.
+    clock: from samples to frames of the model. shortest: the fewest samples the model can learn from.
     """
 
     joins = True  # whether several examples can be made into one utterance
 
-    def __init__(self, frames: Frames, shortest: int = 1) -> None:
-        self.frames = frames
+    def __init__(self, clock: FrameClock, shortest: int = 1) -> None:
+        self.clock = clock
         self.shortest = shortest
 
     def encode(self, example: Example) -> Any:
@@ -70,8 +69,8 @@ class TextTargets(Targets):
     tokenizer: of the texts, which are spelt in its letters (`spell`). vocab_size, blank: of the model.
     """
 
-    def __init__(self, tokenizer: Any, frames: Frames, vocab_size: int, blank: int, shortest: int = 1) -> None:
-        super().__init__(frames, shortest)
+    def __init__(self, tokenizer: Any, clock: FrameClock, vocab_size: int, blank: int, shortest: int = 1) -> None:
+        super().__init__(clock, shortest)
         self.tokenizer, self.vocab_size, self.blank = tokenizer, vocab_size, blank
         self.joins = not unknown_letters(" ", tokenizer)  # words can only be told apart by a space
         self.space = self._ids(" ") if self.joins else None
@@ -98,7 +97,7 @@ class TextTargets(Targets):
         return np.concatenate(parts[1:])
 
     def fits(self, pieces: Sequence[Piece], samples: int) -> bool:
-        return samples >= self.shortest and int(self.frames(samples)) >= frames_needed(self._joined(pieces))
+        return samples >= self.shortest and self.clock.frames(samples) >= frames_needed(self._joined(pieces))
 
     def collate(self, utterances: list[list[Piece]], layout: Layout, rng: np.random.Generator) -> dict[str, np.ndarray]:
         texts = [self._joined(pieces) for pieces in utterances]
@@ -128,12 +127,12 @@ class ClassTargets(Targets):
     def __init__(
         self,
         label2id: dict[str, int],
-        frames: Frames,
+        clock: FrameClock,
         field: str = "label",
         problem_type: str | None = None,
         shortest: int = 1,
     ) -> None:
-        super().__init__(frames, shortest)
+        super().__init__(clock, shortest)
         if problem_type is None and len(label2id) == 1 and field == "label":
             problem_type = "regression"  # as the model takes it
         self.label2id, self.field, self.problem_type = label2id, field, problem_type
@@ -182,16 +181,13 @@ class FrameTargets(Targets):
     def __init__(
         self,
         label2id: dict[str, int],
-        frames: Frames,
-        seconds_per_frame: float,
-        sampling_rate: int,
+        clock: FrameClock,
         problem_type: str | None = None,
         shortest: int = 1,
     ) -> None:
-        super().__init__(frames, shortest)
+        super().__init__(clock, shortest)
         self.names = sorted(label2id, key=label2id.__getitem__)
         self.silence = label2id.get(SILENCE)
-        self.seconds_per_frame, self.sampling_rate = seconds_per_frame, sampling_rate
         if problem_type is None and len(label2id) == 1:
             problem_type = "regression"  # as the model takes it
         self.one_label = problem_type in (None, "single_label_classification")
@@ -216,18 +212,21 @@ class FrameTargets(Targets):
         return segments
 
     def collate(self, utterances: list[list[Piece]], layout: Layout, rng: np.random.Generator) -> dict[str, np.ndarray]:
-        labels = np.full((len(utterances), int(self.frames(layout.padded)), len(self.names)), self.padding, np.float32)
+        frames = self.clock.frames_of_rows(layout.rows)
+        labels = np.full((len(utterances), frames, len(self.names)), self.padding, np.float32)
         for row, pieces, length in zip(labels, utterances, layout.lengths):
-            row[: int(self.frames(length))] = self._rows(pieces, int(self.frames(length)))
+            own = self.clock.frames(length)
+            row[:own] = self._rows(pieces, own)
         return {"labels": labels}
 
     def _rows(self, pieces: list[Piece], frames: int) -> np.ndarray:
+        rate = self.clock.sampling_rate
         moved = [
-            Segment(start / speed + first / self.sampling_rate, end / speed + first / self.sampling_rate, speaker)
+            Segment(start / speed + first / rate, end / speed + first / rate, speaker)
             for segments, first, speed in pieces
             for start, end, speaker in segments
         ]
-        rows = active_frames(moved, self.names, frames, self.seconds_per_frame).astype(np.float32)  # (T, C)
+        rows = active_frames(moved, self.names, frames, self.clock.seconds_per_frame).astype(np.float32)  # (T, C)
         if self.one_label:
             speaking = rows.sum(axis=1)
             if self.silence is not None:

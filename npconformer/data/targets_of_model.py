@@ -5,55 +5,61 @@ from __future__ import annotations
 from typing import Any
 
 from npconformer.data.pretraining_targets import PretrainingTargets
-from npconformer.data.targets import ClassTargets, Frames, FrameTargets, Targets, TextTargets
+from npconformer.data.targets import ClassTargets, FrameTargets, Targets, TextTargets
+from npconformer.models.frame_clock import FrameClock
+
+USUAL_RATE = 16000  # of every released model
 
 
 def targets_for(model: Any, feature_extractor: Any = None, tokenizer: Any = None) -> Targets:
-    """The targets of a model: texts ForCTC, labels ForSequenceClassification, and so on.
+    """The targets of a model: texts for CTC, labels for classifiers, and so on.
 
-    feature_extractor: needed ForAudioFrameClassification, for its sampling rate. tokenizer: needed ForCTC.
+    feature_extractor: needed for frame classification, for its sampling rate, and for models that do not take the
+    waveform itself. tokenizer: needed for CTC.
 
     Raises ValueError for a model without a head that can be trained, or when one of these is missing.
     """
-    config, frames = model.config, model._get_feat_extract_output_lengths
-    heads = {name for kind in type(model).__mro__ if (name := kind.__name__.rpartition("For")[2]) != kind.__name__}
-    if "CTC" in heads:
-        if tokenizer is None:
-            raise ValueError("tokenizer: a CTC model needs one for its texts")
-        return TextTargets(tokenizer, frames, config.vocab_size, config.pad_token_id, samples_for(frames, 1))
-    if "SequenceClassification" in heads:
-        shortest = samples_for(frames, 1)
-        return ClassTargets(config.label2id, frames, "label", config.problem_type, shortest)
-    if "XVector" in heads:
-        shortest = samples_for(frames, model.tdnn_context + 1)  # a deviation needs two outputs of the TDNN layers
-        return ClassTargets(config.label2id, frames, "speaker", "single_label_classification", shortest)
-    if "AudioFrameClassification" in heads:
-        if feature_extractor is None:
+    if model.head_name not in _TARGETS:
+        raise ValueError(f"model: {type(model).__name__} has no head that can be trained")
+    if feature_extractor is None:
+        if model.head_name == "audio_frame_classification":
             raise ValueError("feature_extractor: a frame classifier needs one, for its sampling rate")
-        rate = feature_extractor.sampling_rate
-        return FrameTargets(
-            config.label2id,
-            frames,
-            config.inputs_to_logits_ratio / rate,
-            rate,
-            config.problem_type,
-            samples_for(frames, 1),
-        )
-    if "PreTraining" in heads:
-        return PretrainingTargets(config, frames, samples_for(frames, max(2, config.mask_time_length)))
-    raise ValueError(f"model: {type(model).__name__} has no head that can be trained")
+        if model.input_axes[1] != "samples":
+            raise ValueError(f"feature_extractor: {type(model).__name__} needs one, for the frames of a recording")
+        clock = FrameClock.of(model, USUAL_RATE)
+    else:
+        extractor = feature_extractor
+        clock = FrameClock.of(model, extractor.sampling_rate, extractor.reach, extractor.hop)
+    return _TARGETS[model.head_name](model, clock, tokenizer)
 
 
-def samples_for(frames: Frames, wanted: int) -> int:
-    """The fewest samples that give `wanted` frames, by bisection: more samples never give fewer frames."""
-    most = 1
-    while int(frames(most)) < wanted:
-        most *= 2
-    least = most // 2  # gives too few
-    while most - least > 1:
-        middle = (least + most) // 2
-        if int(frames(middle)) < wanted:
-            least = middle
-        else:
-            most = middle
-    return most
+def _of_ctc(model: Any, clock: FrameClock, tokenizer: Any) -> Targets:
+    if tokenizer is None:
+        raise ValueError("tokenizer: a CTC model needs one for its texts")
+    return TextTargets(tokenizer, clock, model.config.vocab_size, model.config.pad_token_id, clock.receptive_field)
+
+
+def _of_classifier(model: Any, clock: FrameClock, tokenizer: Any) -> Targets:
+    return ClassTargets(model.config.label2id, clock, "label", model.config.problem_type, clock.receptive_field)
+
+
+def _of_frame_classifier(model: Any, clock: FrameClock, tokenizer: Any) -> Targets:
+    return FrameTargets(model.config.label2id, clock, model.config.problem_type, clock.receptive_field)
+
+
+def _of_xvector(model: Any, clock: FrameClock, tokenizer: Any) -> Targets:
+    shortest = clock.samples_for(model.tdnn_context + 1)  # a deviation needs two outputs of the TDNN layers
+    return ClassTargets(model.config.label2id, clock, "speaker", "single_label_classification", shortest)
+
+
+def _of_pretraining(model: Any, clock: FrameClock, tokenizer: Any) -> Targets:
+    return PretrainingTargets(model.config, clock, clock.samples_for(max(2, model.config.mask_time_length)))
+
+
+_TARGETS = {
+    "ctc": _of_ctc,
+    "sequence_classification": _of_classifier,
+    "audio_frame_classification": _of_frame_classifier,
+    "xvector": _of_xvector,
+    "pretraining": _of_pretraining,
+}

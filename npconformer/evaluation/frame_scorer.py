@@ -37,7 +37,7 @@ class FrameScorer(Scorer):
     def compare(self, example: Example, reference: list[Segment], answer: dict[str, Any]) -> Row:
         step = self.pipeline.seconds_per_frame
         samples = round(answer["duration"] * self.pipeline.sampling_rate)
-        frames = int(self.pipeline.model._get_feat_extract_output_lengths(samples))
+        frames = self.pipeline.clock.frames(samples)
         said = active_frames([Segment(**one) for one in answer["segments"]], self.labels, frames, step)
         speakers = speakers_of(reference)
         by_name = bool(set(speakers) & set(self.labels))

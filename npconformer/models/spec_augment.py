@@ -1,6 +1,6 @@
-"""SpecAugment's span masks (Park et al. 2019, as wav2vec 2.0 draws them): which positions of an axis to hide.
+"""SpecAugment (Park et al. 2019, as wav2vec 2.0 has it): spans of frames and of channels are hidden in training.
 
-Letters: B items, N positions, K spans of an item.
+Letters: B items, N positions, K spans of an item; T frames, C channels.
 """
 
 from __future__ import annotations
@@ -9,8 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from npconformer.arrays.backend import is_array, to_host
+from npconformer import ops
+from npconformer.arrays.backend import asarray, is_array, to_host
 from npconformer.arrays.generator import get_generator
+from npconformer.tape.autograd import Tensor
 
 
 def compute_mask_indices(
@@ -90,3 +92,53 @@ def _span_counts(
     counts = np.maximum(counts, min_masks)
     counts = np.minimum(counts, positions // mask_length)
     return np.clip(counts, 0, np.maximum(lengths - mask_length + 1, 0))
+
+
+def spec_augment(
+    x: Tensor,
+    config: Any,
+    mask_vector: Tensor | None,
+    training: bool,
+    mask_time_indices: Any = None,
+    frame_mask: np.ndarray | None = None,
+) -> Tensor:
+    """Spans of frames become the mask vector, spans of channels become 0.
+
+    Args:
+        x: (B, T, C).
+        config: its fields apply_spec_augment, mask_time_… and mask_feature_… say whether and how much.
+        mask_vector: (C,), or None for a model that has none.
+        training: whether spans are drawn.
+        mask_time_indices: None or (B, T) booleans: the frames to mask, in place of random ones, whatever the mode.
+        frame_mask: None or (B, T) booleans, true at the utterances' own frames, from which the random ones are drawn.
+
+    Raises:
+        ValueError: mask_time_indices of another shape, or for a model without a mask vector.
+    """
+    if not config.apply_spec_augment:
+        return x
+    batch, frames, channels = x.shape
+    if mask_time_indices is None and config.mask_time_prob > 0 and training:
+        mask_time_indices = compute_mask_indices(
+            (batch, frames),
+            config.mask_time_prob,
+            config.mask_time_length,
+            attention_mask=frame_mask,
+            min_masks=config.mask_time_min_masks,
+        )
+    if mask_time_indices is not None:
+        masked = np.asarray(to_host(mask_time_indices)).astype(bool)
+        if masked.shape != (batch, frames):
+            raise ValueError(f"mask_time_indices: expected shape {(batch, frames)}, got {masked.shape}")
+        if mask_vector is None:
+            raise ValueError("mask_time_indices: this model has no mask vector; set mask_time_prob above 0")
+        x = ops.masked_assign(x, asarray(masked[:, :, None], x.data), mask_vector)
+    if config.mask_feature_prob > 0 and training:
+        masked = compute_mask_indices(
+            (batch, channels),
+            config.mask_feature_prob,
+            config.mask_feature_length,
+            min_masks=config.mask_feature_min_masks,
+        )
+        x = ops.masked_assign(x, asarray(masked[:, None, :], x.data), 0.0)
+    return x

@@ -29,6 +29,14 @@ class Linear(Module):
         return ops.linear(x, self.weight, self.bias)
 
 
+class Embedding(Module):
+    """A table of learned vectors. Weight (rows, channels): normal with the given std."""
+
+    def __init__(self, rows: int, channels: int, std: float = 0.02) -> None:
+        super().__init__()
+        self.weight = Parameter(init.normal(0.0, std, rows, channels))
+
+
 class Conv1d(Module):
     """Convolution over time. Weight (out, in / groups, kernel): He's normal; bias: uniform within 1/sqrt(fan_in)."""
 

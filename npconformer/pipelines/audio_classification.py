@@ -26,7 +26,7 @@ class AudioClassificationPipeline(AudioPipeline):
     """
 
     task = "audio-classification"
-    head = "ForSequenceClassification"
+    head_name = "sequence_classification"
     options: ClassVar = {"top_k": 5, "function_to_apply": None}
 
     @classmethod

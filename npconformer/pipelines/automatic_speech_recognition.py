@@ -29,7 +29,7 @@ class AutomaticSpeechRecognitionPipeline(FramePipeline):
     """
 
     task = "automatic-speech-recognition"
-    head = "ForCTC"
+    head_name = "ctc"
     options: ClassVar = {**FramePipeline.options, "return_timestamps": None}
 
     def __init__(self, model: Any, processor: Any, batch_size: int = 1, **options: Any) -> None:
@@ -53,7 +53,7 @@ class AutomaticSpeechRecognitionPipeline(FramePipeline):
         check_batch_size(batch_size)  # before seconds are spent on loading
         cls._merge(cls.options, options)
         processor = _find_processor(processor, tokenizer, feature_extractor, model if is_path(model) else None)
-        model = load_model(cls.head, model, device, dtype)
+        model = load_model(cls.head_name, model, device, dtype)
         return cls(model, processor, batch_size, **options)
 
     @classmethod

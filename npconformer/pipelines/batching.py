@@ -17,6 +17,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from npconformer.models.frame_clock import FrameClock
 from npconformer.pipelines.inputs import is_path, load_waveform
 from npconformer.pipelines.loading import load_feature_extractor, load_model
 from npconformer.tape.grad_mode import no_grad
@@ -35,12 +36,15 @@ class AudioPipeline:
     """
 
     task: ClassVar[str]
-    head: ClassVar[str]  # how the name of the model's class ends
+    head_name: ClassVar[str]  # of the models that it takes
     options: ClassVar[dict[str, Any]] = {}  # the settings of a call, with their defaults
 
     def __init__(self, model: Any, feature_extractor: Any, batch_size: int = 1, **options: Any) -> None:
         self.model = model.eval()
         self.feature_extractor = feature_extractor
+        self.clock = FrameClock.of(
+            model, feature_extractor.sampling_rate, feature_extractor.reach, feature_extractor.hop
+        )
         self.batch_size = check_batch_size(batch_size)
         self.options = self._complete(options)
 
@@ -62,7 +66,7 @@ class AudioPipeline:
         if tokenizer is not None:
             raise ValueError(f"tokenizer: {cls.task} takes none")
         feature_extractor = load_feature_extractor(feature_extractor, processor, model)
-        return cls(load_model(cls.head, model, device, dtype), feature_extractor, batch_size, **options)
+        return cls(load_model(cls.head_name, model, device, dtype), feature_extractor, batch_size, **options)
 
     # ---- what a subclass says
 
@@ -81,26 +85,24 @@ class AudioPipeline:
     @property
     def shortest(self) -> int:
         """The fewest samples that the model can say anything about."""
-        return self.model.receptive_field
+        return self.clock.receptive_field
 
     # ---- what every pipeline has
 
     @property
     def sampling_rate(self) -> int:
         """The rate that the model takes audio at, in samples per second."""
-        return self.feature_extractor.sampling_rate
+        return self.clock.sampling_rate
 
     @property
     def samples_per_frame(self) -> int:
         """How far apart two frames of the model's output are, in samples."""
-        config = self.model.config
-        adapter_ratio = config.adapter_stride**config.num_adapter_layers if config.add_adapter else 1
-        return config.inputs_to_logits_ratio * adapter_ratio
+        return self.clock.samples_per_frame
 
     @property
     def seconds_per_frame(self) -> float:
         """The same in seconds."""
-        return self.samples_per_frame / self.sampling_rate
+        return self.clock.seconds_per_frame
 
     def __call__(
         self, inputs: Any, *, batch_size: int | None = None, sampling_rate: int | None = None, **options: Any
@@ -245,17 +247,11 @@ class AudioPipeline:
             waveforms, sampling_rate=self.sampling_rate, padding=len(waveforms) > 1, return_tensors="np"
         )
         with no_grad():
-            return self.model(
-                features["input_values"], attention_mask=features.get("attention_mask"), padding_mode="exact"
-            )
+            return self.model(**features, padding_mode="exact")
 
     def frames_of(self, waveforms: list[np.ndarray]) -> list[int]:
         """How many frames each waveform has when it is alone."""
-        return [self.count_frames(len(waveform)) for waveform in waveforms]
-
-    def count_frames(self, samples: int) -> int:
-        """How many frames a waveform of so many samples has when it is alone."""
-        return int(self.model._get_feat_extract_output_lengths(samples))
+        return [self.clock.frames(len(waveform)) for waveform in waveforms]
 
 
 def check_batch_size(batch_size: Any) -> int:

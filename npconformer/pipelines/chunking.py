@@ -25,6 +25,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from npconformer.models.frame_clock import FrameClock
+
 AUTO = "auto"
 AUTO_ABOVE_S = 300.0  # longer recordings are cut when chunk_length_s is "auto": attention takes time as T squared
 AUTO_CHUNK_S = 30.0
@@ -84,23 +86,18 @@ def find_windows(pieces: Iterable[np.ndarray], chunking: Chunking, frames_of: Ca
     yield Window(samples, kept - start, total - start)
 
 
-def make_chunking(
-    chunk_length_s: Any, stride_length_s: Any, sampling_rate: int, receptive_field: int, ratio: int, adapter_ratio: int
-) -> Chunking | None:
-    """The chunks for settings in seconds, rounded to whole frames; None for recordings as a whole.
-
-    receptive_field: samples of one frame. ratio: samples between two frames of the feature encoder.
-    adapter_ratio: how many of those make one frame of the output.
+def make_chunking(chunk_length_s: Any, stride_length_s: Any, clock: FrameClock) -> Chunking | None:
+    """The chunks for settings in seconds, rounded to whole frames of the clock; None for recordings as a whole.
 
     Raises ValueError for settings that have no meaning, that nothing is kept of, or shorter than a frame.
     """
     length, strides = check_lengths(chunk_length_s, stride_length_s)
     if length is None:
         return None
-    size = ratio * adapter_ratio
+    size, sampling_rate = clock.samples_per_frame, clock.sampling_rate
     frames, left, right = (round(seconds * sampling_rate / size) for seconds in (length, *strides))
-    if length * sampling_rate < receptive_field or frames == 0:
-        shortest = max(receptive_field, math.floor(size / 2) + 1) / sampling_rate
+    if length * sampling_rate < clock.receptive_field or frames == 0:
+        shortest = max(clock.receptive_field, math.floor(size / 2) + 1) / sampling_rate
         raise ValueError(
             f"chunk_length_s={length:g} is shorter than what the model makes one frame of, {shortest:g} seconds"
         )
@@ -109,8 +106,9 @@ def make_chunking(
             f"chunk_length_s={length:g} and stride_length_s={stride_length_s!r} are {frames} and {left} + {right} "
             f"frames of {size / sampling_rate:g} s: nothing of a chunk is left between its strides"
         )
-    samples = receptive_field + (frames * adapter_ratio - 1) * ratio
-    longest_whole = samples + ratio - 1
+    one_more = clock.samples_for(frames + 1)
+    ratio = clock.samples_per_encoder_frame  # so much less still gives an adapter's last frame all that it sees
+    samples, longest_whole = one_more - ratio, one_more - 1
     if chunk_length_s == AUTO:
         longest_whole = max(longest_whole, round(AUTO_ABOVE_S * sampling_rate))
     return Chunking(frames, left, right, size, samples, ratio, longest_whole)

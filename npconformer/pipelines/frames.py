@@ -55,15 +55,7 @@ class FramePipeline(AudioPipeline):
 
     def chunking(self, options: dict[str, Any]) -> Chunking | None:
         """The chunks that the options ask for, in this model's frames; None for recordings as a whole."""
-        ratio = self.model.config.inputs_to_logits_ratio
-        return make_chunking(
-            options["chunk_length_s"],
-            options["stride_length_s"],
-            sampling_rate=self.sampling_rate,
-            receptive_field=self.model.receptive_field,
-            ratio=ratio,
-            adapter_ratio=self.samples_per_frame // ratio,
-        )
+        return make_chunking(options["chunk_length_s"], options["stride_length_s"], self.clock)
 
     def _complete(self, given: dict[str, Any]) -> dict[str, Any]:
         options = super()._complete(given)
@@ -114,7 +106,7 @@ class FramePipeline(AudioPipeline):
 
         tell(0.0)
         kept = []
-        for batch in _batches(find_windows(counted(), chunking, self.count_frames), batch_size):
+        for batch in _batches(find_windows(counted(), chunking, self.clock.frames), batch_size):
             self._check_long_enough(len(batch[0].samples), recording)  # a header may promise more than there is
             for window, rows in zip(batch, self.run_frames([window.samples for window in batch])):
                 kept.append(rows[window.skip : window.stop].copy())  # the rest is let go

@@ -5,20 +5,22 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from npconformer.models.auto import AutoConfig, model_class, model_names, read_model_type
 from npconformer.pipelines.inputs import is_path
 
 
-def load_model(head: str, model: Any, device: str | None, dtype: Any) -> Any:
-    """The model with `head`, such as "ForCTC", in the folder `model`; or a loaded model, checked and moved.
+def load_model(head_name: str, model: Any, device: str | None, dtype: Any) -> Any:
+    """The model with that head, such as "ctc", in the folder `model`; or a loaded model, checked and moved.
 
     device, dtype: as in `pipeline`.
 
     Raises FileNotFoundError for a missing file, and ValueError for a model or a folder with another head.
     """
     if is_path(model):
-        return _load_folder(head, model, device, dtype)
-    if not any(kind.__name__.endswith(head) for kind in type(model).__mro__):
-        raise ValueError(f"model must be a folder or a model {head}, got {type(model).__name__}")
+        return _load_folder(head_name, model, device, dtype)
+    if getattr(model, "head_name", None) != head_name:
+        expected = " or a ".join(model_names(head_name))
+        raise ValueError(f"model must be a folder or a {expected}, got {type(model).__name__}")
     if dtype is not None:
         model = model.to(dtype)
     if device is not None:
@@ -38,24 +40,22 @@ def load_feature_extractor(feature_extractor: Any, processor: Any, model: Any) -
     raise ValueError("a loaded model needs feature_extractor=; only a model given as a folder brings its own")
 
 
-def _load_folder(head: str, folder: str | os.PathLike, device: str | None, dtype: Any) -> Any:
-    from npconformer.models import wav2vec2_conformer
-
-    model_class = getattr(wav2vec2_conformer, f"Wav2Vec2Conformer{head}")
+def _load_folder(head_name: str, folder: str | os.PathLike, device: str | None, dtype: Any) -> Any:
+    needed = model_class(read_model_type(folder), head_name)
     try:
-        return model_class.from_pretrained(folder, dtype=dtype or "float32", device=device)
+        return needed.from_pretrained(folder, dtype=dtype or "float32", device=device)
     except ValueError as error:
-        others = _architectures(model_class.config_class, folder)
-        if not others or model_class.__name__ in others:
+        others = _architectures(folder)
+        if not others or needed.__name__ in others:
             raise
         raise ValueError(
-            f"{os.fspath(folder)} holds a {' and a '.join(others)}; a {model_class.__name__} is needed here"
+            f"{os.fspath(folder)} holds a {' and a '.join(others)}; a {needed.__name__} is needed here"
         ) from error
 
 
-def _architectures(config_class: Any, folder: str | os.PathLike) -> list[str]:
+def _architectures(folder: str | os.PathLike) -> list[str]:
     """The classes that the folder's config names, as far as it can be read."""
     try:
-        return config_class.from_pretrained(folder).architectures or []
+        return AutoConfig.from_pretrained(folder).architectures or []
     except (ValueError, OSError):
         return []

@@ -31,7 +31,7 @@ class SpeakerDiarizationPipeline(FramePipeline):
     """
 
     task = "speaker-diarization"
-    head = "ForAudioFrameClassification"
+    head_name = "audio_frame_classification"
     options: ClassVar = {
         **FramePipeline.options,
         "threshold": THRESHOLD,

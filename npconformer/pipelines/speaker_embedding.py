@@ -21,18 +21,13 @@ class SpeakerEmbeddingPipeline(AudioPipeline):
     """
 
     task = "speaker-embedding"
-    head = "ForXVector"
+    head_name = "xvector"
     options: ClassVar = {"normalize": False}
 
     @property
     def shortest(self) -> int:
         """The samples of two frames behind the time-delay layers: a standard deviation is taken over them."""
-        config = self.model.config
-        frames = self.model.tdnn_context + 1
-        if config.add_adapter:
-            for _ in range(config.num_adapter_layers):
-                frames = (frames - 1) * config.adapter_stride + 1
-        return self.model.receptive_field + (frames - 1) * config.inputs_to_logits_ratio
+        return self.clock.samples_for(self.model.tdnn_context + 1)
 
     @classmethod
     def check_options(cls, options: dict[str, Any]) -> None:

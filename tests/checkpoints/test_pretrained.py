@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from strict_device import STRICT
 
+from npconformer import Wav2Vec2ConformerForCTC
 from npconformer.checkpoints import pretrained
 from npconformer.checkpoints.safetensors_file import SafetensorsFile, write_safetensors
-from npconformer.models.heads.ctc import Wav2Vec2ConformerForCTC
 from npconformer.models.wav2vec2_conformer.configuration import Wav2Vec2ConformerConfig
 from npconformer.models.wav2vec2_conformer.modeling import Wav2Vec2ConformerModel
 from npconformer.optim import SGD

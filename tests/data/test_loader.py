@@ -26,13 +26,13 @@ from npconformer.data import (
     select_examples,
 )
 from npconformer.data.targets import ClassTargets, TextTargets
+from npconformer.models.frame_clock import FrameClock, Stage
 
 WORDS = ["ONE", "TWO", "FIVE", "NINE"]
 ALL = Augmentation(Speed(), Joining(), Silence(), Noise(), Gain())
 
 
-def frames(samples):
-    return samples // 320
+CLOCK = FrameClock(16000, Stage(1, 1), (Stage(320, 320),))
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,7 @@ def examples(tmp_path_factory):
 @pytest.fixture
 def make(letters, examples):
     def make(**settings):
-        targets = TextTargets(letters, frames, 11, 0, 320)
+        targets = TextTargets(letters, CLOCK, 11, 0, 320)
         reader = settings.pop("reader", None) or AudioReader(16000)
         selection = select_examples(settings.pop("examples", examples), targets, reader)
         settings = {"seed": 3, "max_seconds": 6.0, "augmentation": ALL, "workers": 0, **settings}
@@ -258,7 +258,7 @@ def test_what_no_longer_fits_is_heard_alone(letters, tmp_path):
     """Two words that just fit leave no frame for the space between them when nothing lies between."""
     for name in "ab":
         soundfile.write(tmp_path / f"{name}.wav", make_waveforms([3 * 320])[0], 16000)
-    targets, reader = TextTargets(letters, frames, 11, 0, 320), AudioReader(16000)
+    targets, reader = TextTargets(letters, CLOCK, 11, 0, 320), AudioReader(16000)
     tight = [Example(str(tmp_path / f"{name}.wav"), text="ONE") for name in "ab"]
     augmentation = Augmentation(joining=Joining(1.0, (2, 2), gap=(0.0, 0.0)))
     loader = Loader(
@@ -287,7 +287,7 @@ def test_wrong_settings(make, letters, examples):
     with pytest.raises(ValueError, match="start must be from 0 to"):
         make().epoch(0, 1000)
     extractor, selection = Wav2Vec2FeatureExtractor(), Selection(examples, [8000] * 30, [0] * 30)
-    labels = ClassTargets({"0": 0, "1": 1}, frames)
+    labels = ClassTargets({"0": 0, "1": 1}, CLOCK)
     with pytest.raises(FileNotFoundError, match=r"gone\.wav: no such recording of noise"):
         make(augmentation=Augmentation(noise=Noise(files=("gone.wav",))))
     with pytest.raises(ValueError, match="joining needs labels that can be joined"):

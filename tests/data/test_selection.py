@@ -7,12 +7,15 @@ import soundfile
 from npconformer import Wav2Vec2CTCTokenizer
 from npconformer.data import AudioReader, Example, select_examples
 from npconformer.data.targets import TextTargets
+from npconformer.models.frame_clock import FrameClock, Stage
 
 
 @pytest.fixture
 def targets():
     letters = Wav2Vec2CTCTokenizer({token: i for i, token in enumerate(["<pad>", "<unk>", "|", *"EFINOTVW"])})
-    return TextTargets(letters, lambda samples: samples // 320, vocab_size=11, blank=0, shortest=640)
+    return TextTargets(
+        letters, FrameClock(16000, Stage(1, 1), (Stage(320, 320),)), vocab_size=11, blank=0, shortest=640
+    )
 
 
 @pytest.fixture

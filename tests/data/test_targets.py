@@ -8,8 +8,8 @@ import npconformer
 from npconformer import Wav2Vec2ConformerConfig, Wav2Vec2CTCTokenizer, Wav2Vec2FeatureExtractor
 from npconformer.data import Example, Targets, targets_for
 from npconformer.data.targets import ClassTargets, FrameTargets, Layout, Piece, TextTargets, frames_needed
-from npconformer.data.targets_of_model import samples_for
 from npconformer.models import wav2vec2_conformer
+from npconformer.models.frame_clock import FrameClock, Stage
 from npconformer.segments.diarization import Segment
 
 RANDOM = np.random.default_rng(0)
@@ -23,8 +23,7 @@ PRETRAINING = {
 }
 
 
-def frames(samples):
-    return samples // 320
+CLOCK = FrameClock(16000, Stage(1, 1), (Stage(320, 320),))
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +34,7 @@ def tokenizer():
 
 @pytest.fixture
 def texts(tokenizer):
-    return TextTargets(tokenizer, frames, vocab_size=14, blank=0, shortest=320)
+    return TextTargets(tokenizer, CLOCK, vocab_size=14, blank=0, shortest=320)
 
 
 def labels_of(targets, utterances, lengths, padded=None):
@@ -62,12 +61,12 @@ class TestTexts:
 
     def test_ids_must_be_the_models(self, tokenizer):
         with pytest.raises(ValueError, match=r"outside 0\.\.9"):
-            TextTargets(tokenizer, frames, vocab_size=10, blank=0).encode(Example("a.wav", text="WTO"))
+            TextTargets(tokenizer, CLOCK, vocab_size=10, blank=0).encode(Example("a.wav", text="WTO"))
 
     def test_the_blank_cannot_be_said(self):
         letters = Wav2Vec2CTCTokenizer({"<pad>": 0, "|": 1, "A": 2, "a": 3})
         with pytest.raises(ValueError, match="holds the blank"):
-            TextTargets(letters, frames, 4, 0).encode(Example("", text="a <pad>"))
+            TextTargets(letters, CLOCK, 4, 0).encode(Example("", text="a <pad>"))
 
     def test_joined_by_a_space_and_padded(self, texts, tokenizer):
         two, five, one = (texts.encode(Example("", text=text)) for text in ("TWO", "FIVE", "ONE"))
@@ -88,7 +87,7 @@ class TestTexts:
 
     def test_without_a_space_nothing_is_joined(self):
         letters = Wav2Vec2CTCTokenizer({"<pad>": 0, "<unk>": 1, "A": 2}, word_delimiter_token=None)
-        targets = TextTargets(letters, frames, 3, 0)
+        targets = TextTargets(letters, CLOCK, 3, 0)
         assert not targets.joins
         assert targets.encode(Example("", text="AA")).tolist() == [2, 2]
 
@@ -98,19 +97,19 @@ LABELS = {"yes": 0, "no": 1, "maybe": 2}
 
 class TestClasses:
     def test_one_label(self):
-        targets = ClassTargets(LABELS, frames)
+        targets = ClassTargets(LABELS, CLOCK)
         pieces = [[Piece(targets.encode(Example("", label=name)))] for name in ("no", "yes")]
         labels = labels_of(targets, pieces, [1000, 1000])
         assert (labels.tolist(), labels.dtype) == ([1, 0], np.int64)
         assert not targets.joins
 
     def test_several_labels(self):
-        targets = ClassTargets(LABELS, frames, problem_type="multi_label_classification")
+        targets = ClassTargets(LABELS, CLOCK, problem_type="multi_label_classification")
         encoded = targets.encode(Example("", label="yes | maybe"))
         assert (encoded.tolist(), encoded.dtype) == ([1, 0, 1], np.float32)
 
     def test_numbers(self):
-        targets = ClassTargets({"LABEL_0": 0}, frames)  # a single label is regression
+        targets = ClassTargets({"LABEL_0": 0}, CLOCK)  # a single label is regression
         labels = labels_of(targets, [[Piece(targets.encode(Example("", label="2.5")))]], [1000])
         assert (labels.tolist(), labels.dtype) == ([[2.5]], np.float32)
 
@@ -127,10 +126,10 @@ class TestClasses:
     )
     def test_what_cannot_be_learnt(self, problem_type, label, message):
         with pytest.raises(ValueError, match=message.replace("|", r"\|")):
-            ClassTargets(LABELS, frames, problem_type=problem_type).encode(Example("", label=label))
+            ClassTargets(LABELS, CLOCK, problem_type=problem_type).encode(Example("", label=label))
 
     def test_speakers(self):
-        targets = ClassTargets({"anna": 0, "ben": 1}, frames, "speaker", "single_label_classification")
+        targets = ClassTargets({"anna": 0, "ben": 1}, CLOCK, "speaker", "single_label_classification")
         assert targets.encode(Example("", speaker="ben", label="x")) == 1
         with pytest.raises(ValueError, match="no speaker is given"):
             targets.encode(Example("", label="anna"))
@@ -141,7 +140,7 @@ class TestFrames:
 
     def make(self, names, problem_type=None):
         ids = {name: i for i, name in enumerate(names)}
-        return FrameTargets(ids, lambda samples: samples // 100, 0.1, 1000, problem_type)
+        return FrameTargets(ids, FrameClock(1000, Stage(1, 1), (Stage(100, 100),)), problem_type)
 
     def encode(self, targets, tmp_path, *segments):
         lines = (f"SPEAKER a 1 {s} {e - s} <NA> <NA> {who} <NA> <NA>\n" for s, e, who in segments)
@@ -193,16 +192,6 @@ class TestFrames:
         assert labels[:, 1].tolist() == [0, 0, 0, 0, 0, 1, 1, 0]  # from 0.3 + 0.2 s, 0.2 s long
 
 
-@pytest.mark.parametrize("wanted", [1, 2, 7, 50])
-def test_samples_for_is_the_least(wanted):
-    def strided(samples):
-        return ((samples - 10) // 5 + 1 - 3) // 2 + 1
-
-    samples = samples_for(strided, wanted)
-    assert strided(samples) == wanted
-    assert strided(samples - 1) < wanted
-
-
 class TestOfModels:
     """Every head takes the batch that its targets make, and its loss is finite, for the shortest utterance too."""
 
@@ -252,7 +241,7 @@ class TestOfModels:
         batch = {**features, **targets.collate([[Piece(encoded)]] * 2, Layout(lengths, 16000), RANDOM)}
         assert np.isfinite(model(**batch, padding_mode="exact").loss.item())
         if head not in ("ForPreTraining",):
-            assert targets.frames(lengths[0]) >= 1
+            assert targets.clock.frames(lengths[0]) >= 1
             assert lengths[0] == targets.shortest or not targets.fits([Piece(encoded)], lengths[0] - 1)
 
     def test_without_a_head(self):
@@ -280,7 +269,7 @@ class TestOfModels:
 
 
 def test_the_base_asks_for_nothing():
-    targets = Targets(frames, shortest=320)
+    targets = Targets(CLOCK, shortest=320)
     assert targets.encode(Example("a.wav")) is None
     assert targets.collate([[Piece(None)]], Layout([640], 640), RANDOM) == {}
     assert targets.fits([Piece(None)], 320)

@@ -74,7 +74,7 @@ def test_modes_casts_and_gradients():
 @pytest.mark.parametrize("kernel", [4, 5])
 def test_positional_convolution_keeps_the_length(kernel):
     from npconformer import Wav2Vec2ConformerConfig
-    from npconformer.models.conformer.encoder import Wav2Vec2ConformerPositionalConvEmbedding
+    from npconformer.models.wav2vec2_conformer.encoder import Wav2Vec2ConformerPositionalConvEmbedding
 
     config = Wav2Vec2ConformerConfig(
         hidden_size=4,

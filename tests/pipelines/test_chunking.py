@@ -7,9 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from npconformer.models.frame_clock import FrameClock, Stage
 from npconformer.pipelines.chunking import AUTO_ABOVE_S, find_windows, make_chunking
 
 FIELD, RATIO = 400, 320
+
+
+def clock_of(adapter_layers=0):
+    return FrameClock(16000, Stage(1, 1), (Stage(FIELD, RATIO),), (Stage(1, 2),) * adapter_layers)
 
 
 def frames_of(adapter_layers):
@@ -25,7 +30,7 @@ def frames_of(adapter_layers):
 def chunking_of(frames, left, right, adapter_layers=0):
     size = RATIO * 2**adapter_layers
     seconds = [count * size / 16000 for count in (frames, left, right)]
-    return make_chunking(seconds[0], seconds[1:], 16000, FIELD, RATIO, 2**adapter_layers)
+    return make_chunking(seconds[0], seconds[1:], clock_of(adapter_layers))
 
 
 @st.composite
@@ -72,24 +77,24 @@ def test_one_frame_more_than_a_chunk():
 
 
 def test_lengths_are_rounded_to_whole_frames_of_the_output():
-    chunking = make_chunking(1.0, (0.149, 0.151), 16000, FIELD, RATIO, 1)
+    chunking = make_chunking(1.0, (0.149, 0.151), clock_of())
     assert (chunking.frames, chunking.left, chunking.right) == (50, 7, 8)
     assert chunking.samples == 50 * RATIO + FIELD - RATIO
-    chunking = make_chunking(1.0, 0.15, 16000, FIELD, RATIO, 2)  # 40 ms
+    chunking = make_chunking(1.0, 0.15, clock_of(1))  # 40 ms
     assert (chunking.frames, chunking.left, chunking.right, chunking.samples_per_frame) == (25, 4, 4, 640)
     assert frames_of(1)(chunking.samples) == 25 == frames_of(1)(chunking.samples + RATIO - 1)
     assert frames_of(1)(chunking.samples + RATIO) == 26
 
 
 def test_the_stride_is_a_sixth_unless_it_is_given():
-    chunking = make_chunking(30, None, 16000, FIELD, RATIO, 1)
+    chunking = make_chunking(30, None, clock_of())
     assert (chunking.frames, chunking.left, chunking.right) == (1500, 250, 250)
-    assert make_chunking(30, 5, 16000, FIELD, RATIO, 1) == chunking
-    assert make_chunking(30, [5.0, 5], 16000, FIELD, RATIO, 1) == chunking
+    assert make_chunking(30, 5, clock_of()) == chunking
+    assert make_chunking(30, [5.0, 5], clock_of()) == chunking
 
 
 def test_auto_leaves_what_is_not_long():
-    auto, chunks = (make_chunking(length, None, 16000, FIELD, RATIO, 1) for length in ("auto", 30))
+    auto, chunks = (make_chunking(length, None, clock_of()) for length in ("auto", 30))
     assert auto.longest_whole == AUTO_ABOVE_S * 16000
     assert chunks.longest_whole == 30 * 16000 + FIELD - 1
     assert auto.frames == chunks.frames
@@ -97,8 +102,8 @@ def test_auto_leaves_what_is_not_long():
 
 @pytest.mark.parametrize("nothing", [None, 0, 0.0])
 def test_no_chunks(nothing):
-    assert make_chunking(nothing, None, 16000, FIELD, RATIO, 1) is None
-    assert make_chunking(nothing, 5, 16000, FIELD, RATIO, 1) is None  # no chunks, no strides
+    assert make_chunking(nothing, None, clock_of()) is None
+    assert make_chunking(nothing, 5, clock_of()) is None  # no chunks, no strides
 
 
 @pytest.mark.parametrize(
@@ -125,10 +130,10 @@ def test_no_chunks(nothing):
 )
 def test_settings_without_a_meaning(chunk, stride, message):
     with pytest.raises(ValueError, match=message):
-        make_chunking(chunk, stride, 16000, FIELD, RATIO, 1)
+        make_chunking(chunk, stride, clock_of())
 
 
 def test_a_chunk_is_at_least_one_frame_of_the_output():
     with pytest.raises(ValueError, match=r"chunk_length_s=0\.07 is shorter than .* one frame of, 0\.0800625 seconds"):
-        make_chunking(0.07, 0, 16000, FIELD, RATIO, 8)  # frames of 160 ms
-    assert make_chunking(0.09, 0, 16000, FIELD, RATIO, 8).frames == 1
+        make_chunking(0.07, 0, clock_of(3))  # frames of 160 ms
+    assert make_chunking(0.09, 0, clock_of(3)).frames == 1

@@ -25,7 +25,7 @@ class LogitsPipeline(FramePipeline):
     """Gives the logits of every frame as they are."""
 
     task = "logits"
-    head = "ForAudioFrameClassification"
+    head_name = "audio_frame_classification"
 
     def run_frames(self, waveforms):
         logits = self.run_model(waveforms).logits.numpy()
@@ -35,9 +35,12 @@ class LogitsPipeline(FramePipeline):
         return output
 
 
+HEAD_NAMES = {"ForCTC": "ctc", "ForAudioFrameClassification": "audio_frame_classification"}
+
+
 def build(folder, near_sighted=True, normalize=False, head="ForAudioFrameClassification", **config):
     save_checkpoint(head, folder, **{"num_labels": 3, **config})
-    model = load_model(head, folder, None, None)
+    model = load_model(HEAD_NAMES[head], folder, None, None)
     if near_sighted:  # attention that adds nothing leaves a frame to its neighbours
         for layer in model.base_model.encoder.layers:
             layer.self_attn.linear_v.weight.data = np.zeros_like(layer.self_attn.linear_v.weight.data)
@@ -82,7 +85,7 @@ def test_chunks_give_the_whole_where_context_suffices(near_sighted, samples, chu
         waveform, batch_size=batch_size, chunk_length_s=chunk * FRAME, stride_length_s=(left * FRAME, right * FRAME)
     )
     assert chunked.samples == samples
-    assert chunked.rows.shape == whole.rows.shape == (near_sighted.count_frames(samples), 3)
+    assert chunked.rows.shape == whole.rows.shape == (near_sighted.clock.frames(samples), 3)
     np.testing.assert_allclose(chunked.rows, whole.rows, rtol=0, atol=2e-5)
 
 
@@ -102,7 +105,7 @@ def test_with_adapters_frames_are_further_apart(tmp_path, layers):
         (waveform,) = make_waveforms([samples], seed=samples)
         whole = run(waveform).rows
         chunked = run(waveform, batch_size=3, chunk_length_s=25 * frame, stride_length_s=8 * frame).rows
-        assert whole.shape == (run.count_frames(samples), 12)
+        assert whole.shape == (run.clock.frames(samples), 12)
         np.testing.assert_allclose(chunked, whole, rtol=0, atol=2e-5)
 
 
@@ -254,7 +257,7 @@ def test_progress_is_told_in_seconds(near_sighted, tmp_path):
     recordings, done, total = zip(*seen)
     assert set(recordings) == {path} and set(total) == {2.75}
     assert done[0] == 0.0 and list(done) == sorted(set(done))
-    assert done[-1] == pytest.approx(near_sighted.count_frames(44_000) * FRAME)
+    assert done[-1] == pytest.approx(near_sighted.clock.frames(44_000) * FRAME)
 
 
 def test_what_is_wrong_late_in_a_file_fails_that_file_only(near_sighted, tmp_path):

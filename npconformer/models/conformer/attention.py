@@ -1,4 +1,4 @@
-"""Self-attention of the Conformer block, in its three position settings: relative, rotary, none.
+"""Self-attention of the Conformer block, in its four position settings: relative, relative_key, rotary, none.
 
 Letters: B batch, T time, C channels, H heads, D = C / H.
 """
@@ -8,21 +8,24 @@ from __future__ import annotations
 from typing import Any
 
 from npconformer import ops
-from npconformer.models.wav2vec2_conformer.configuration import Wav2Vec2ConformerConfig
-from npconformer.nn import Linear, Module, Parameter, init
+from npconformer.nn import Embedding, Linear, Module, Parameter, init
 from npconformer.tape.autograd import Tensor
 
 
-class Wav2Vec2ConformerSelfAttention(Module):
+class SelfAttention(Module):
     """Projects the frames to queries, keys and values, attends, and projects back.
 
     Rotary positions turn the frames before the query and key projections; values see the frames as they are.
+    Relative positions (Dai et al. 2019) add to the scores what the query, with a bias, says to a projected sinusoid of
+    the distance; "relative_key" (Shaw et al. 2018) what it says to a learned vector of the clipped distance.
+
+    channels: C. positions_type: "relative", "relative_key", "rotary" or None.
     """
 
-    def __init__(self, config: Wav2Vec2ConformerConfig) -> None:
+    def __init__(self, config: Any, channels: int, positions_type: str | None) -> None:
         super().__init__()
-        channels, std = config.hidden_size, config.initializer_range
-        self.heads, self.positions_type = config.num_attention_heads, config.position_embeddings_type
+        std = config.initializer_range
+        self.heads, self.positions_type = config.num_attention_heads, positions_type
         self.dropout_p = config.attention_dropout
         self.linear_q = Linear(channels, channels, std=std)
         self.linear_k = Linear(channels, channels, std=std)
@@ -32,6 +35,9 @@ class Wav2Vec2ConformerSelfAttention(Module):
             self.linear_pos = Linear(channels, channels, bias=False, std=std)
             self.pos_bias_u = Parameter(init.xavier_uniform(self.heads, channels // self.heads))
             self.pos_bias_v = Parameter(init.xavier_uniform(self.heads, channels // self.heads))
+        elif self.positions_type == "relative_key":
+            self.left, self.right = config.left_max_position_embeddings, config.right_max_position_embeddings
+            self.distance_embedding = Embedding(self.left + self.right + 1, channels // self.heads, std)
 
     def forward(
         self, hidden_states: Tensor, mask: Any = None, positions: Any = None, output_attentions: bool = False
@@ -41,7 +47,7 @@ class Wav2Vec2ConformerSelfAttention(Module):
         mask: None or numbers added to the scores, (B, 1, 1, T).
         positions: what the encoder's position table gives: (1, 2T-1, C), or (cos, sin), or None.
         """
-        turned, relative = hidden_states, {}
+        turned, relative = hidden_states, dict[str, Any]()
         if self.positions_type == "rotary":
             turned = ops.rotary(hidden_states, *positions, heads=self.heads)
         elif self.positions_type == "relative":
@@ -50,6 +56,8 @@ class Wav2Vec2ConformerSelfAttention(Module):
                 "bias_u": self.pos_bias_u,
                 "bias_v": self.pos_bias_v,
             }
+        elif self.positions_type == "relative_key":
+            relative = {"distances": self.distance_embedding.weight, "left": self.left, "right": self.right}
         result = ops.attention(
             self.linear_q(turned),
             self.linear_k(turned),

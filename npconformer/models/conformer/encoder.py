@@ -1,4 +1,4 @@
-"""The Conformer encoder: blocks of feed-forward, self-attention, convolution, feed-forward (Gulati et al. 2020).
+"""The Conformer encoder: a stack of blocks (Gulati et al. 2020).
 
 Letters: B batch, T time, C channels.
 """
@@ -12,158 +12,59 @@ import numpy as np
 from npconformer import ops
 from npconformer.arrays import generator
 from npconformer.arrays.backend import asarray
-from npconformer.models.conformer.attention import Wav2Vec2ConformerSelfAttention
-from npconformer.models.conformer.positions import (
-    Wav2Vec2ConformerRelPositionalEmbedding,
-    Wav2Vec2ConformerRotaryPositionalEmbedding,
-)
-from npconformer.models.wav2vec2_conformer.configuration import Wav2Vec2ConformerConfig
-from npconformer.nn import (
-    BatchNorm1d,
-    Conv1d,
-    Dropout,
-    LayerNorm,
-    Linear,
-    Module,
-    ModuleList,
-    PointwiseConv1d,
-    WeightNormConv1d,
-)
+from npconformer.models.conformer.attention_mask import attention_bias
+from npconformer.models.conformer.block import ConformerBlock
+from npconformer.models.conformer.convolution import ConvolutionModule
+from npconformer.models.conformer.positions import RelativePositionalEmbedding, RotaryPositionalEmbedding
+from npconformer.nn import Dropout, Module, ModuleList
 from npconformer.tape.autograd import Tensor
 from npconformer.tape.grad_mode import is_grad_enabled
 from npconformer.tape.recompute import recompute
 
 
-class Wav2Vec2ConformerFeedForward(Module):
-    """linear, activation, linear: C -> intermediate_size -> C"""
+class ConformerEncoder(Module):
+    """The stack of blocks, with LayerDrop (Fan et al. 2019).
 
-    def __init__(self, config: Wav2Vec2ConformerConfig) -> None:
-        super().__init__()
-        std = config.initializer_range
-        self.intermediate_dense = Linear(config.hidden_size, config.intermediate_size, std=std)
-        self.activation = ops.get_activation(config.hidden_act)
-        self.intermediate_dropout = Dropout(config.activation_dropout)
-        self.output_dense = Linear(config.intermediate_size, config.hidden_size, std=std)
-        self.output_dropout = Dropout(config.hidden_dropout)
+    convolution: the class of the blocks' convolution modules. eps: of all layer norms. saves_positions: whether the
+    frequencies of rotary positions are part of a checkpoint.
+    """
 
-    def forward(self, x: Tensor) -> Tensor:
-        x = self.intermediate_dropout(self.activation(self.intermediate_dense(x), overwrite=True))
-        return self.output_dropout(self.output_dense(x))
-
-
-class Wav2Vec2ConformerConvolutionModule(Module):
-    """layer norm, pointwise to 2C, GLU, depthwise over time, batch norm, activation, pointwise, dropout"""
-
-    def __init__(self, config: Wav2Vec2ConformerConfig) -> None:
-        super().__init__()
-        channels, kernel = config.hidden_size, config.conv_depthwise_kernel_size
-        self.layer_norm = LayerNorm(channels)
-        self.pointwise_conv1 = PointwiseConv1d(channels, 2 * channels)
-        self.depthwise_conv = Conv1d(channels, channels, kernel, padding=(kernel - 1) // 2, groups=channels, bias=False)
-        self.batch_norm = BatchNorm1d(channels)
-        self.activation = ops.get_activation(config.hidden_act)
-        self.pointwise_conv2 = PointwiseConv1d(channels, channels)
-        self.dropout = Dropout(config.conformer_conv_dropout)
-
-    def forward(self, x: Tensor, padded_frames: Any = None) -> Tensor:
-        """With padded_frames (B, T, 1) true at padding, the depthwise convolution sees zeros there."""
-        x = ops.glu(self.pointwise_conv1(self.layer_norm(x)))  # (B, T, C)
-        if padded_frames is not None:
-            x = ops.masked_assign(x, padded_frames, 0.0)
-        x = self.activation(self._mix_frames(x), overwrite=True)
-        return self.dropout(self.pointwise_conv2(x))
-
-    def _mix_frames(self, x: Tensor) -> Tensor:
-        """Depthwise convolution and batch norm; one convolution where both are linear and no gradient is recorded."""
-        conv = self.depthwise_conv
-        if self.training or is_grad_enabled():
-            return self.batch_norm(conv(x))
-        weight, bias = self.batch_norm.folded_into(conv.weight.data)
-        return ops.conv1d(x, weight, bias, padding=conv.padding, groups=conv.groups)
-
-
-class Wav2Vec2ConformerEncoderLayer(Module):
-    """One Conformer block: x + ffn/2, + attention, + convolution, + ffn/2, layer norm."""
-
-    def __init__(self, config: Wav2Vec2ConformerConfig) -> None:
-        super().__init__()
-        channels = config.hidden_size
-        self.ffn1_layer_norm = LayerNorm(channels)
-        self.ffn1 = Wav2Vec2ConformerFeedForward(config)
-        self.self_attn_layer_norm = LayerNorm(channels)
-        self.self_attn_dropout = Dropout(config.attention_dropout)
-        self.self_attn = Wav2Vec2ConformerSelfAttention(config)
-        self.conv_module = Wav2Vec2ConformerConvolutionModule(config)
-        self.ffn2_layer_norm = LayerNorm(channels)
-        self.ffn2 = Wav2Vec2ConformerFeedForward(config)
-        self.final_layer_norm = LayerNorm(channels)
-
-    def forward(
-        self,
-        x: Tensor,
-        mask: Any = None,
-        positions: Any = None,
-        padded_frames: Any = None,
-        output_attentions: bool = False,
-    ) -> tuple[Tensor, Tensor | None]:
-        x = ops.scaled_add(self.ffn1(self.ffn1_layer_norm(x)), x, 0.5)
-        attended, weights = self.self_attn(self.self_attn_layer_norm(x), mask, positions, output_attentions)
-        x = x + self.self_attn_dropout(attended)
-        x = x + self.conv_module(x, padded_frames)
-        x = ops.scaled_add(self.ffn2(self.ffn2_layer_norm(x)), x, 0.5)
-        return self.final_layer_norm(x), weights
-
-
-class Wav2Vec2ConformerPositionalConvEmbedding(Module):
-    """A grouped convolution that every checkpoint holds and that the reference never calls; kept for round trips."""
-
-    def __init__(self, config: Wav2Vec2ConformerConfig) -> None:
-        super().__init__()
-        self.conv = WeightNormConv1d(
-            config.hidden_size, config.num_conv_pos_embeddings, config.num_conv_pos_embedding_groups
-        )
-        self.activation = ops.get_activation(config.feat_extract_activation)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.activation(self.conv(x)[:, : x.shape[1]])  # an even kernel gives one frame too many
-
-
-class Wav2Vec2ConformerEncoder(Module):
-    """The stack of blocks, with LayerDrop (Fan et al. 2019), and the final layer norm."""
-
-    def __init__(self, config: Wav2Vec2ConformerConfig) -> None:
+    def __init__(
+        self, config: Any, convolution: type[ConvolutionModule], eps: float, saves_positions: bool = True
+    ) -> None:
         super().__init__()
         self.config, self.gradient_checkpointing = config, False
+        self.embed_positions: Module | None = None
         if config.position_embeddings_type == "relative":
-            self.embed_positions = Wav2Vec2ConformerRelPositionalEmbedding(config)
+            self.embed_positions = RelativePositionalEmbedding(config)
         elif config.position_embeddings_type == "rotary":
-            self.embed_positions = Wav2Vec2ConformerRotaryPositionalEmbedding(config)
-        else:
-            self.embed_positions = None
-        self.pos_conv_embed = Wav2Vec2ConformerPositionalConvEmbedding(config)
-        self.layer_norm = LayerNorm(config.hidden_size, config.layer_norm_eps)
+            self.embed_positions = RotaryPositionalEmbedding(config, saves_positions)
+        self.add_own_layers(config)
         self.dropout = Dropout(config.hidden_dropout)
-        self.layers = ModuleList(Wav2Vec2ConformerEncoderLayer(config) for _ in range(config.num_hidden_layers))
+        self.layers = ModuleList(ConformerBlock(config, convolution, eps) for _ in range(config.num_hidden_layers))
+
+    def add_own_layers(self, config: Any) -> None:
+        """Layers that only one model's encoder has; they come before the blocks in checkpoints."""
 
     def forward(
         self,
         x: Tensor,
         frame_mask: np.ndarray | None = None,
-        exact_padding: bool = False,
+        masks_convolutions: bool = False,
         output_hidden_states: bool = False,
         output_attentions: bool = False,
     ) -> tuple[Tensor, tuple[Tensor, ...] | None, tuple[Tensor, ...] | None]:
-        """(B, T, C) -> (B, T, C) after the final layer norm; all hidden states; all attention weights.
+        """(B, T, C) -> (B, T, C) of the last block; all hidden states; all attention weights.
 
         frame_mask: (B, T) booleans, true at the utterances' own frames. Padded frames are set to 0 at the start and
-        are invisible to attention; with exact_padding the convolutions do not see them either.
+        are invisible to attention; with masks_convolutions the convolutions do not see them either.
         """
         mask = padded_frames = None
         if frame_mask is not None:
             padded = asarray(~frame_mask[:, :, None], x.data)  # (B, T, 1)
             x = ops.masked_assign(x, padded, 0.0)
-            mask = _attention_bias(frame_mask, x)
-            padded_frames = padded if exact_padding else None
+            mask = attention_bias(frame_mask, x)
+            padded_frames = padded if masks_convolutions else None
         x = self.dropout(x)
         positions = self.embed_positions(x) if self.embed_positions is not None else None
 
@@ -175,7 +76,7 @@ class Wav2Vec2ConformerEncoder(Module):
                 attentions.append(weights)
             hidden_states.append(x) if output_hidden_states else None
         return (
-            self.layer_norm(x),
+            x,
             tuple(hidden_states) if output_hidden_states else None,
             tuple(attentions) if output_attentions else None,
         )
@@ -188,11 +89,3 @@ class Wav2Vec2ConformerEncoder(Module):
         if output_attentions:
             return recompute(lambda h: layer(h, mask, positions, padded_frames, True), x)
         return recompute(lambda h: layer(h, mask, positions, padded_frames)[0], x), None
-
-
-def _attention_bias(frame_mask: np.ndarray, x: Tensor) -> Any:
-    """(B, 1, 1, T): 0 where a frame may be attended to, the dtype's lowest number where not; None without padding."""
-    if frame_mask.all():
-        return None
-    bias = np.where(frame_mask, 0.0, np.finfo(x.dtype).min).astype(x.dtype)
-    return asarray(bias[:, None, None, :], x.data)

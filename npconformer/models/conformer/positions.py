@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from npconformer.arrays.backend import asarray, get_array_module
-from npconformer.models.wav2vec2_conformer.configuration import Wav2Vec2ConformerConfig
 from npconformer.nn import Module
 
 
@@ -31,10 +30,10 @@ def relative_position_table(length: int, channels: int) -> np.ndarray:
     return table
 
 
-class Wav2Vec2ConformerRelPositionalEmbedding(Module):
+class RelativePositionalEmbedding(Module):
     """The table of relative positions for as many frames as needed; the latest one is kept."""
 
-    def __init__(self, config: Wav2Vec2ConformerConfig) -> None:
+    def __init__(self, config: Any) -> None:
         super().__init__()
         self.channels = config.hidden_size
         self.latest: tuple[Any, Any] = (None, None)
@@ -49,15 +48,18 @@ class Wav2Vec2ConformerRelPositionalEmbedding(Module):
         return self.latest[1]
 
 
-class Wav2Vec2ConformerRotaryPositionalEmbedding(Module):
-    """Cosines and sines of the rotary angles t * base^(-2i/D); the frequencies are a buffer of the checkpoint."""
+class RotaryPositionalEmbedding(Module):
+    """Cosines and sines of the rotary angles t * base^(-2i/D); the frequencies are a buffer.
 
-    def __init__(self, config: Wav2Vec2ConformerConfig) -> None:
+    persistent: whether they are saved; both models' older checkpoints hold them.
+    """
+
+    def __init__(self, config: Any, persistent: bool = True) -> None:
         super().__init__()
         head_size = config.hidden_size // config.num_attention_heads
         exponents = np.arange(0, head_size, 2, dtype=np.float32) / np.float32(head_size)
         powers = np.power(float(config.rotary_embedding_base), exponents.astype(np.float64)).astype(np.float32)
-        self.register_buffer("inv_freq", np.float32(1.0) / powers)
+        self.register_buffer("inv_freq", np.float32(1.0) / powers, persistent)
         self.latest: tuple[Any, Any] = (None, None)
 
     def forward(self, hidden_states: Any) -> tuple[Any, Any]:

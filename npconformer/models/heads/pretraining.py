@@ -18,13 +18,16 @@ from npconformer.losses.contrastive import (
     diversity_loss,
 )
 from npconformer.models.heads.gumbel_quantizer import GumbelVectorQuantizer
+from npconformer.models.heads.head import Head
 from npconformer.models.outputs import Wav2Vec2ForPreTrainingOutput
 from npconformer.nn import Dropout, Linear, Parameter, init
 from npconformer.tape.autograd import Tensor
 
 
-class PreTrainingHead:
+class PreTrainingHead(Head):
     """Context vectors from the masked input, targets from the quantized features, and the losses between them."""
+
+    head_name = "pretraining"
 
     def add_head(self, config: Any) -> None:
         self.dropout_features = Dropout(config.feat_quantizer_dropout)
@@ -55,37 +58,29 @@ class PreTrainingHead:
         targets = ops.concatenate([target_features, negative_features], axis=0)
         return ops.cosine_similarity(predicted_features, targets) / float(temperature)
 
-    def run_head(
+    def forward(
         self,
         inputs: Any,
         attention_mask: Any = None,
         mask_time_indices: Any = None,
         sampled_negative_indices: Any = None,
-        output_hidden_states: bool | None = None,
-        output_attentions: bool | None = None,
-        return_dict: bool | None = None,
-        padding_mode: str | None = None,
         gumbel_noise: Any = None,
+        **options: Any,
     ) -> Wav2Vec2ForPreTrainingOutput | tuple[Any, ...]:
         """Runs the model; with negatives also the losses.
 
         Args:
+            inputs, attention_mask: as for the model without a head.
             mask_time_indices: None or (B, T) booleans (or 0 and 1): the frames to mask, which are to be predicted.
             sampled_negative_indices: None or (B, T, K) from `sample_negative_indices`; needs mask_time_indices.
             gumbel_noise: None or (B, T, G, V), in place of random noise in the quantizer; for training mode.
+            **options: those of `ForwardOptions`.
 
         Raises:
             ValueError: as the base model, and for masks or negatives that do not fit, or that leave nothing to learn.
         """
-        outputs = self.base_model(
-            inputs,
-            attention_mask,
-            mask_time_indices=mask_time_indices,
-            output_hidden_states=self._wants("output_hidden_states", output_hidden_states),
-            output_attentions=self._wants("output_attentions", output_attentions),
-            return_dict=True,
-            padding_mode=padding_mode,
-        )
+        call = self.complete_options(options)
+        outputs = self.base_model(inputs, attention_mask, mask_time_indices, **{**options, "return_dict": True})
         predicted = self.project_hid(outputs.last_hidden_state)  # (B, T, D)
         features = self.dropout_features(outputs.extract_features)
         mask = None if mask_time_indices is None else check_time_mask(mask_time_indices, features.shape[:2])
@@ -96,7 +91,7 @@ class PreTrainingHead:
         if sampled_negative_indices is not None:
             contrastive, diversity = self._losses(predicted, targets, codes, perplexity, mask, sampled_negative_indices)
             loss = contrastive + diversity * float(self.config.diversity_loss_weight)
-        return self._finish(
+        return call.finish(
             Wav2Vec2ForPreTrainingOutput(
                 loss,
                 predicted,
@@ -106,8 +101,7 @@ class PreTrainingHead:
                 outputs.attentions,
                 contrastive,
                 diversity,
-            ),
-            return_dict,
+            )
         )
 
     def _losses(

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from npconformer import ops
+from npconformer.models.forward_options import ForwardOptions
+from npconformer.models.heads.head import Head
 from npconformer.nn import Parameter, init
 from npconformer.tape.autograd import Tensor
 
 
-class WeightedLayerSum:
+class WeightedLayerSum(Head):
     """Part of the heads: runs the base model and mixes its hidden states if `config.use_weighted_layer_sum`.
 
     The mixture is Σ_l softmax(layer_weights)_l h_l over the input of the first layer and the output of each. The last
@@ -26,31 +28,19 @@ class WeightedLayerSum:
         self,
         inputs: Any,
         attention_mask: Any,
-        output_hidden_states: bool | None,
-        output_attentions: bool | None,
-        padding_mode: str | None,
+        call: ForwardOptions,
     ) -> tuple[Tensor, tuple[Tensor, ...] | None, tuple[Tensor, ...] | None]:
         """What the head reads, (B, T, C); the hidden states if they were asked for; likewise the attentions."""
         mixes = self.config.use_weighted_layer_sum
-        wanted = self._wants("output_hidden_states", output_hidden_states)
         outputs = self.base_model(
             inputs,
             attention_mask,
-            output_hidden_states=wanted or mixes,
-            output_attentions=self._wants("output_attentions", output_attentions),
+            output_hidden_states=call.output_hidden_states or mixes,
+            output_attentions=call.output_attentions,
             return_dict=True,
-            padding_mode=padding_mode,
+            padding_mode=call.padding_mode,
         )
         hidden = outputs.last_hidden_state
         if mixes:
             hidden = ops.weighted_sum(ops.softmax(self.layer_weights), outputs.hidden_states)
-        return hidden, outputs.hidden_states if wanted else None, outputs.attentions
-
-
-def reject_adapter(config: Any, task: str) -> None:
-    """Raises ValueError: the reference has no adapters for this task."""
-    if config.add_adapter:
-        raise ValueError(
-            f"config.add_adapter: {task} does not support adapters; use a config with add_adapter=False "
-            "(from_pretrained(..., add_adapter=False) leaves the adapter's weights out)"
-        )
+        return hidden, outputs.hidden_states if call.output_hidden_states else None, outputs.attentions

@@ -47,6 +47,8 @@ class AMSoftmaxObjective(Module):
 class XVectorHead(WeightedLayerSum):
     """hidden states -> projector -> TDNN layers -> mean and deviation over time -> embedding -> vector for the loss"""
 
+    head_name = "xvector"
+
     def add_head(self, config: Any) -> None:
         self.add_layer_weights(config)
         std, size = config.initializer_range, config.xvector_output_dim
@@ -56,32 +58,32 @@ class XVectorHead(WeightedLayerSum):
         self.classifier = Linear(size, size, std=std)
         self.objective = AMSoftmaxObjective(size, config.num_labels)
 
-    def run_head(
-        self,
-        inputs: Any,
-        attention_mask: Any = None,
-        labels: Any = None,
-        output_hidden_states: bool | None = None,
-        output_attentions: bool | None = None,
-        return_dict: bool | None = None,
-        padding_mode: str | None = None,
+    def forward(
+        self, inputs: Any, attention_mask: Any = None, labels: Any = None, **options: Any
     ) -> XVectorOutput | tuple[Any, ...]:
-        """The speaker vectors, and with labels (B,) of speakers the AM-softmax loss.
+        """Runs the model; with labels also the loss.
 
-        The reference counts the frames of a masked utterance after the TDNN layers as if these had no dilation, so
-        that a few that already see padding take part in the pooling; padding_mode="exact" counts them rightly.
+        Args:
+            inputs, attention_mask: as for the model without a head.
+            labels: None or (B,) speakers, 0..num_labels-1, for the AM-softmax loss.
+            **options: those of `ForwardOptions`. With padding_mode "reference" the frames of a masked
+                utterance after the TDNN layers are counted as if these had no dilation, so that a few that already
+                see padding take part in the pooling; "exact" counts them rightly.
+
+        Raises:
+            ValueError: as there, and for labels of the wrong shape or range, and for utterances too short for the TDNN
+                layers.
         """
-        hidden, hidden_states, attentions = self.run_base(
-            inputs, attention_mask, output_hidden_states, output_attentions, padding_mode
-        )
-        lengths = self._pooled_lengths(hidden.shape, self.frame_lengths(inputs, attention_mask), padding_mode)
+        call = self.complete_options(options)
+        hidden, hidden_states, attentions = self.run_base(inputs, attention_mask, call)
+        lengths = self._pooled_lengths(hidden.shape, self.frame_lengths(inputs, attention_mask), call.exact_padding)
         x = self.projector(hidden)
         for layer in self.tdnn:
             x = layer(x)  # (B, T', C)
         embeddings = self.feature_extractor(ops.statistics_pool(x, lengths))  # (B, xvector_output_dim)
         logits = self.classifier(embeddings)
         loss = None if labels is None else self.objective(logits, labels)
-        return self._finish(XVectorOutput(loss, logits, embeddings, hidden_states, attentions), return_dict)
+        return call.finish(XVectorOutput(loss, logits, embeddings, hidden_states, attentions))
 
     @property
     def tdnn_context(self) -> int:
@@ -93,15 +95,13 @@ class XVectorHead(WeightedLayerSum):
         """Frames before the TDNN layers -> after them, as the reference counts: without dilation."""
         return input_lengths - sum(kernel - 1 for kernel in self.config.tdnn_kernel)
 
-    def _pooled_lengths(
-        self, shape: tuple[int, ...], frame_lengths: np.ndarray | None, padding_mode: str | None
-    ) -> np.ndarray:
+    def _pooled_lengths(self, shape: tuple[int, ...], frame_lengths: np.ndarray | None, exact: bool) -> np.ndarray:
         """(B,) outputs of the TDNN layers to pool; a ValueError where there are not two, which a deviation needs."""
         batch, frames, _ = shape
         outputs = frames - self.tdnn_context + 1
         if frame_lengths is None:
             lengths = np.full(batch, outputs)
-        elif self._exact_padding(padding_mode):
+        elif exact:
             lengths = frame_lengths - self.tdnn_context + 1
         else:
             lengths = np.minimum(self._get_tdnn_output_lengths(frame_lengths), outputs)

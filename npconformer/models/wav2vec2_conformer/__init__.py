@@ -1,14 +1,14 @@
 """Wav2Vec2-Conformer: configuration, model, and the model with each head."""
 
-from npconformer.models.heads.ctc import Wav2Vec2ConformerForCTC
 from npconformer.models.wav2vec2_conformer.configuration import Wav2Vec2ConformerConfig
-from npconformer.models.wav2vec2_conformer.heads import (
+from npconformer.models.wav2vec2_conformer.modeling import (
     Wav2Vec2ConformerForAudioFrameClassification,
+    Wav2Vec2ConformerForCTC,
     Wav2Vec2ConformerForPreTraining,
     Wav2Vec2ConformerForSequenceClassification,
     Wav2Vec2ConformerForXVector,
+    Wav2Vec2ConformerModel,
 )
-from npconformer.models.wav2vec2_conformer.modeling import Wav2Vec2ConformerModel
 
 __all__ = [
     "Wav2Vec2ConformerConfig",

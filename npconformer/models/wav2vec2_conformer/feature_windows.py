@@ -18,7 +18,7 @@ Letters: B batch, N samples, T frames, C channels, K kernel taps.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
 from functools import partial
 from typing import Any
 
@@ -27,19 +27,12 @@ import numpy as np
 from npconformer import ops
 from npconformer.arrays import threads
 from npconformer.arrays.backend import backend_of, get_array_module, sliding_view
+from npconformer.models.frame_clock import Stage, count_steps, fewest_steps
 from npconformer.tape.autograd import Tensor
 from npconformer.tape.grad_mode import no_grad
 
 WINDOW_SIZE = 4 * 1024 * 1024  # numbers in the first layer's output of a window, at most: 16 MiB of float32
 SAMPLES_AT_ONCE = 64 * 1024  # rows of K samples in float64 while the covariance is summed up
-
-
-def reach_and_hop(kernels: Sequence[int], strides: Sequence[int]) -> tuple[int, int]:
-    """How many samples a frame sees, and how many lie between the first samples of neighbouring frames."""
-    reach, hop = 1, 1
-    for kernel, stride in zip(reversed(kernels), reversed(strides), strict=True):
-        reach, hop = (reach - 1) * stride + kernel, hop * stride
-    return reach, hop
 
 
 def encode_in_windows(
@@ -49,10 +42,11 @@ def encode_in_windows(
 
     frames_at_once: how many frames a window gives, at most; by default as many as keep the first layer's output small.
     """
-    reach, hop = reach_and_hop([layer.conv.kernel_size for layer in layers], [layer.conv.stride for layer in layers])
+    stages = [Stage(layer.conv.kernel_size, layer.conv.stride) for layer in layers]
+    reach, hop = fewest_steps(1, stages), math.prod(stage.hop for stage in stages)  # of a frame, in samples
     first, last = layers[0], layers[len(layers) - 1]
     batch, count = samples.shape
-    backend, frames = backend_of(samples), (count - reach) // hop + 1
+    backend, frames = backend_of(samples), count_steps(count, stages)
     first_outputs = first.conv.weight.shape[0] * (hop // first.conv.stride)  # numbers for each frame
     window_size = WINDOW_SIZE if frames_at_once is None else frames_at_once * first_outputs
     y = backend.xp.empty((batch, frames, last.conv.weight.shape[0]), dtype=samples.dtype)

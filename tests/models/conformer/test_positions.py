@@ -7,8 +7,8 @@ import pytest
 
 from npconformer import Tensor, Wav2Vec2ConformerConfig
 from npconformer.models.conformer.positions import (
-    Wav2Vec2ConformerRelPositionalEmbedding,
-    Wav2Vec2ConformerRotaryPositionalEmbedding,
+    RelativePositionalEmbedding,
+    RotaryPositionalEmbedding,
     relative_position_table,
 )
 
@@ -25,7 +25,7 @@ def test_relative_table_runs_from_the_farthest_past_to_the_farthest_future():
 
 
 def test_relative_embedding_keeps_the_latest_length_and_dtype():
-    embed = Wav2Vec2ConformerRelPositionalEmbedding(Wav2Vec2ConformerConfig(hidden_size=16, num_attention_heads=2))
+    embed = RelativePositionalEmbedding(Wav2Vec2ConformerConfig(hidden_size=16, num_attention_heads=2))
     frames = Tensor(np.zeros((1, 4, 16)))
     first = embed(frames)
     assert first.dtype == np.float64 and embed(frames) is first
@@ -38,7 +38,7 @@ def test_rotary_angles(base):
     config = Wav2Vec2ConformerConfig(
         hidden_size=16, num_attention_heads=2, position_embeddings_type="rotary", rotary_embedding_base=base
     )
-    cos, sin = Wav2Vec2ConformerRotaryPositionalEmbedding(config)(Tensor(np.zeros((1, 7, 16), np.float32)))
+    cos, sin = RotaryPositionalEmbedding(config)(Tensor(np.zeros((1, 7, 16), np.float32)))
     angles = np.array([[t * base ** (-2 * i / 8) for i in range(4)] for t in range(7)])
     np.testing.assert_allclose(cos, np.cos(angles), atol=2e-6)
     np.testing.assert_allclose(sin, np.sin(angles), atol=2e-6)
@@ -49,7 +49,7 @@ def test_rotary_frequencies_of_the_checkpoint_are_used():
     config = Wav2Vec2ConformerConfig(
         hidden_size=4, num_attention_heads=1, position_embeddings_type="rotary", num_conv_pos_embedding_groups=1
     )
-    embed = Wav2Vec2ConformerRotaryPositionalEmbedding(config)
+    embed = RotaryPositionalEmbedding(config)
     embed(Tensor(np.zeros((1, 3, 4))))
     embed.set_buffer("inv_freq", np.array([1.0, 0.5]))
     cos, _ = embed(Tensor(np.zeros((1, 3, 4))))

@@ -1,0 +1,167 @@
+"""What every speech model shares, with or without a head: configuration, checks of its input, lengths, freezing.
+
+Letters: B batch, N rows of the input (samples, or frames of a filterbank), T frames.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+
+from npconformer.arrays.backend import asarray, is_array, to_host
+from npconformer.checkpoints.pretrained import PretrainedMixin
+from npconformer.models.forward_options import ForwardOptions
+from npconformer.models.frame_clock import Lengths, Stage, count_steps, fewest_steps
+from npconformer.nn import Module
+from npconformer.tape.autograd import Tensor
+
+
+class PreTrainedModel(PretrainedMixin, Module):
+    """Base of all models. A model's own base class names its configuration and says what its input is.
+
+    Attributes:
+        config_class: of its configurations.
+        base_model_prefix: the name that the model without a head has inside one with a head, and in checkpoints.
+        main_input_name: the name of forward's first argument, by which it may be given too.
+        head_name: which head it has ("ctc", "sequence_classification", "audio_frame_classification", "xvector",
+            "pretraining"), or None.
+        input_axes: what the axes of the input are, for messages.
+    """
+
+    base_model_prefix: ClassVar[str] = ""
+    main_input_name: ClassVar[str] = ""
+    head_name: ClassVar[str | None] = None
+    input_axes: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, config: Any) -> None:
+        super().__init__()
+        if not isinstance(config, self.config_class):
+            raise ValueError(f"config: expected {self.config_class.__name__}, got {type(config).__name__}")
+        self.config = config
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """forward, whose first argument may also be given by the name of the model's input."""
+        if self.main_input_name in kwargs:
+            if args:
+                raise TypeError(f"{self.main_input_name} is given twice, by position and by name")
+            args = (kwargs.pop(self.main_input_name),)
+        elif not args:
+            given = ", ".join(kwargs) or "nothing"
+            raise TypeError(f"{type(self).__name__} needs {self.main_input_name}, got {given}")
+        return self.forward(*args, **kwargs)
+
+    # -- what a model's own base class says -------------------------------------------------------------------------
+
+    @classmethod
+    def build_base(cls, config: Any) -> PreTrainedModel:
+        """A new model without a head."""
+        raise NotImplementedError(f"{cls.__name__} has no build_base")
+
+    @property
+    def encoder_stages(self) -> tuple[Stage, ...]:
+        """What lies between the rows of the input and the frames of the encoder."""
+        return ()
+
+    @property
+    def adapter_stages(self) -> tuple[Stage, ...]:
+        """What lies between those and the frames of the output: one stage for each layer of an adapter."""
+        return self._adapter_stages() if self.config.add_adapter else ()
+
+    def _adapter_stages(self) -> tuple[Stage, ...]:
+        raise NotImplementedError(f"{type(self).__name__} has no _adapter_stages")
+
+    def check_shape(self, shape: tuple[int, ...]) -> None:
+        """Raises a ValueError for inputs of another shape."""
+        if len(shape) != len(self.input_axes):
+            raise ValueError(f"{self.main_input_name}: expected shape ({', '.join(self.input_axes)}), got {shape}")
+        if shape[0] == 0:
+            raise ValueError(f"{self.main_input_name}: the batch is empty")
+        if shape[1] < self.receptive_field:
+            raise ValueError(
+                f"{self.main_input_name}: {shape[1]} {self.input_axes[1]} are too few; "
+                f"one frame needs {self.receptive_field}"
+            )
+
+    # -- parts -----------------------------------------------------------------------------------------------------
+
+    @property
+    def base_model(self) -> Any:
+        """The model without its head."""
+        return getattr(self, self.base_model_prefix, self)
+
+    @property
+    def dtype(self) -> np.dtype:
+        """The dtype of the parameters."""
+        return next(self.parameters()).dtype
+
+    def freeze_base_model(self) -> None:
+        """Stops training of everything but the head."""
+        self.base_model.requires_grad_(False)
+
+    def gradient_checkpointing_enable(self) -> None:
+        """In training, computes each block's inner arrays again during backward instead of keeping them."""
+        self.base_model.encoder.gradient_checkpointing = True
+
+    def gradient_checkpointing_disable(self) -> None:
+        """Keeps each block's inner arrays for backward."""
+        self.base_model.encoder.gradient_checkpointing = False
+
+    # -- lengths ---------------------------------------------------------------------------------------------------
+
+    def _get_feat_extract_output_lengths(self, input_lengths: Lengths, add_adapter: bool | None = None) -> Lengths:
+        """Rows of the input -> frames, as the reference counts them; add_adapter: the config's unless given."""
+        with_adapter = self.config.add_adapter if add_adapter is None else add_adapter
+        return count_steps(input_lengths, self.encoder_stages + (self._adapter_stages() if with_adapter else ()))
+
+    @property
+    def receptive_field(self) -> int:
+        """The fewest rows of the input that give one frame of the encoder."""
+        return fewest_steps(1, self.encoder_stages)
+
+    def frame_lengths(self, inputs: Any, attention_mask: Any) -> np.ndarray | None:
+        """(B,) frames of each utterance that the heads see, from the mask of its rows; None without a mask."""
+        if attention_mask is None:
+            return None
+        return self._get_feat_extract_output_lengths(self.own_rows(attention_mask, np.shape(inputs)))
+
+    # -- checks of the input ---------------------------------------------------------------------------------------
+
+    def check_inputs(self, inputs: Any) -> Tensor:
+        """The inputs as a tensor in the model's dtype and memory, or a ValueError that says what is wrong."""
+        name = self.main_input_name
+        array = inputs.data if isinstance(inputs, Tensor) else inputs
+        array = array if is_array(array) else np.asarray(array)
+        if array.dtype.kind not in "fiu":
+            raise ValueError(f"{name}: expected numbers, got dtype {array.dtype}")
+        self.check_shape(array.shape)
+        if isinstance(inputs, Tensor) and inputs.requires_grad and array.dtype != self.dtype:
+            raise ValueError(f"{name}: for its gradient it must be {self.dtype} as the model, got {array.dtype}")
+        with np.errstate(over="ignore"):
+            array = array.astype(self.dtype, copy=False)
+        if isinstance(array, np.ndarray) and not np.isfinite(array).all():
+            raise ValueError(f"{name}: contains {self.input_axes[1]} that are NaN or infinite in {self.dtype}")
+        if isinstance(inputs, Tensor) and inputs.requires_grad:
+            return inputs
+        return Tensor(asarray(array, next(self.parameters()).data))
+
+    def own_rows(self, attention_mask: Any, shape: tuple[int, ...]) -> np.ndarray:
+        """(B,) rows of each utterance, from a mask (B, N) of ones followed by zeros. shape: of the inputs."""
+        mask = np.asarray(to_host(attention_mask.data if isinstance(attention_mask, Tensor) else attention_mask))
+        if mask.shape != tuple(shape[:2]):
+            name = self.main_input_name
+            raise ValueError(f"attention_mask: expected shape {tuple(shape[:2])} as {name}, got {mask.shape}")
+        mask = mask != 0
+        lengths = mask.sum(axis=1)
+        if not (mask == (np.arange(mask.shape[1]) < lengths[:, None])).all():
+            raise ValueError("attention_mask: must be right-padded, ones followed by zeros in every row")
+        if lengths.min() < self.receptive_field:
+            raise ValueError(
+                f"attention_mask: utterance {int(lengths.argmin())} has {int(lengths.min())} {self.input_axes[1]}; "
+                f"one frame needs {self.receptive_field}"
+            )
+        return lengths
+
+    def complete_options(self, options: dict[str, Any]) -> ForwardOptions:
+        """The options of a call of forward, completed from the config."""
+        return ForwardOptions.complete(self.config, options)

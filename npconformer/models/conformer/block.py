@@ -1,0 +1,55 @@
+"""One Conformer block (Gulati et al. 2020, section 2.4).
+
+Letters: B batch, T time, C channels.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from npconformer import ops
+from npconformer.models.conformer.attention import SelfAttention
+from npconformer.models.conformer.convolution import ConvolutionModule
+from npconformer.models.conformer.feed_forward import FeedForward
+from npconformer.nn import Dropout, LayerNorm, Module
+from npconformer.tape.autograd import Tensor
+
+
+class ConformerBlock(Module):
+    """x + ffn/2, + attention, + convolution, + ffn/2, layer norm; each part behind a layer norm of its own.
+
+    convolution: the class of its convolution module. eps: of the layer norms.
+    """
+
+    def __init__(self, config: Any, convolution: type[ConvolutionModule], eps: float) -> None:
+        super().__init__()
+        channels = config.hidden_size
+        self.ffn1_layer_norm = LayerNorm(channels, eps)
+        self.ffn1 = FeedForward(config)
+        self.self_attn_layer_norm = LayerNorm(channels, eps)
+        self.self_attn_dropout = Dropout(config.attention_dropout)
+        self.self_attn = SelfAttention(config, channels, config.position_embeddings_type)
+        self.conv_module = convolution(config, eps)
+        self.ffn2_layer_norm = LayerNorm(channels, eps)
+        self.ffn2 = FeedForward(config)
+        self.final_layer_norm = LayerNorm(channels, eps)
+
+    def forward(
+        self,
+        x: Tensor,
+        mask: Any = None,
+        positions: Any = None,
+        padded_frames: Any = None,
+        output_attentions: bool = False,
+    ) -> tuple[Tensor, Tensor | None]:
+        """(B, T, C) -> (B, T, C), and the attention weights (B, H, T, T) if asked for.
+
+        mask: None or numbers added to the scores, (B, 1, 1, T). positions: of the encoder's table, if it has one.
+        padded_frames: None or (B, T, 1), true at frames that the convolution is not to see.
+        """
+        x = ops.scaled_add(self.ffn1(self.ffn1_layer_norm(x)), x, 0.5)
+        attended, weights = self.self_attn(self.self_attn_layer_norm(x), mask, positions, output_attentions)
+        x = x + self.self_attn_dropout(attended)
+        x = x + self.conv_module(x, padded_frames)
+        x = ops.scaled_add(self.ffn2(self.ffn2_layer_norm(x)), x, 0.5)
+        return self.final_layer_norm(x), weights

@@ -1,0 +1,65 @@
+"""The convolution module of a Conformer block (Gulati et al. 2020, section 2.2), as each of the two models has it.
+
+    layer norm, pointwise to 2C, GLU, depthwise over time, norm, activation, pointwise, dropout
+
+Letters: B batch, T time, C channels, K depthwise kernel.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from npconformer import ops
+from npconformer.nn import BatchNorm1d, Conv1d, Dropout, LayerNorm, Module, PointwiseConv1d
+from npconformer.tape.autograd import Tensor
+from npconformer.tape.grad_mode import is_grad_enabled
+
+
+class ConvolutionModule(Module):
+    """Gulati's: a frame sees (K-1)/2 frames on each side, and batch norm with running statistics follows."""
+
+    def __init__(self, config: Any, eps: float) -> None:
+        super().__init__()
+        channels = config.hidden_size
+        self.layer_norm = LayerNorm(channels, eps)
+        self.pointwise_conv1 = PointwiseConv1d(channels, 2 * channels)
+        self.add_mixing(channels, config.conv_depthwise_kernel_size, eps)
+        self.activation = ops.get_activation(config.hidden_act)
+        self.pointwise_conv2 = PointwiseConv1d(channels, channels)
+        self.dropout = Dropout(config.conformer_conv_dropout)
+
+    def forward(self, x: Tensor, padded_frames: Any = None) -> Tensor:
+        """(B, T, C) -> (B, T, C). With padded_frames (B, T, 1), true at padding, the depthwise kernel sees zeros there.
+
+        The reference sets them to 0 before the first pointwise layer; it has no bias, so that they are 0 behind the
+        GLU as well, with the same gradients.
+        """
+        x = ops.glu(self.pointwise_conv1(self.layer_norm(x)))  # (B, T, C)
+        if padded_frames is not None:
+            x = ops.masked_assign(x, padded_frames, 0.0)
+        x = self.activation(self.mix_frames(x), overwrite=True)
+        return self.dropout(self.pointwise_conv2(x))
+
+    def add_mixing(self, channels: int, kernel: int, eps: float) -> None:
+        """The layers that `mix_frames` uses."""
+        self.depthwise_conv = Conv1d(channels, channels, kernel, padding=(kernel - 1) // 2, groups=channels, bias=False)
+        self.batch_norm = BatchNorm1d(channels)
+
+    def mix_frames(self, x: Tensor) -> Tensor:
+        """Depthwise convolution and batch norm; one convolution where both are linear and no gradient is recorded."""
+        conv = self.depthwise_conv
+        if self.training or is_grad_enabled():
+            return self.batch_norm(conv(x))
+        weight, bias = self.batch_norm.folded_into(conv.weight.data)
+        return ops.conv1d(x, weight, bias, padding=conv.padding, groups=conv.groups)
+
+
+class CausalConvolutionModule(ConvolutionModule):
+    """Wav2Vec2-BERT's: a frame sees the K-1 frames before it and none behind, and layer norm follows."""
+
+    def add_mixing(self, channels: int, kernel: int, eps: float) -> None:
+        self.depthwise_conv = Conv1d(channels, channels, kernel, padding=(kernel - 1, 0), groups=channels, bias=False)
+        self.depthwise_layer_norm = LayerNorm(channels, eps)
+
+    def mix_frames(self, x: Tensor) -> Tensor:
+        return self.depthwise_layer_norm(self.depthwise_conv(x), overwrite=True)
