@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from npconformer.losses.class_labels import IGNORED
 from npconformer.training.measures import (
     ClassMeasures,
     FrameMeasures,
@@ -27,7 +28,6 @@ from npconformer.training.measures import (
 )
 
 MEAN, SUM, NORMALISED_SUM = "mean", "sum", "normalised sum"
-IGNORED = -100
 
 
 class Task:

@@ -11,6 +11,7 @@ import numpy as np
 
 from npconformer.arrays.backend import is_array, to_host
 from npconformer.losses import ctc_loss
+from npconformer.losses.class_labels import IGNORED
 from npconformer.models.outputs import CausalLMOutput
 from npconformer.models.wav2vec2_conformer.configuration import Wav2Vec2ConformerConfig
 from npconformer.models.wav2vec2_conformer.modeling import Wav2Vec2ConformerModel, Wav2Vec2ConformerPreTrainedModel
@@ -77,4 +78,4 @@ class Wav2Vec2ConformerForCTC(Wav2Vec2ConformerPreTrainedModel):
         labels = to_host(labels) if is_array(labels) else np.asarray(labels)
         if labels.dtype.kind not in "iu":
             raise ValueError(f"labels: expected integers (token ids), got dtype {labels.dtype}")
-        return np.where(labels == self.config.pad_token_id, -100, labels)
+        return np.where(labels == self.config.pad_token_id, IGNORED, labels)
