@@ -23,13 +23,13 @@ from npconformer.storage.folders import only_one, whole_folder
 from npconformer.training.averaging import ExponentialAverage
 from npconformer.training.checkpoint import CheckpointStore
 from npconformer.training.curves import draw_curves
-from npconformer.training.evaluation import evaluate
 from npconformer.training.loading import Loader, batches_of_steps, steps_in
 from npconformer.training.log import CsvLog
 from npconformer.training.settings import TrainingSettings
 from npconformer.training.state import Progress, read_state, write_state
 from npconformer.training.step import NonFiniteError, check_weights, run_step
 from npconformer.training.tasks import Task, task_for
+from npconformer.training.validation import validate
 
 LOG, CURVES, FINAL, BEST = "log.csv", "curves.png", "model", "best"
 SECONDS_BETWEEN_PICTURES = 60
@@ -212,7 +212,7 @@ class Trainer:
     def _evaluate(self) -> None:
         progress, task = self.progress, self.task
         with self._averaged():
-            figures = evaluate(self.model, self.evaluation.epoch(0), self.processor, task)
+            figures = validate(self.model, self.evaluation.epoch(0), self.processor, task)
             measured = task.metric in figures  # word error rates need a processor
             value = figures[task.metric if measured else "loss"]
             if progress.is_better(value, figures["loss"], task.less_is_better or not measured):
