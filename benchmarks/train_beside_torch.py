@@ -38,7 +38,7 @@ from npconformer.data import (
 from npconformer.metrics import word_error_rate
 from npconformer.optim import NO_DECAY, AdamW, Linear, parameter_groups
 from npconformer.pipelines import EMBEDDED_DIGITS
-from npconformer.training import evaluate, task_for
+from npconformer.training import task_for, validate
 from npconformer.training.step import run_step
 
 WORDS = "ZERO ONE TWO THREE FOUR FIVE SIX SEVEN EIGHT NINE".split()
@@ -179,7 +179,7 @@ def main() -> int:
     schedule = Linear(args.steps, args.steps // 10)
     our_losses, our_seconds = train_ours(ours, batches_of(loaders[0]), args, schedule)
     their_losses, their_seconds = train_theirs(theirs, batches_of(loaders[0]), args, schedule)
-    our_rate = evaluate(ours, loaders[1].epoch(0), processor)["wer"]
+    our_rate = validate(ours, loaders[1].epoch(0), processor)["wer"]
     their_rate = their_error_rate(theirs, loaders[1], tokenizer)
 
     apart = np.abs(np.divide(our_losses, their_losses) - 1)

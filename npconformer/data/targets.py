@@ -16,10 +16,10 @@ import numpy as np
 from npconformer.data.examples import Example, UnknownToModel
 from npconformer.data.segments import active_frames, segments_of, speakers_of
 from npconformer.data.spelling import spell, unknown_letters
+from npconformer.losses.class_labels import IGNORED
 from npconformer.models.frame_clock import FrameClock
 from npconformer.segments.diarization import SILENCE, Segment
 
-IGNORED = -100
 SEVERAL = "|"  # between the labels of an example that has several
 
 

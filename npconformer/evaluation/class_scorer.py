@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from npconformer.data.examples import Example
 from npconformer.evaluation.scorer import Row, Scorer, interval_in_words, percent
-from npconformer.metrics import Share, wilson_interval
+from npconformer.metrics import Accuracy
 
 
 class ClassScorer(Scorer):
@@ -22,6 +22,7 @@ class ClassScorer(Scorer):
             kind = config.problem_type or "regression"
             raise ValueError(f"accuracy is for classifiers with one label for each recording, this one does {kind}")
         self.known = set(config.id2label.values())
+        self.accuracy = Accuracy()
 
     def reference(self, example: Example) -> str:
         if example.label is None:
@@ -32,18 +33,16 @@ class ClassScorer(Scorer):
 
     def compare(self, example: Example, reference: str, answer: list[dict[str, Any]]) -> Row:
         best = answer[0]
-        correct = int(best["label"] == reference)
+        correct = int(self.accuracy.add(reference, best["label"]))
         return {"label": reference, "answer": best["label"], "score": round(best["score"], 6), "correct": correct}
 
     def summary(self) -> dict[str, Any]:
-        share = Share(sum(row["correct"] for row in self.rows), len(self.rows))
-        labels = sorted({row["label"] for row in self.rows})
-        of_label = {name: [row["correct"] for row in self.rows if row["label"] == name] for name in labels}
+        share = self.accuracy.share
         return {
             "accuracy": share.rate,
-            "accuracy_interval": list(wilson_interval(share)),
+            "accuracy_interval": list(self.accuracy.interval()),
             "correct": share.count,
-            "accuracy_of_label": {name: sum(right) / len(right) for name, right in of_label.items()},
+            "accuracy_of_label": {name: one.rate for name, one in sorted(self.accuracy.of_reference.items())},
         }
 
     def lines(self, summary: dict[str, Any]) -> list[str]:

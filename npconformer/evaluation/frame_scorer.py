@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from npconformer.data.examples import Example
 from npconformer.data.segments import active_frames, segments_of, speakers_of
 from npconformer.evaluation.scorer import Row, Scorer, interval_in_words, percent
-from npconformer.metrics import FrameErrors, bootstrap_interval, frame_errors
+from npconformer.metrics import DiarizationErrors
 from npconformer.segments.diarization import SILENCE, Segment
 
 
@@ -26,7 +26,7 @@ class FrameScorer(Scorer):
         super().__init__(pipeline)
         labels = pipeline.model.config.id2label
         self.labels = [labels[i] for i in range(len(labels)) if labels[i] != SILENCE]
-        self.counts: list[FrameErrors] = []
+        self.errors = DiarizationErrors()
 
     def reference(self, example: Example) -> list[Segment]:
         segments = segments_of(example)
@@ -45,8 +45,7 @@ class FrameScorer(Scorer):
         known = active_frames(reference, names, frames, step)
         if by_name:  # a speaker that the model has no label for is never found
             said = active_frames([Segment(**one) for one in answer["segments"]], names, frames, step)
-        counts = frame_errors(known, said, match_speakers=not by_name)
-        self.counts.append(counts)
+        counts = self.errors.add(known, said, match_speakers=not by_name)
         return {
             "seconds": round(answer["duration"], 4),
             "frames": counts.frames,
@@ -58,11 +57,10 @@ class FrameScorer(Scorer):
         }
 
     def summary(self) -> dict[str, Any]:
-        total = sum(self.counts, FrameErrors())
-        interval = bootstrap_interval([one.errors for one in self.counts], [one.speech for one in self.counts])
+        total = self.errors.total
         return {
             "diarization_error_rate": total.rate,
-            "diarization_error_rate_interval": list(interval),
+            "diarization_error_rate_interval": list(self.errors.interval()),
             "missed": total.missed,
             "false_alarm": total.false_alarm,
             "confused": total.confused,

@@ -8,7 +8,7 @@ import numpy as np
 
 from npconformer.data.examples import Example
 from npconformer.evaluation.scorer import Row, Scorer, percent
-from npconformer.metrics import equal_error_rate
+from npconformer.metrics import Accuracy, SpeakerTrials, equal_error_rate
 
 MOST_TRIALS = 4_000_000  # beyond them a random choice, the same every time
 
@@ -21,7 +21,8 @@ class SpeakerScorer(Scorer):
 
     def __init__(self, pipeline: Any) -> None:
         super().__init__(pipeline)
-        self.vectors: list[np.ndarray] = []
+        self.trials = SpeakerTrials(MOST_TRIALS)
+        self.nearest = Accuracy()
 
     def reference(self, example: Example) -> str:
         if example.speaker is None:
@@ -29,55 +30,32 @@ class SpeakerScorer(Scorer):
         return example.speaker
 
     def compare(self, example: Example, reference: str, answer: np.ndarray) -> Row:
-        self.vectors.append(answer)
+        self.trials.add(answer, reference)
         return {"speaker": reference}
 
     def finish(self) -> None:
         """Find the recording that is most like each, among the others."""
-        if len(self.rows) < 2:
-            return
-        vectors = np.stack(self.vectors)  # (N, D)
-        for i, row in enumerate(self.rows):
-            cosines = vectors @ vectors[i]
-            cosines[i] = -np.inf
-            nearest = int(cosines.argmax())
+        self.nearest = Accuracy()
+        for row, (nearest, cosine) in zip(self.rows, self.trials.nearest()):
             other = self.rows[nearest]
             row |= {
                 "nearest": other["file"],
                 "nearest_speaker": other["speaker"],
-                "similarity": round(float(cosines[nearest]), 6),
-                "correct": int(other["speaker"] == row["speaker"]),
+                "similarity": round(cosine, 6),
+                "correct": int(self.nearest.add(row["speaker"], other["speaker"])),
             }
 
     def summary(self) -> dict[str, Any]:
-        scores, same = self._trials()
+        scores, same = self.trials.trials()
         rate, threshold = equal_error_rate(scores, same)
         return {
             "equal_error_rate": rate,
             "threshold": threshold,
             "trials": len(scores),
             "trials_of_one_speaker": int(same.sum()),
-            "speakers": len({row["speaker"] for row in self.rows}),
-            "nearest_is_same_speaker": sum(row["correct"] for row in self.rows),
+            "speakers": len(set(self.trials.speakers)),
+            "nearest_is_same_speaker": self.nearest.share.count,
         }
-
-    def _trials(self) -> tuple[np.ndarray, np.ndarray]:
-        """Cosines of pairs, and whether they are of one speaker."""
-        count = len(self.rows)
-        if count < 2:
-            raise ValueError(f"an equal error rate needs pairs of recordings, got {count}")
-        vectors = np.stack(self.vectors)
-        _, speakers = np.unique([row["speaker"] for row in self.rows], return_inverse=True)
-        if count * (count - 1) // 2 <= MOST_TRIALS:
-            first, second = np.triu_indices(count, k=1)
-        else:
-            random = np.random.default_rng(0)
-            first = random.integers(count, size=MOST_TRIALS)
-            second = (first + random.integers(1, count, size=MOST_TRIALS)) % count
-        scores = np.concatenate(
-            [np.einsum("nd,nd->n", vectors[i], vectors[j]) for i, j in zip(_chunks(first), _chunks(second))]
-        )
-        return scores, speakers[first] == speakers[second]
 
     def lines(self, summary: dict[str, Any]) -> list[str]:
         return [
@@ -86,7 +64,3 @@ class SpeakerScorer(Scorer):
             f"{summary['speakers']} speakers",
             f"nearest recording of the same speaker: {summary['nearest_is_same_speaker']} of {len(self.rows)}",
         ]
-
-
-def _chunks(indices: np.ndarray, size: int = 65536) -> list[np.ndarray]:
-    return [indices[start : start + size] for start in range(0, len(indices), size)]

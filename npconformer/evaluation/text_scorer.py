@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from npconformer.data.examples import Example
 from npconformer.data.spelling import spell
 from npconformer.evaluation.scorer import Row, Scorer, interval_in_words, percent
-from npconformer.metrics import Edits, bootstrap_interval, character_edits, word_edits
+from npconformer.metrics import TextErrors
 
 
 class TextScorer(Scorer):
@@ -20,8 +20,7 @@ class TextScorer(Scorer):
 
     def __init__(self, pipeline: Any) -> None:
         super().__init__(pipeline)
-        self.words: list[Edits] = []
-        self.characters: list[Edits] = []
+        self.errors = TextErrors()
 
     def reference(self, example: Example) -> str:
         if not example.text:
@@ -30,9 +29,7 @@ class TextScorer(Scorer):
 
     def compare(self, example: Example, reference: str, answer: dict[str, Any]) -> Row:
         hypothesis = answer["text"]
-        words, characters = word_edits(reference, hypothesis), character_edits(reference, hypothesis)
-        self.words.append(words)
-        self.characters.append(characters)
+        words, characters = self.errors.add(reference, hypothesis)
         return {
             "reference": reference,
             "hypothesis": hypothesis,
@@ -46,18 +43,18 @@ class TextScorer(Scorer):
         }
 
     def summary(self) -> dict[str, Any]:
-        words, characters = sum(self.words, Edits()), sum(self.characters, Edits())
+        words, characters = self.errors.words, self.errors.characters
         return {
             "word_error_rate": words.rate,
-            "word_error_rate_interval": _interval(self.words),
+            "word_error_rate_interval": list(self.errors.word_interval()),
             "words": words.length,
             "substitutions": words.substitutions,
             "deletions": words.deletions,
             "insertions": words.insertions,
             "character_error_rate": characters.rate,
-            "character_error_rate_interval": _interval(self.characters),
+            "character_error_rate_interval": list(self.errors.character_interval()),
             "characters": characters.length,
-            "recordings_without_error": sum(edits.errors == 0 for edits in self.words),
+            "recordings_without_error": self.errors.without_error,
         }
 
     def lines(self, summary: dict[str, Any]) -> list[str]:
@@ -70,7 +67,3 @@ class TextScorer(Scorer):
             f"of {summary['characters']} characters",
             f"without any error     {summary['recordings_without_error']} of {len(self.rows)} recordings",
         ]
-
-
-def _interval(edits: list[Edits]) -> list[float]:
-    return list(bootstrap_interval([one.errors for one in edits], [one.length for one in edits]))

@@ -5,8 +5,8 @@ margin m, at the scale s:
 
     cos_j = ⟨h, w_j⟩ / (|h| |w_j|),    z_j = s (cos_j - m [j = k]),    loss = log Σ_j e^{z_j} - z_k      (equation 6)
 
-With p the softmax of z the gradient of the cosines is s (p - onehot(k)), and that of a normalised vector u = v / |v|
-becomes dv = (du - u ⟨u, du⟩) / |v|.
+With p the softmax of z the gradient of the cosines is s (p - onehot(k)); that of the vectors behind their directions is
+derived in ops/unit_vectors.py.
 
 Letters: B vectors, D dimensions, C classes.
 """
@@ -19,6 +19,8 @@ import numpy as np
 
 from npconformer.arrays.backend import asarray
 from npconformer.losses.class_labels import check_logits, check_reduction, class_labels, term_weights
+from npconformer.ops.softmax import log_softmax_of
+from npconformer.ops.unit_vectors import unit_vectors, unit_vectors_backward
 from npconformer.tape.autograd import Operation, Tensor
 
 SHORTEST = 1e-12  # vectors shorter than this are divided by it instead
@@ -32,18 +34,17 @@ class AMSoftmax(Operation):
 
     def forward(self, vectors: Any, weight: Any) -> Any:
         xp = self.xp
-        h, h_length = _normalise(xp, vectors, axis=1)
-        w, w_length = _normalise(xp, weight, axis=0)
+        h, h_length = unit_vectors(xp, vectors, SHORTEST, axis=1)
+        w, w_length = unit_vectors(xp, weight, SHORTEST, axis=0)
         rows, classes = xp.arange(len(self.labels)), asarray(self.labels, like=vectors)
         z = xp.matmul(h, w)  # (B, C) cosines
         z[rows, classes] -= self.margin
         z *= self.scale
-        z -= z.max(axis=1, keepdims=True)
-        z -= xp.log(xp.exp(z).sum(axis=1, keepdims=True))  # log p
+        log_p = log_softmax_of(xp, z, out=z)
         counted = np.ones(len(self.labels), bool)
         weights = asarray(term_weights(counted, self.reduction, vectors.dtype), like=vectors)
-        losses = -z[rows, classes] * weights
-        self.save(h, h_length, w, w_length, xp.exp(z), rows, classes, weights)
+        losses = -log_p[rows, classes] * weights
+        self.save(h, h_length, w, w_length, xp.exp(log_p), rows, classes, weights)
         return losses if self.reduction == "none" else xp.asarray(losses.sum())
 
     def backward(self, grad: Any) -> tuple[Any, Any]:
@@ -53,20 +54,10 @@ class AMSoftmax(Operation):
         dcos *= (grad * weights)[:, None]
         xp, dh, dw = self.xp, None, None
         if self.needs[0]:
-            dh = _normalise_backward(xp, h, h_length, xp.matmul(dcos, w.T), axis=1)
+            dh = unit_vectors_backward(xp, xp.matmul(dcos, w.T), h, h_length, SHORTEST, axis=1)
         if self.needs[1]:
-            dw = _normalise_backward(xp, w, w_length, xp.matmul(h.T, dcos), axis=0)
+            dw = unit_vectors_backward(xp, xp.matmul(h.T, dcos), w, w_length, SHORTEST, axis=0)
         return dh, dw
-
-
-def _normalise(xp: Any, x: Any, axis: int) -> tuple[Any, Any]:
-    length = xp.sqrt((x * x).sum(axis=axis, keepdims=True))
-    return x / xp.maximum(length, SHORTEST), length
-
-
-def _normalise_backward(xp: Any, u: Any, length: Any, du: Any, axis: int) -> Any:
-    along = xp.where(length > SHORTEST, (u * du).sum(axis=axis, keepdims=True), xp.zeros((), u.dtype))
-    return (du - u * along) / xp.maximum(length, SHORTEST)
 
 
 def am_softmax_loss(

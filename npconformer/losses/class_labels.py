@@ -9,7 +9,7 @@ import numpy as np
 from npconformer.arrays.backend import is_array, to_host
 from npconformer.tape.autograd import Tensor
 
-IGNORED = -100
+IGNORED = -100  # the label of what does not count: padding, and whatever nobody is to learn from
 REDUCTIONS = ("none", "sum", "mean")
 
 

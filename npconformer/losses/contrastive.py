@@ -23,9 +23,9 @@ from npconformer import ops
 from npconformer.arrays.backend import asarray, scatter_add
 from npconformer.losses.class_labels import IGNORED, check_logits, host_array
 from npconformer.losses.cross_entropy import cross_entropy
+from npconformer.ops.cosine_similarity import SHORTEST
+from npconformer.ops.unit_vectors import unit_vectors, unit_vectors_backward
 from npconformer.tape.autograd import Operation, Tensor
-
-SHORTEST = 1e-8  # vectors shorter than this are divided by it instead
 
 
 class ContrastiveLogits(Operation):
@@ -39,8 +39,8 @@ class ContrastiveLogits(Operation):
 
     def forward(self, context: Any, targets: Any) -> Any:
         xp = self.xp
-        c, c_length = _normalise(xp, context)  # (B, T, D)
-        q, q_length = _normalise(xp, targets)
+        c, c_length = unit_vectors(xp, context, SHORTEST)  # (B, T, D)
+        q, q_length = unit_vectors(xp, targets, SHORTEST)
         cosines = xp.matmul(c, q.swapaxes(1, 2))  # (B, T, T)
         index = self._index(context)
         logits = cosines[index] * (1.0 / self.temperature)  # (B, T, K+1)
@@ -60,25 +60,16 @@ class ContrastiveLogits(Operation):
         scatter_add(dcosines, index, grad)
         dcontext = dtargets = None
         if self.needs[0]:
-            dcontext = _normalise_backward(xp, c, c_length, xp.matmul(dcosines, q))
+            dcontext = unit_vectors_backward(xp, xp.matmul(dcosines, q), c, c_length, SHORTEST)
         if self.needs[1]:
-            dtargets = _normalise_backward(xp, q, q_length, xp.matmul(dcosines.swapaxes(1, 2), c))
+            dq = xp.matmul(dcosines.swapaxes(1, 2), c)
+            dtargets = unit_vectors_backward(xp, dq, q, q_length, SHORTEST)
         return dcontext, dtargets
 
     def _index(self, like: Any) -> tuple[Any, Any, Any]:
         batch, frames, _ = self.candidates.shape
         xp = self.xp
         return xp.arange(batch)[:, None, None], xp.arange(frames)[:, None], asarray(self.candidates, like=like)
-
-
-def _normalise(xp: Any, x: Any) -> tuple[Any, Any]:
-    length = xp.sqrt((x * x).sum(axis=-1, keepdims=True))
-    return x / xp.maximum(length, SHORTEST), length
-
-
-def _normalise_backward(xp: Any, u: Any, length: Any, du: Any) -> Any:
-    along = xp.where(length > SHORTEST, (u * du).sum(axis=-1, keepdims=True), xp.zeros((), u.dtype))
-    return (du - u * along) / xp.maximum(length, SHORTEST)
 
 
 def contrastive_logits(

@@ -15,6 +15,7 @@ import numpy as np
 
 from npconformer.arrays.backend import asarray
 from npconformer.losses.class_labels import IGNORED, check_logits, check_reduction, class_labels, term_weights
+from npconformer.ops.softmax import log_softmax_of
 from npconformer.tape.autograd import Operation, Tensor
 
 
@@ -31,9 +32,7 @@ class CrossEntropy(Operation):
         classes = asarray(np.where(counted, self.labels.reshape(-1), 0), like=logits)  # (N,)
         weights = asarray(term_weights(counted, self.reduction, logits.dtype), like=logits)  # (N,)
 
-        log_probs = logits.reshape(-1, logits.shape[-1])  # (N, C)
-        log_probs = log_probs - log_probs.max(axis=-1, keepdims=True)
-        log_probs -= xp.log(xp.exp(log_probs).sum(axis=-1, keepdims=True))
+        log_probs = log_softmax_of(xp, logits.reshape(-1, logits.shape[-1]))  # (N, C)
         losses = xp.where(weights > 0, -log_probs[rows, classes] * weights, xp.zeros((), logits.dtype))  # (N,)
         self.save(log_probs, rows, classes, weights)
         self.shape = logits.shape

@@ -25,11 +25,12 @@ from typing import Any
 import numpy as np
 
 from npconformer.arrays.backend import asarray, get_array_module
+from npconformer.losses.class_labels import check_reduction
 from npconformer.losses.ctc_targets import CTCTargets, prepare_targets
+from npconformer.ops.softmax import log_softmax_of
 from npconformer.tape.autograd import Operation, Tensor
 
 _LOWEST = float(np.finfo(np.float64).min)
-REDUCTIONS = ("none", "sum", "mean")
 
 
 def _log_sum(xp: Any, *terms: Any) -> Any:
@@ -151,9 +152,8 @@ class CTCLoss(Operation):
     def forward(self, logits: Any) -> Any:
         xp = self.xp
         self.grad_dtype = logits.dtype
-        log_probs = logits.astype(self.compute_dtype or logits.dtype)  # (B, T, V)
-        log_probs -= log_probs.max(axis=-1, keepdims=True)
-        log_probs -= xp.log(xp.exp(log_probs).sum(axis=-1, keepdims=True))
+        copy = logits.astype(self.compute_dtype or logits.dtype)
+        log_probs = log_softmax_of(xp, copy, out=copy)  # (B, T, V)
         losses, log_alpha = ctc_forward(log_probs, self.targets)  # (B,)
         self.save(log_probs, losses, log_alpha)
         if self.zero_infinity:
@@ -217,7 +217,6 @@ def ctc_loss(
     data = logits.data if isinstance(logits, Tensor) else logits
     if data.ndim != 3 or data.dtype.kind != "f" or 0 in data.shape:
         raise ValueError(f"logits: expected a floating array (batch, frames, classes), got {data.dtype} {data.shape}")
-    if reduction not in REDUCTIONS:
-        raise ValueError(f"reduction: expected one of {', '.join(REDUCTIONS)}, got {reduction!r}")
+    check_reduction(reduction)
     targets = prepare_targets(data.shape, labels, input_lengths, target_lengths, blank)
     return CTCLoss(targets, reduction, zero_infinity, compute_dtype)(logits)

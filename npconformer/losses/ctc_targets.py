@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 
 from npconformer.arrays.backend import is_array, to_host
-
-PADDING = -100
+from npconformer.losses.class_labels import IGNORED
 
 
 @dataclass(frozen=True)
@@ -70,7 +69,7 @@ def prepare_targets(
 def _used_labels(labels: np.ndarray, target_lengths: Any) -> np.ndarray:
     """(B, S) whether each entry is a label: by the lengths if given, else whatever is not padding."""
     if target_lengths is None:
-        return labels != PADDING
+        return labels != IGNORED
     lengths = _lengths("target_lengths", target_lengths, labels.shape[0], 0, labels.shape[1])
     return np.arange(labels.shape[1]) < lengths[:, None]
 
@@ -84,7 +83,7 @@ def _check_classes(labels: np.ndarray, used: np.ndarray, classes: int, blank: in
     problem = "is the blank, which cannot be a target" if label == blank else "is no class"
     raise ValueError(
         f"labels: {label} at [{item}, {position}] {problem}: expected 0..{classes - 1} without the blank {blank}, and"
-        f" {PADDING} for padding"
+        f" {IGNORED} for padding"
     )
 
 

@@ -1,10 +1,10 @@
-"""How many answers are right, and how sure one can be of a share that was measured."""
+"""How many of all, and how sure one can be of a share that was measured."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -23,17 +23,6 @@ class Share(NamedTuple):
     def rate(self) -> float:
         """0 to 1; NaN of nothing."""
         return self.count / self.total if self.total else math.nan
-
-
-def accuracy(references: Any, answers: Any) -> Share:
-    """How many answers (N,) are equal to their references (N,), numbers or names.
-
-    Raises ValueError for shapes that differ.
-    """
-    references, answers = np.asarray(references), np.asarray(answers)
-    if references.shape != answers.shape:
-        raise ValueError(f"references and answers must have one shape, got {references.shape} and {answers.shape}")
-    return Share(int((references == answers).sum()), references.size)
 
 
 def wilson_interval(share: Share) -> tuple[float, float]:

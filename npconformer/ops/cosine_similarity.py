@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from npconformer.ops.arithmetic import unbroadcast
+from npconformer.ops.unit_vectors import across, unit_vectors
 from npconformer.tape.autograd import Operation, Tensor
 
 SHORTEST = 1e-8  # vectors shorter than this are divided by it instead
@@ -17,8 +18,8 @@ class CosineSimilarity(Operation):
     """y = ⟨a, b⟩ / (|a| |b|) over the last axis, leading axes broadcast"""
 
     def forward(self, a: Any, b: Any) -> Any:
-        a_length, b_length = (self._length(x) for x in (a, b))
-        u, v = a / a_length, b / b_length
+        u, a_length = unit_vectors(self.xp, a, SHORTEST)
+        v, b_length = unit_vectors(self.xp, b, SHORTEST)
         y = (u * v).sum(axis=-1)
         self.save(u, v, a_length, b_length, y)
         return y
@@ -27,16 +28,9 @@ class CosineSimilarity(Operation):
         u, v, a_length, b_length, y = self.saved
         grad, y = grad[..., None], y[..., None]
         return (
-            unbroadcast(grad * self._without(u, v, y, a_length) / a_length, u) if self.needs[0] else None,
-            unbroadcast(grad * self._without(v, u, y, b_length) / b_length, v) if self.needs[1] else None,
+            unbroadcast(grad * across(self.xp, v, u, y, a_length, SHORTEST) / a_length, u) if self.needs[0] else None,
+            unbroadcast(grad * across(self.xp, u, v, y, b_length, SHORTEST) / b_length, v) if self.needs[1] else None,
         )
-
-    def _length(self, x: Any) -> Any:
-        return self.xp.maximum(self.xp.sqrt((x * x).sum(axis=-1, keepdims=True)), SHORTEST)
-
-    def _without(self, own: Any, other: Any, y: Any, length: Any) -> Any:
-        """The other vector less its part along the own one; a vector as short as SHORTEST is only scaled."""
-        return other - own * self.xp.where(length > SHORTEST, y, self.xp.zeros((), y.dtype))
 
 
 def cosine_similarity(a: Any, b: Any) -> Tensor:

@@ -15,6 +15,13 @@ def softmax_in_place(xp: Any, x: Any, axis: int = -1) -> Any:
     return x
 
 
+def log_softmax_of(xp: Any, x: Any, axis: int = -1, out: Any = None) -> Any:
+    """The log-softmax of an array, into `out` (which may be x itself) or a new one."""
+    y = xp.subtract(x, x.max(axis=axis, keepdims=True), out=out)
+    y -= xp.log(xp.exp(y).sum(axis=axis, keepdims=True))
+    return y
+
+
 class Softmax(Operation):
     """y_i = e^x_i / sum_j e^x_j;  dx = y (dy - sum(dy y))"""
 
@@ -38,8 +45,7 @@ class LogSoftmax(Operation):
         self.axis = axis
 
     def forward(self, x: Any) -> Any:
-        y = x - x.max(axis=self.axis, keepdims=True)
-        y -= self.xp.log(self.xp.exp(y).sum(axis=self.axis, keepdims=True))
+        y = log_softmax_of(self.xp, x, self.axis)
         self.save(y)
         return y
 

@@ -20,6 +20,7 @@ import numpy as np
 
 from npconformer.arrays.backend import is_array, to_host
 from npconformer.losses.ctc_targets import prepare_targets
+from npconformer.ops.softmax import log_softmax_of
 from npconformer.tape.autograd import Tensor
 from npconformer.text.ctc_decoding import runs
 
@@ -124,5 +125,4 @@ def log_probs_of(logits: Any) -> np.ndarray:
     if not np.isfinite(largest).all():
         frame = int(np.flatnonzero(~np.isfinite(largest[:, 0]))[0])
         raise ValueError(f"logits: frame {frame} has NaN, inf or nothing but -inf: expected numbers")
-    data -= largest
-    return data - np.log(np.exp(data).sum(axis=-1, keepdims=True))
+    return log_softmax_of(np, data, out=data)

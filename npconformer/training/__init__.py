@@ -18,11 +18,13 @@ Fine-tuning a recogniser, as `npconformer train --task ctc --from my-checkpoint 
 from npconformer.storage.folders import OutOfSpaceError
 from npconformer.training.averaging import ExponentialAverage, average_checkpoints
 from npconformer.training.checkpoint import CheckpointStore, DamagedCheckpointError
-from npconformer.training.evaluation import evaluate
 from npconformer.training.settings import TrainingSettings
 from npconformer.training.step import NonFiniteError
 from npconformer.training.tasks import TASKS, Task, task_for
 from npconformer.training.trainer import Trainer
+from npconformer.training.validation import validate
+
+evaluate = validate  # its name before
 
 __all__ = [
     "Trainer",
@@ -30,6 +32,7 @@ __all__ = [
     "Task",
     "TASKS",
     "task_for",
+    "validate",
     "evaluate",
     "CheckpointStore",
     "DamagedCheckpointError",

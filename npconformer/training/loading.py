@@ -1,4 +1,4 @@
-"""Which batches make each step, from any position in the data on."""
+"""Which batches make each step, from any position in the data on, and what tells whether they are the same."""
 
 from __future__ import annotations
 
@@ -32,6 +32,18 @@ class Loader(Protocol):
 def steps_in(loader: Loader, epochs: int, accumulate: int) -> int:
     """How many steps that many epochs are; the last step of an epoch may have fewer batches."""
     return sum(math.ceil(loader.num_batches(epoch) / accumulate) for epoch in range(epochs))
+
+
+def fingerprint_of(loader: Loader) -> str:
+    """What tells whether the batches are the same: the loader's own word, or else their number in an epoch."""
+    fingerprint = getattr(loader, "fingerprint", None)
+    return f"{loader.num_batches(0)} batches" if fingerprint is None else fingerprint()
+
+
+def keep_within(loader: Loader, progress: Progress) -> None:
+    """Moves a position behind an epoch's last batch, where data that have become fewer leave it, to the next epoch."""
+    if progress.batch >= loader.num_batches(progress.epoch):
+        progress.epoch, progress.batch = progress.epoch + 1, 0
 
 
 def batches_of_steps(loader: Loader, progress: Progress, accumulate: int) -> Iterator[tuple[list[Batch], bool]]:

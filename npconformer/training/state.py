@@ -13,18 +13,16 @@ The model's batch norm statistics are among its weights. The schedule remembers 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from npconformer.arrays import generator
 from npconformer.checkpoints.safetensors_file import SafetensorsFile, write_safetensors
 from npconformer.storage.files import read_json_object, write_json_atomically
-
-if TYPE_CHECKING:
-    from npconformer.training.trainer import Trainer
 
 MODEL, OPTIMIZER, AVERAGE = "model.safetensors", "optimizer.safetensors", "average.safetensors"
 TRAINING = "training.json"
@@ -69,27 +67,52 @@ class Progress:
         return value < self.best if less_is_better else value > self.best
 
 
-def write_state(folder: Path, trainer: Trainer) -> None:
-    """Writes everything into an empty folder."""
-    trainer.model.save_pretrained(folder)
-    if trainer.processor is not None:
-        trainer.processor.save_pretrained(folder)
-    write_safetensors(folder / OPTIMIZER, trainer.optimizer.state_dict())
-    if trainer.average is not None:
-        write_safetensors(folder / AVERAGE, trainer.average.state_dict())
+@dataclass
+class TrainingState:
+    """Everything that a checkpoint holds, as the objects that a training works with.
+
+    Attributes:
+        model, optimizer: with `state_dict` and `load_state_dict`.
+        processor: saved beside the model, or None. average: the running average of the weights, or None.
+        progress: how far the training is.
+        schedule: name and settings of the learning rate's schedule, which remembers nothing else.
+        settings: of the training; they are written down and not read.
+        fingerprint: tells whether the data are the same.
+    """
+
+    model: Any
+    optimizer: Any
+    processor: Any
+    average: Any
+    progress: Progress
+    schedule: dict[str, Any]
+    settings: dict[str, Any]
+    fingerprint: str
+
+
+def write_state(folder: Path, state: TrainingState) -> None:
+    """Writes everything, and the state of the random numbers, into an empty folder."""
+    state.model.save_pretrained(folder)
+    if state.processor is not None:
+        state.processor.save_pretrained(folder)
+    write_safetensors(folder / OPTIMIZER, state.optimizer.state_dict())
+    if state.average is not None:
+        write_safetensors(folder / AVERAGE, state.average.state_dict())
     contents = {
         "format": FORMAT,
-        "progress": asdict(trainer.progress),
+        "progress": asdict(state.progress),
         "random": generator.get_state(),
-        "schedule": _schedule(trainer),
-        "settings": trainer.settings.to_dict(),
-        "fingerprint": _fingerprint(trainer),
+        "schedule": state.schedule,
+        "settings": state.settings,
+        "fingerprint": state.fingerprint,
     }
     write_json_atomically(folder / TRAINING, contents)
 
 
-def read_state(folder: Path, trainer: Trainer) -> None:
-    """Puts the model, the optimiser, the average, the random numbers and the progress where they were.
+def read_state(folder: Path, state: TrainingState, report: Callable[[str], Any]) -> Progress:
+    """Puts the model, the optimiser, the average and the random numbers where they were; returns the progress.
+
+    report: called with lines about a schedule or data that are not those of the checkpoint.
 
     Raises ValueError when the checkpoint is of another model, optimiser or version.
     """
@@ -99,34 +122,22 @@ def read_state(folder: Path, trainer: Trainer) -> None:
         raise ValueError(f"{folder / TRAINING}: format {found!r}; this version reads {FORMAT}")
     if contents["random"]["bit_generator"] != generator.get_state()["bit_generator"]:
         raise ValueError(f"{folder}: its random numbers come from another generator than this version's")
-    if contents["schedule"] != _schedule(trainer):
-        trainer.report(f"the schedule was {contents['schedule']} before, and is {_schedule(trainer)} now")
+    if contents["schedule"] != state.schedule:
+        report(f"the schedule was {contents['schedule']} before, and is {state.schedule} now")
     averages = _arrays(folder / AVERAGE) if (folder / AVERAGE).is_file() else None
-    if trainer.average is not None and averages is None:
+    if state.average is not None and averages is None:
         raise ValueError(f"{folder} holds no running average: train without ema, or from the beginning")
 
-    trainer.model.load_state_dict(_arrays(folder / MODEL))
-    trainer.optimizer.load_state_dict(_arrays(folder / OPTIMIZER))
-    if trainer.average is not None:
-        trainer.average.load_state_dict(averages)
+    state.model.load_state_dict(_arrays(folder / MODEL))
+    state.optimizer.load_state_dict(_arrays(folder / OPTIMIZER))
+    if state.average is not None:
+        state.average.load_state_dict(averages)
     generator.set_state(contents["random"])
-    trainer.progress = progress = Progress(**contents["progress"])
-    if contents.get("fingerprint", _fingerprint(trainer)) != _fingerprint(trainer):  # early checkpoints have none
-        trainer.report(OTHER_DATA)
-    if progress.batch >= trainer.loader.num_batches(progress.epoch):
-        progress.epoch, progress.batch = progress.epoch + 1, 0
+    if contents.get("fingerprint", state.fingerprint) != state.fingerprint:  # early checkpoints have none
+        report(OTHER_DATA)
+    return Progress(**contents["progress"])
 
 
 def _arrays(path: Path) -> dict[str, np.ndarray]:
     file = SafetensorsFile(path)
     return {name: file.read(name).copy() for name in file}  # the file may be removed while training goes on
-
-
-def _fingerprint(trainer: Trainer) -> str:
-    """What tells whether the batches are the same: the loader's own word, or else their number in an epoch."""
-    fingerprint = getattr(trainer.loader, "fingerprint", None)
-    return f"{trainer.loader.num_batches(0)} batches" if fingerprint is None else fingerprint()
-
-
-def _schedule(trainer: Trainer) -> dict[str, Any]:
-    return {"name": trainer.schedule.name, **trainer.schedule.settings}

@@ -17,7 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from npconformer.training.measures import (
+from npconformer.losses.class_labels import IGNORED
+from npconformer.training.validation_measures import (
     ClassMeasures,
     FrameMeasures,
     Measures,
@@ -27,7 +28,6 @@ from npconformer.training.measures import (
 )
 
 MEAN, SUM, NORMALISED_SUM = "mean", "sum", "normalised sum"
-IGNORED = -100
 
 
 class Task:
@@ -70,7 +70,7 @@ class Task:
         """Called before step number `step`, from 0."""
 
     def measures(self, processor: Any) -> Measures:
-        """Collects what the model says of evaluation batches, for figures such as word error rates."""
+        """Takes what the model says of validation batches, for figures such as word error rates."""
         return NoMeasures()
 
 
@@ -106,7 +106,7 @@ class SequenceClassificationTask(Task):
         return int((labels != IGNORED).sum()) if labels.ndim == 1 and labels.dtype.kind in "iu" else len(labels)
 
     def measures(self, processor: Any) -> Measures:
-        return NoMeasures() if self.metric == "loss" else ClassMeasures(self.config.problem_type)
+        return NoMeasures() if self.metric == "loss" else ClassMeasures()
 
 
 class FrameClassificationTask(Task):

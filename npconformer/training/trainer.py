@@ -23,13 +23,13 @@ from npconformer.storage.folders import only_one, whole_folder
 from npconformer.training.averaging import ExponentialAverage
 from npconformer.training.checkpoint import CheckpointStore
 from npconformer.training.curves import draw_curves
-from npconformer.training.evaluation import evaluate
-from npconformer.training.loading import Loader, batches_of_steps, steps_in
+from npconformer.training.loading import Loader, batches_of_steps, fingerprint_of, keep_within, steps_in
 from npconformer.training.log import CsvLog
 from npconformer.training.settings import TrainingSettings
-from npconformer.training.state import Progress, read_state, write_state
+from npconformer.training.state import Progress, TrainingState, read_state, write_state
 from npconformer.training.step import NonFiniteError, check_weights, run_step
 from npconformer.training.tasks import Task, task_for
+from npconformer.training.validation import validate
 
 LOG, CURVES, FINAL, BEST = "log.csv", "curves.png", "model", "best"
 SECONDS_BETWEEN_PICTURES = 60
@@ -212,7 +212,7 @@ class Trainer:
     def _evaluate(self) -> None:
         progress, task = self.progress, self.task
         with self._averaged():
-            figures = evaluate(self.model, self.evaluation.epoch(0), self.processor, task)
+            figures = validate(self.model, self.evaluation.epoch(0), self.processor, task)
             measured = task.metric in figures  # word error rates need a processor
             value = figures[task.metric if measured else "loss"]
             if progress.is_better(value, figures["loss"], task.less_is_better or not measured):
@@ -244,7 +244,8 @@ class Trainer:
         checkpoint = self.store.latest() if resume else None
         generator.manual_seed(self.settings.seed)
         if checkpoint is not None:
-            read_state(checkpoint, self)
+            self.progress = read_state(checkpoint, self._state(), self.report)
+            keep_within(self.loader, self.progress)
             self.report(f"going on from step {self.progress.step} ({checkpoint})")
         elif resume:
             self.report(f"{self.output} holds no checkpoint yet: starting from the beginning")
@@ -253,8 +254,20 @@ class Trainer:
         columns += tuple(f"eval_{name}" for name in measures)
         self.log = CsvLog(self.output / LOG, columns, self.progress.step)
 
+    def _state(self) -> TrainingState:
+        return TrainingState(
+            self.model,
+            self.optimizer,
+            self.processor,
+            self.average,
+            self.progress,
+            schedule={"name": self.schedule.name, **self.schedule.settings},
+            settings=self.settings.to_dict(),
+            fingerprint=fingerprint_of(self.loader),
+        )
+
     def _save(self) -> None:
-        self.store.save(self.progress.step, lambda folder: write_state(folder, self))
+        self.store.save(self.progress.step, lambda folder: write_state(folder, self._state()))
 
     def _save_model(self, name: str) -> None:
         with whole_folder(self.output / name) as folder:

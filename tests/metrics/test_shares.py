@@ -1,17 +1,9 @@
-"""Accuracy, and the intervals of shares and rates."""
+"""The intervals of shares and rates."""
 
 import numpy as np
 import pytest
 
-from npconformer.metrics import Share, accuracy, bootstrap_interval, wilson_interval
-
-
-def test_accuracy():
-    assert accuracy(["a", "b", "c"], ["a", "x", "c"]) == Share(2, 3)
-    assert accuracy(np.array([1, 2]), [1, 2]).rate == 1
-    assert np.isnan(accuracy([], []).rate)
-    with pytest.raises(ValueError, match="one shape"):
-        accuracy([1, 2], [1])
+from npconformer.metrics import Share, bootstrap_interval, wilson_interval
 
 
 @pytest.mark.parametrize(

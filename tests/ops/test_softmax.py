@@ -7,7 +7,8 @@ import pytest
 from operation_check import check_operation
 
 from npconformer import ops
-from npconformer.arrays.backend import to_host
+from npconformer.arrays.backend import get_array_module, to_host
+from npconformer.ops.softmax import log_softmax_of
 from npconformer.tape.autograd import Tensor
 
 X = np.random.default_rng(0).normal(size=(2, 3, 4)) * 3
@@ -26,6 +27,17 @@ def test_softmax(backend, axis):
     expected = naive_softmax(X, axis)
     check_operation(lambda x: ops.softmax(x, axis), X, backend=backend, expected=expected)
     check_operation(lambda x: ops.log_softmax(x, axis), X, backend=backend, expected=np.log(expected))
+
+
+def test_log_softmax_of_an_array(backend):
+    """Into a new array, which leaves the old one as it is, and into the same one."""
+    x = backend.from_host(X)
+    xp = get_array_module(x)
+    y = log_softmax_of(xp, x)
+    np.testing.assert_allclose(to_host(y), np.log(naive_softmax(X, -1)), rtol=1e-13)
+    np.testing.assert_array_equal(to_host(x), X)
+    assert log_softmax_of(xp, x, out=x) is x
+    np.testing.assert_array_equal(to_host(x), to_host(y))
 
 
 def test_one_class(backend):

@@ -161,7 +161,7 @@ def test_a_frozen_part_stays(tmp_path):
 
 def test_early_stop_and_the_best_model(tmp_path, monkeypatch):
     figures = iter([0.5, float("nan"), 0.4, 0.4, 0.45, 0.3])
-    monkeypatch.setattr(trainer_module, "evaluate", lambda *_: {"loss": 1.0, "wer": next(figures)})
+    monkeypatch.setattr(trainer_module, "validate", lambda *_: {"loss": 1.0, "wer": next(figures)})
     settings = dict(evaluation=True, steps=40, evaluate_every=2, patience=2)
     trainer = tiny_trainer(tmp_path, **settings)
     progress = trainer.train()

@@ -16,6 +16,8 @@ from typing import Any
 
 import numpy as np
 
+from npconformer.metrics.shares import bootstrap_interval
+
 MOST_SPEAKERS = 12  # for the best assignment, whose cost grows as 2^S
 
 
@@ -83,6 +85,28 @@ def frame_errors(reference: Any, hypothesis: Any, match_speakers: bool = False) 
         speech=int(r.sum()),
         frames=len(r),
     )
+
+
+class DiarizationErrors:
+    """Takes recordings one by one."""
+
+    def __init__(self) -> None:
+        self._of_each: list[FrameErrors] = []
+
+    def add(self, reference: Any, hypothesis: Any, match_speakers: bool = False) -> FrameErrors:
+        """Count the errors of a recording; the arguments and what is raised are those of `frame_errors`."""
+        errors = frame_errors(reference, hypothesis, match_speakers)
+        self._of_each.append(errors)
+        return errors
+
+    @property
+    def total(self) -> FrameErrors:
+        """The errors of all recordings together; `.rate` is the diarization error rate."""
+        return sum(self._of_each, FrameErrors())
+
+    def interval(self) -> tuple[float, float]:
+        """The 95 % interval of the rate, by bootstrap. Raises ValueError where nobody speaks in any recording."""
+        return bootstrap_interval([one.errors for one in self._of_each], [one.speech for one in self._of_each])
 
 
 def _best_assignment(together: np.ndarray) -> int:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from npconformer.metrics import FrameErrors, frame_errors
+from npconformer.metrics import DiarizationErrors, FrameErrors, bootstrap_interval, frame_errors
 
 
 def naive_errors(reference, hypothesis):
@@ -68,6 +68,28 @@ def test_sums_and_rates():
     assert total.rate == pytest.approx(0.2)
     assert FrameErrors().rate == 0
     assert FrameErrors(false_alarm=1).rate == float("inf")
+
+
+def test_recordings_one_by_one():
+    random, errors, expected = np.random.default_rng(0), DiarizationErrors(), []
+    for match in [False, True] * 5:
+        pair = [random.random((random.integers(1, 9), 3)) < 0.5] * 2
+        pair[1] = pair[0][:, [2, 0, 1]] ^ (random.random(pair[0].shape) < 0.3)  # other numbers for the speakers
+        naive = naive_matched(*pair) if match else naive_errors(*(x.tolist() for x in pair))
+        assert errors.add(*pair, match_speakers=match) == naive
+        expected.append(naive)
+    wrong, speech = ([getattr(one, name) for one in expected] for name in ("errors", "speech"))
+    assert errors.total.rate == pytest.approx(sum(wrong) / sum(speech))
+    assert errors.total.frames == sum(one.frames for one in expected)
+    assert errors.interval() == bootstrap_interval(wrong, speech)
+
+
+def test_no_speech_has_no_interval():
+    errors = DiarizationErrors()
+    errors.add(np.zeros((3, 1)), np.ones((3, 1)))
+    assert errors.total.rate == float("inf")
+    with pytest.raises(ValueError, match="nothing"):
+        errors.interval()
 
 
 def test_wrong_shapes():

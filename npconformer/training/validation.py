@@ -1,4 +1,4 @@
-"""Going through evaluation data: the loss and the task's measures."""
+"""Validation: how a model does in the middle of its training, on data that it does not learn from."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from npconformer.tape.grad_mode import no_grad
 from npconformer.training.tasks import MEAN, Task, task_for
 
 
-def evaluate(
+def validate(
     model: Any, batches: Iterable[dict[str, np.ndarray]], processor: Any = None, task: Task | None = None
 ) -> dict[str, float]:
     """The loss and the measures of the task over all batches.
@@ -31,7 +31,7 @@ def evaluate(
         "loss", for one utterance (frame, masked frame), and the task's measures by name.
 
     Raises:
-        ValueError: there are no batches.
+        ValueError: there are no batches, or their figures are not defined.
     """
     task = task_for(model) if task is None else task
     measures = task.measures(processor)

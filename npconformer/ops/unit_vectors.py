@@ -1,0 +1,36 @@
+"""Vectors divided by their length, for all that compares vectors by their angle.
+
+With |x| the Euclidean length of x and ε the shortest length that is divided by:
+
+    u = x / max(|x|, ε)
+
+A change dx across u turns u, one along u only stretches x; so with du = d loss / d u
+
+    dx = (du - u ⟨u, du⟩) / |x|    where |x| > ε,    du / ε    where x is shorter: then it is only scaled
+
+These work on arrays, inside the operations that need them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def unit_vectors(xp: Any, x: Any, shortest: float, axis: int = -1) -> tuple[Any, Any]:
+    """u, of x's shape, and max(|x|, ε), whose `axis` is 1. The vectors lie along `axis`; `shortest` is ε."""
+    length = xp.maximum(xp.sqrt((x * x).sum(axis=axis, keepdims=True)), shortest)
+    return x / length, length
+
+
+def across(xp: Any, du: Any, u: Any, along: Any, length: Any, shortest: float) -> Any:
+    """du - u ⟨u, du⟩, the part of du that turns u; du itself where x is no longer than ε.
+
+    along: ⟨u, du⟩, with the axis of the vectors 1. length: as `unit_vectors` gave it.
+    """
+    return du - u * xp.where(length > shortest, along, xp.zeros((), u.dtype))
+
+
+def unit_vectors_backward(xp: Any, du: Any, u: Any, length: Any, shortest: float, axis: int = -1) -> Any:
+    """dx of du, with what `unit_vectors` returned."""
+    along = (u * du).sum(axis=axis, keepdims=True)
+    return across(xp, du, u, along, length, shortest) / length
