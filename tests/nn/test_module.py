@@ -99,3 +99,15 @@ def test_positional_convolution_keeps_the_length(kernel):
             expected[t, channel] += x[0, source, group] @ weight[channel, :, k]
     expected = np.maximum(expected + layer.conv.bias.data, 0)
     np.testing.assert_allclose(layer(Tensor(x)).numpy()[0], expected, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("groups", [1, 4])
+def test_a_convolution_padded_on_the_left_only_is_causal(groups):
+    layer = nn.Conv1d(4, 4, 3, padding=(2, 0), groups=groups)
+    x = np.random.default_rng(0).normal(size=(1, 8, 4)).astype(np.float32)
+    later = x.copy()
+    later[:, 5:] = 100
+    y, z = layer(x).data, layer(later).data
+    assert y.shape == x.shape
+    np.testing.assert_array_equal(y[:, :5], z[:, :5])
+    assert (y[:, 5] != z[:, 5]).any()

@@ -40,6 +40,10 @@ CASES = {
     "one channel out": dict(out=1),
     "one output": dict(time=3),
     "even kernel, as pos_conv_embed": dict(kernel=4, padding=2, groups=2),
+    "adapter, kernel 5, stride 3": dict(kernel=5, stride=3, padding=1),
+    "adapter, kernel 5, stride 2": dict(kernel=5, stride=2, padding=1),
+    "adapter, kernel 3, stride 3": dict(kernel=3, stride=3, padding=1),
+    "adapter, kernel 3, stride 5": dict(kernel=3, stride=5, padding=2),
     "one utterance": dict(batch=1, stride=2, padding=1),
     "no utterance": dict(batch=0),
 }
@@ -150,16 +154,48 @@ def test_mixed_dtypes_are_refused():
         ops.conv1d(Tensor(draw(1, 5, 2)), Tensor(draw(2, 2, 3).astype(np.float32)))
 
 
-@pytest.mark.parametrize("arguments", [dict(stride=2, padding=1), dict(dilation=2, groups=2), dict(groups=4)], ids=str)
-def test_against_torch(arguments):
+def assert_as_torch(x, w, b, **arguments):
+    """Values and all gradients; torch pads both ends alike, so x is padded before it."""
     torch = pytest.importorskip("torch")
-    x, w, b = draw(2, 9, 4), draw(8, 4 // arguments.get("groups", 1), 3, seed=1), draw(8, seed=2)
+    padding = arguments.pop("padding", 0)
     ours = [Tensor(a, requires_grad=True) for a in (x, w, b)]
     theirs = [torch.tensor(a, requires_grad=True) for a in (x, w, b)]
-    y = ops.conv1d(*ours, **arguments)
-    z = torch.nn.functional.conv1d(theirs[0].transpose(1, 2), *theirs[1:], **arguments).transpose(1, 2)
+    y = ops.conv1d(*ours, padding=padding, **arguments)
+    padded = torch.nn.functional.pad(
+        theirs[0].transpose(1, 2), (padding, padding) if isinstance(padding, int) else padding
+    )
+    z = torch.nn.functional.conv1d(padded, *theirs[1:], **arguments).transpose(1, 2)
     g = draw(*y.shape, seed=3)
     y.backward(g), z.backward(torch.tensor(g))
     np.testing.assert_allclose(y.data, z.detach().numpy(), atol=1e-12)
-    for a, t in zip(ours, theirs):
+    for a, t in zip(ours, theirs, strict=True):
         np.testing.assert_allclose(a.grad, t.grad.numpy(), atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        dict(stride=2, padding=1),
+        dict(dilation=2, groups=2),
+        dict(groups=4),
+        dict(groups=4, padding=(2, 0)),
+        dict(padding=(0, 3), stride=2),
+    ],
+    ids=str,
+)
+def test_against_torch(arguments):
+    x, w, b = draw(2, 9, 4), draw(8, 4 // arguments.get("groups", 1), 3, seed=1), draw(8, seed=2)
+    assert_as_torch(x, w, b, **arguments)
+
+
+@pytest.mark.parametrize("time", [3, 9, 10, 11, 12, 13])
+@pytest.mark.parametrize("kernel, stride", [(3, 2), (5, 2), (5, 3), (3, 3), (3, 5)])
+def test_padding_by_half_the_stride_against_torch(time, kernel, stride):
+    """As an adapter pads: with less than half the kernel, so that the outputs are fewer than T / s."""
+    assert_as_torch(draw(2, time, 4), draw(6, 4, kernel, seed=1), draw(6, seed=2), stride=stride, padding=stride // 2)
+
+
+@pytest.mark.parametrize("kernel", [1, 4, 31])
+@pytest.mark.parametrize("time", [1, 12])
+def test_causal_depthwise_against_torch(kernel, time):
+    assert_as_torch(draw(2, time, 4), draw(4, 1, kernel, seed=1), draw(4, seed=2), padding=(kernel - 1, 0), groups=4)
