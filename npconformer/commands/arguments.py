@@ -55,12 +55,12 @@ def add_recordings(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("audio", nargs="+", metavar="AUDIO", help="a recording, or a folder of recordings")
 
 
-def add_needed_model(parser: argparse.ArgumentParser, model_class: str) -> None:
+def add_needed_model(parser: argparse.ArgumentParser, class_ending: str) -> None:
     """Declare --model for a task that no model comes with the package for."""
     parser.add_argument(
         "--model",
         metavar="PATH",
-        help=f"checkpoint folder of a {model_class}; needed: none comes with the package",
+        help=f"checkpoint folder of a model {class_ending}; needed: none comes with the package",
     )
 
 

@@ -34,7 +34,7 @@ examples:
   npconformer classify street.wav --model my-checkpoint --function sigmoid
       each label judged by itself, so that several may be right
 
---model is a checkpoint folder of a Wav2Vec2ConformerForSequenceClassification: config.json, model.safetensors,
+--model is a checkpoint folder of a model …ForSequenceClassification: config.json, model.safetensors,
 and preprocessor_config.json or processor_config.json. None comes with the package.
 
 output formats:
@@ -96,7 +96,7 @@ def add_parser(subcommands: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_recordings(parser)
-    add_needed_model(parser, "Wav2Vec2ConformerForSequenceClassification")
+    add_needed_model(parser, "…ForSequenceClassification")
     parser.add_argument("--top-k", type=_top_k, default=5, metavar="K", help="how many labels, or all; default: 5")
     parser.add_argument(
         "--function",

@@ -26,7 +26,7 @@ examples:
   npconformer compare anna.wav unknown.wav --model my-checkpoint
   npconformer compare anna.wav unknown.wav --model my-checkpoint --threshold 0.86 --format json
 
---model is a checkpoint folder of a Wav2Vec2ConformerForXVector: config.json, model.safetensors, and
+--model is a checkpoint folder of a model …ForXVector: config.json, model.safetensors, and
 preprocessor_config.json or processor_config.json. None comes with the package.
 
 The verdict is "same speaker" when the cosine similarity of the two speaker vectors, from -1 to 1, is at least
@@ -48,7 +48,7 @@ def add_parser(subcommands: Any) -> None:
     )
     parser.add_argument("a", metavar="A", help="a recording")
     parser.add_argument("b", metavar="B", help="another recording")
-    add_needed_model(parser, "Wav2Vec2ConformerForXVector")
+    add_needed_model(parser, "…ForXVector")
     parser.add_argument(
         "--threshold",
         type=number_between(-1, 1),

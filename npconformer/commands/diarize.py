@@ -33,7 +33,7 @@ examples:
   npconformer diarize call.wav --model my-checkpoint --threshold 0.6 --min-duration 0 --max-gap 0
       exactly the frames whose probability is above 0.6
 
---model is a checkpoint folder of a Wav2Vec2ConformerForAudioFrameClassification: config.json, model.safetensors,
+--model is a checkpoint folder of a model …ForAudioFrameClassification: config.json, model.safetensors,
 and preprocessor_config.json or processor_config.json. None comes with the package.
 
 A speaker speaks in the frames whose probability is above --threshold. Pauses of at most --max-gap seconds are
@@ -122,7 +122,7 @@ def add_parser(subcommands: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_recordings(parser)
-    add_needed_model(parser, "Wav2Vec2ConformerForAudioFrameClassification")
+    add_needed_model(parser, "…ForAudioFrameClassification")
     parser.add_argument(
         "--threshold",
         type=number_between(0, 1),

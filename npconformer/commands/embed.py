@@ -29,7 +29,7 @@ examples:
   npconformer embed anna.wav --model my-checkpoint --normalize
       JSON to standard output, the vector divided by its L2 norm
 
---model is a checkpoint folder of a Wav2Vec2ConformerForXVector: config.json, model.safetensors, and
+--model is a checkpoint folder of a model …ForXVector: config.json, model.safetensors, and
 preprocessor_config.json or processor_config.json. None comes with the package.
 
 Vectors of one speaker point the same way: compare them by the cosine of their angle (npconformer compare), on
@@ -63,7 +63,7 @@ def add_parser(subcommands: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_recordings(parser)
-    add_needed_model(parser, "Wav2Vec2ConformerForXVector")
+    add_needed_model(parser, "…ForXVector")
     parser.add_argument("--normalize", action="store_true", help="divide each vector by its L2 norm")
     parser.add_argument("--format", choices=("npz", "json"), help="default: npz if --output ends so, else json")
     add_device(parser)

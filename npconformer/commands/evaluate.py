@@ -30,10 +30,10 @@ examples:
   npconformer evaluate recordings/ --model my-checkpoint --format json
 
 what is measured, by the model's class:
-  Wav2Vec2ConformerForCTC                      word and character error rate; needs text
-  Wav2Vec2ConformerForSequenceClassification   accuracy; needs label
-  Wav2Vec2ConformerForXVector                  equal error rate over all pairs; needs speaker
-  Wav2Vec2ConformerForAudioFrameClassification diarization error rate by frames; needs rttm
+  …ForCTC                       word and character error rate; needs text
+  …ForSequenceClassification    accuracy; needs label
+  …ForXVector                   equal error rate over all pairs; needs speaker
+  …ForAudioFrameClassification  diarization error rate by frames; needs rttm
 
 DATA is a manifest or a folder:
   test.csv      a table whose header names the columns path, and as needed text, label, speaker, rttm (a file of
@@ -125,20 +125,20 @@ def _read(arguments: argparse.Namespace) -> tuple[list[Example], list[LeftOut]]:
 
 def _task(arguments: argparse.Namespace) -> str:
     """What the model is for, by its config; ends the command when that cannot be told."""
-    from npconformer import Wav2Vec2ConformerConfig
-    from npconformer.evaluation.evaluating import TASK_OF_HEAD, task_of
-    from npconformer.pipelines import EMBEDDED_DIGITS
+    from npconformer.evaluation.evaluating import task_of
+    from npconformer.models.auto import AutoConfig, model_names
+    from npconformer.pipelines import EMBEDDED_DIGITS, TASKS
 
     folder = EMBEDDED_DIGITS if arguments.model is None else arguments.model
     try:
-        architectures = Wav2Vec2ConformerConfig.from_pretrained(folder).architectures or []
+        architectures = AutoConfig.from_pretrained(folder).architectures or []
     except (ValueError, OSError) as error:
         raise SystemExit(say(str(error), status=2)) from None
     task = task_of(architectures)
     if task is None:
         named = " and ".join(architectures) or "no class"
-        known = ", ".join(TASK_OF_HEAD)
-        raise SystemExit(say(f"{folder}: its config.json names {named}; one that ends in {known} is needed", status=2))
+        known = ", ".join(name for kind in TASKS.values() for name in model_names(kind.head_name))
+        raise SystemExit(say(f"{folder}: its config.json names {named}; needed is one of {known}", status=2))
     return task
 
 

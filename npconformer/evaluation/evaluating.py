@@ -14,18 +14,14 @@ from npconformer.evaluation.frame_scorer import FrameScorer
 from npconformer.evaluation.scorer import Scorer
 from npconformer.evaluation.speaker_scorer import SpeakerScorer
 from npconformer.evaluation.text_scorer import TextScorer
+from npconformer.models.auto import heads_of
+from npconformer.pipelines import TASKS
 
 SCORERS: dict[str, type[Scorer]] = {
     "audio-classification": ClassScorer,
     "automatic-speech-recognition": TextScorer,
     "speaker-diarization": FrameScorer,
     "speaker-embedding": SpeakerScorer,
-}
-TASK_OF_HEAD = {
-    "ForCTC": "automatic-speech-recognition",
-    "ForSequenceClassification": "audio-classification",
-    "ForAudioFrameClassification": "speaker-diarization",
-    "ForXVector": "speaker-embedding",
 }
 
 
@@ -36,8 +32,8 @@ def scorer_for(pipeline: Any) -> Scorer:
 
 def task_of(architectures: Iterable[str]) -> str | None:
     """The task of the pipeline for a model class, such as those that a checkpoint's config names."""
-    heads = ((name, head) for name in architectures for head in TASK_OF_HEAD if name.endswith(head))
-    return next((TASK_OF_HEAD[head] for _, head in heads), None)
+    tasks = {kind.head_name: task for task, kind in TASKS.items()}
+    return next((tasks[head] for head in heads_of(architectures) if head in tasks), None)
 
 
 def evaluate(

@@ -34,12 +34,12 @@ class Task:
     """Base of the tasks. config: of the model.
 
     Attributes:
-        head: how the names of its models end.
+        head_name: the head of its models.
         reduction: MEAN, SUM or NORMALISED_SUM.
         metric: the measure that decides which weights are best, and whether less is better.
     """
 
-    head = ""
+    head_name = ""
     reduction = MEAN
     metric = "loss"
     less_is_better = True
@@ -49,7 +49,7 @@ class Task:
 
     def count(self, batch: dict[str, np.ndarray]) -> int:
         """How many things the loss of a batch is the mean or sum over: utterances, unless a task says otherwise."""
-        return len(batch["input_values"])
+        return len(next(iter(batch.values())))  # all arrays of a batch have a row for each utterance
 
     def gradient_scales(self, counts: Sequence[int]) -> list[float]:
         """What each batch's loss is multiplied with before its backward pass."""
@@ -77,7 +77,7 @@ class Task:
 class CTCTask(Task):
     """Speech recognition; word error rate."""
 
-    head, metric = "ForCTC", "wer"
+    head_name, metric = "ctc", "wer"
 
     def __init__(self, config: Any) -> None:
         super().__init__(config)
@@ -94,7 +94,7 @@ class CTCTask(Task):
 class SequenceClassificationTask(Task):
     """One class, several, or numbers for each utterance; accuracy."""
 
-    head, metric, less_is_better = "ForSequenceClassification", "accuracy", False
+    head_name, metric, less_is_better = "sequence_classification", "accuracy", False
 
     def __init__(self, config: Any) -> None:
         super().__init__(config)
@@ -112,7 +112,7 @@ class SequenceClassificationTask(Task):
 class FrameClassificationTask(Task):
     """Classes of frames, for diarization; share of wrong decisions."""
 
-    head, metric = "ForAudioFrameClassification", "frame_error"
+    head_name, metric = "audio_frame_classification", "frame_error"
 
     def before_training(self, model: Any) -> None:
         """Writes into the config which loss None stands for, so that whoever uses the model reads its logits so."""
@@ -130,7 +130,7 @@ class FrameClassificationTask(Task):
 class XVectorTask(Task):
     """Speaker vectors; equal error rate over all pairs of utterances."""
 
-    head, metric = "ForXVector", "eer"
+    head_name, metric = "xvector", "eer"
 
     def measures(self, processor: Any) -> Measures:
         return SpeakerMeasures()
@@ -142,7 +142,7 @@ class PreTrainingTask(Task):
     temperature: at step 0, at least, and the factor of each step.
     """
 
-    head, metric, reduction = "ForPreTraining", "loss", NORMALISED_SUM
+    head_name, metric, reduction = "pretraining", "loss", NORMALISED_SUM
 
     def __init__(self, config: Any, temperature: tuple[float, float, float] = (2.0, 0.5, 0.999995)) -> None:
         super().__init__(config)
@@ -168,7 +168,7 @@ TASKS: dict[str, type[Task]] = {
 def task_for(model: Any) -> Task:
     """The task of a model, by its head. Raises ValueError for one that has none of the tasks' heads."""
     for task in TASKS.values():
-        if any(kind.__name__.endswith(task.head) for kind in type(model).__mro__):
+        if model.head_name == task.head_name:
             return task(model.config)
-    heads = ", ".join(task.head for task in TASKS.values())
-    raise ValueError(f"model: {type(model).__name__} cannot be trained; expected a model {heads}")
+    heads = ", ".join(task.head_name for task in TASKS.values())
+    raise ValueError(f"model: {type(model).__name__} cannot be trained; expected a model with a head for {heads}")

@@ -210,7 +210,7 @@ def test_models_that_cannot_be_judged(capsys, tmp_path, folder):
     model = save_checkpoint("ForPreTraining", tmp_path / "a", **pretraining)
     status, _, err = run(capsys, "evaluate", folder, "--model", model)
     assert status == 2
-    assert "names Wav2Vec2ConformerForPreTraining; one that ends in ForCTC" in err
+    assert "names Wav2Vec2ConformerForPreTraining; needed is one of Wav2Vec2ConformerFor" in err
     model = save_checkpoint("ForSequenceClassification", tmp_path / "b", num_labels=1)
     status, _, err = run(capsys, "evaluate", folder, "--model", model)
     assert status == 2

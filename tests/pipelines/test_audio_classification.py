@@ -158,7 +158,9 @@ def test_models_that_do_not_classify(tmp_path, folder):
         pipeline("audio-classification", model="no-such-checkpoint")
     extractor = Wav2Vec2FeatureExtractor()
     recogniser = Wav2Vec2ConformerForCTC(Wav2Vec2ConformerConfig(**SIZES))
-    with pytest.raises(ValueError, match=r"a Wav2Vec2ConformerForSequenceClassification.*, got Wav2Vec2ConformerForCTC"):
+    with pytest.raises(
+        ValueError, match=r"a Wav2Vec2ConformerForSequenceClassification.*, got Wav2Vec2ConformerForCTC"
+    ):
         pipeline("audio-classification", model=recogniser, feature_extractor=extractor)
     save_checkpoint("ForCTC", tmp_path)
     with pytest.raises(ValueError, match="holds a Wav2Vec2ConformerForCTC; a Wav2Vec2ConformerForSequenceClass"):
