@@ -37,6 +37,23 @@ _HOMES = {
     ],
     "npconformer.models.spec_augment": ["compute_mask_indices"],
     "npconformer.models.heads.negatives": ["sample_negative_indices"],
+    "npconformer.models.auto": [
+        "AutoConfig",
+        "AutoModel",
+        "AutoModelForAudioClassification",
+        "AutoModelForAudioFrameClassification",
+        "AutoModelForAudioXVector",
+        "AutoModelForCTC",
+        "AutoModelForPreTraining",
+    ],
+    "npconformer.models.wav2vec2_bert": [
+        "Wav2Vec2BertConfig",
+        "Wav2Vec2BertForAudioFrameClassification",
+        "Wav2Vec2BertForCTC",
+        "Wav2Vec2BertForSequenceClassification",
+        "Wav2Vec2BertForXVector",
+        "Wav2Vec2BertModel",
+    ],
     "npconformer.models.wav2vec2_conformer": [
         "Wav2Vec2ConformerConfig",
         "Wav2Vec2ConformerForAudioFrameClassification",

@@ -40,6 +40,17 @@ FAMILIES: dict[str, Family] = {
             "pretraining": "Wav2Vec2ConformerForPreTraining",
         },
     ),
+    "wav2vec2-bert": Family(
+        "npconformer.models.wav2vec2_bert",
+        "Wav2Vec2BertConfig",
+        {
+            None: "Wav2Vec2BertModel",
+            "ctc": "Wav2Vec2BertForCTC",
+            "sequence_classification": "Wav2Vec2BertForSequenceClassification",
+            "audio_frame_classification": "Wav2Vec2BertForAudioFrameClassification",
+            "xvector": "Wav2Vec2BertForXVector",
+        },
+    ),
 }
 
 

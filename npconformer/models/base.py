@@ -23,7 +23,7 @@ class PreTrainedModel(PretrainedMixin, Module):
     Attributes:
         config_class: of its configurations.
         base_model_prefix: the name that the model without a head has inside one with a head, and in checkpoints.
-        main_input_name: the name of forward's first argument, by which it may be given too.
+        main_input_name: the name of forward's first argument.
         head_name: which head it has ("ctc", "sequence_classification", "audio_frame_classification", "xvector",
             "pretraining"), or None.
         input_axes: what the axes of the input are, for messages.
@@ -40,18 +40,14 @@ class PreTrainedModel(PretrainedMixin, Module):
             raise ValueError(f"config: expected {self.config_class.__name__}, got {type(config).__name__}")
         self.config = config
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """forward, whose first argument may also be given by the name of the model's input."""
-        if self.main_input_name in kwargs:
-            if args:
-                raise TypeError(f"{self.main_input_name} is given twice, by position and by name")
-            args = (kwargs.pop(self.main_input_name),)
-        elif not args:
-            given = ", ".join(kwargs) or "nothing"
-            raise TypeError(f"{type(self).__name__} needs {self.main_input_name}, got {given}")
-        return self.forward(*args, **kwargs)
-
     # -- what a model's own base class says -------------------------------------------------------------------------
+
+    def run(self, inputs: Any, attention_mask: Any = None, *targets: Any, **options: Any) -> Any:
+        """What forward does. Models with a head get it from the head, which does not know what their input is called.
+
+        targets: what is to be learnt, such as labels; options: those of `ForwardOptions`.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no run")
 
     @classmethod
     def build_base(cls, config: Any) -> PreTrainedModel:
@@ -69,7 +65,12 @@ class PreTrainedModel(PretrainedMixin, Module):
         return self._adapter_stages() if self.config.add_adapter else ()
 
     def _adapter_stages(self) -> tuple[Stage, ...]:
+        """The adapter's layers as the reference counts their frames."""
         raise NotImplementedError(f"{type(self).__name__} has no _adapter_stages")
+
+    def _adapter_convolutions(self) -> tuple[Stage, ...]:
+        """The adapter's layers as their convolutions are."""
+        raise NotImplementedError(f"{type(self).__name__} has no _adapter_convolutions")
 
     def check_shape(self, shape: tuple[int, ...]) -> None:
         """Raises a ValueError for inputs of another shape."""
@@ -116,8 +117,8 @@ class PreTrainedModel(PretrainedMixin, Module):
 
     @property
     def receptive_field(self) -> int:
-        """The fewest rows of the input that give one frame of the encoder."""
-        return fewest_steps(1, self.encoder_stages)
+        """The fewest rows of the input that give one frame of the output."""
+        return fewest_steps(1, self.encoder_stages + (self._adapter_convolutions() if self.config.add_adapter else ()))
 
     def frame_lengths(self, inputs: Any, attention_mask: Any) -> np.ndarray | None:
         """(B,) frames of each utterance that the heads see, from the mask of its rows; None without a mask."""

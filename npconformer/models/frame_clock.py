@@ -55,17 +55,19 @@ class FrameClock:
         input: from the waveform to the rows that the model takes: raw samples are (1, 1).
         encoder: from these rows to the frames of the encoder.
         adapter: from those to the frames of the output, where the model has an adapter.
+        fewest_rows: rows that the model needs to give one frame.
     """
 
     sampling_rate: int
     input: Stage
     encoder: tuple[Stage, ...]
     adapter: tuple[Stage, ...] = ()
+    fewest_rows: int = 1
 
     @classmethod
     def of(cls, model: Any, sampling_rate: int, reach: int = 1, hop: int = 1) -> FrameClock:
         """The clock of a model behind a feature extractor, one of whose rows sees `reach` samples, `hop` apart."""
-        return cls(sampling_rate, Stage(reach, hop), model.encoder_stages, model.adapter_stages)
+        return cls(sampling_rate, Stage(reach, hop), model.encoder_stages, model.adapter_stages, model.receptive_field)
 
     @property
     def _stages(self) -> tuple[Stage, ...]:
@@ -74,7 +76,7 @@ class FrameClock:
     @property
     def receptive_field(self) -> int:
         """The fewest samples that give one frame."""
-        return self.samples_for(1)
+        return max(self.samples_for(1), fewest_steps(self.fewest_rows, [self.input]))
 
     @property
     def samples_per_encoder_frame(self) -> int:

@@ -57,7 +57,11 @@ class SelfAttention(Module):
                 "bias_v": self.pos_bias_v,
             }
         elif self.positions_type == "relative_key":
-            relative = {"distances": self.distance_embedding.weight, "left": self.left, "right": self.right}
+            relative = {
+                "distance_embedding": self.distance_embedding.weight,
+                "left": self.left,
+                "right": self.right,
+            }
         result = ops.attention(
             self.linear_q(turned),
             self.linear_k(turned),

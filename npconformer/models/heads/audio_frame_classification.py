@@ -28,7 +28,7 @@ class AudioFrameClassificationHead(WeightedLayerSum):
         self.num_labels = config.num_labels
         self.classifier = Linear(config.hidden_size, config.num_labels, std=config.initializer_range)
 
-    def forward(
+    def run(
         self, inputs: Any, attention_mask: Any = None, labels: Any = None, **options: Any
     ) -> TokenClassifierOutput | tuple[Any, ...]:
         """Runs the model; with labels also the loss.

@@ -32,7 +32,7 @@ class CTCHead(Head):
         width = config.output_hidden_size if config.add_adapter else config.hidden_size
         self.lm_head = Linear(width, config.vocab_size, std=config.initializer_range)
 
-    def forward(
+    def run(
         self, inputs: Any, attention_mask: Any = None, labels: Any = None, **options: Any
     ) -> CausalLMOutput | tuple[Any, ...]:
         """Runs the model; with labels also the loss, in float32 as the reference does.
@@ -50,18 +50,23 @@ class CTCHead(Head):
         logits = self.lm_head(self.dropout(outputs.last_hidden_state))  # (B, T, V)
         loss = None
         if labels is not None:
-            batch, rows = np.shape(inputs)[:2]
-            # By the formula without a mask too: an adapter may give one frame more, which the loss leaves out.
-            all_frames = np.full(batch, self._get_feat_extract_output_lengths(rows))
             loss = ctc_loss(
                 logits,
                 self._without_blanks(labels),
-                all_frames if attention_mask is None else self.frame_lengths(inputs, attention_mask),
+                self._counted_frames(np.shape(inputs), attention_mask, logits.shape[1]),
                 blank=self.config.pad_token_id,
                 reduction=self.config.ctc_loss_reduction,
                 zero_infinity=self.config.ctc_zero_infinity,
             )
         return call.finish(CausalLMOutput(loss, logits, outputs.hidden_states, outputs.attentions))
+
+    def _counted_frames(self, shape: tuple[int, ...], attention_mask: Any, frames: int) -> np.ndarray:
+        """(B,) frames of each utterance, by the formula without a mask too: an adapter may give one frame more.
+
+        For unusual kernels and strides it may also give fewer than the formula says (the reference fails there).
+        """
+        rows = np.full(shape[0], shape[1]) if attention_mask is None else self.own_rows(attention_mask, shape)
+        return np.minimum(self._get_feat_extract_output_lengths(rows), frames)
 
     def _without_blanks(self, labels: Any) -> np.ndarray:
         """Labels equal to the blank say nothing and are padding too, as in the reference."""

@@ -3,7 +3,7 @@
     class Wav2Vec2ConformerForCTC(CTCHead, Wav2Vec2ConformerPreTrainedModel): ...
 
 A head says its name, what it refuses in a config (`check_config`), which layers it adds behind the model (`add_head`),
-and runs both (`forward`). Its forward takes the model's input first, then the mask, labels where it has some, and the
+and runs both (`run`, which is forward but for the input's name). It takes the model's input first, then the mask, labels where it has some, and the
 options of `ForwardOptions` by keyword.
 """
 

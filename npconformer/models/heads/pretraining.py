@@ -58,7 +58,7 @@ class PreTrainingHead(Head):
         targets = ops.concatenate([target_features, negative_features], axis=0)
         return ops.cosine_similarity(predicted_features, targets) / float(temperature)
 
-    def forward(
+    def run(
         self,
         inputs: Any,
         attention_mask: Any = None,

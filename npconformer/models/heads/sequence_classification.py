@@ -30,7 +30,7 @@ class SequenceClassificationHead(WeightedLayerSum):
         self.projector = Linear(config.hidden_size, config.classifier_proj_size, std=std)
         self.classifier = Linear(config.classifier_proj_size, config.num_labels, std=std)
 
-    def forward(
+    def run(
         self, inputs: Any, attention_mask: Any = None, labels: Any = None, **options: Any
     ) -> SequenceClassifierOutput | tuple[Any, ...]:
         """Runs the model; with labels also the loss.

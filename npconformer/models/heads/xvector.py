@@ -58,7 +58,7 @@ class XVectorHead(WeightedLayerSum):
         self.classifier = Linear(size, size, std=std)
         self.objective = AMSoftmaxObjective(size, config.num_labels)
 
-    def forward(
+    def run(
         self, inputs: Any, attention_mask: Any = None, labels: Any = None, **options: Any
     ) -> XVectorOutput | tuple[Any, ...]:
         """Runs the model; with labels also the loss.

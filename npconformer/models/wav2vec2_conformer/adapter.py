@@ -10,9 +10,12 @@ import numpy as np
 from npconformer import ops
 from npconformer.arrays import generator
 from npconformer.arrays.backend import asarray
+from npconformer.models.frame_clock import Stage, count_steps
 from npconformer.models.wav2vec2_conformer.configuration import Wav2Vec2ConformerConfig
 from npconformer.nn import Conv1d, LayerNorm, Linear, Module, ModuleList
 from npconformer.tape.autograd import Tensor
+
+ADAPTER_PADDING = 1  # zeros on each side, whatever the kernel
 
 
 class Wav2Vec2ConformerAdapterLayer(Module):
@@ -21,14 +24,14 @@ class Wav2Vec2ConformerAdapterLayer(Module):
     def __init__(self, config: Wav2Vec2ConformerConfig) -> None:
         super().__init__()
         channels = config.output_hidden_size
-        self.conv = Conv1d(channels, 2 * channels, config.adapter_kernel_size, stride=config.adapter_stride, padding=1)
+        self.conv = Conv1d(channels, 2 * channels, config.adapter_kernel_size, config.adapter_stride, ADAPTER_PADDING)
 
     def forward(self, x: Tensor) -> Tensor:
         return ops.glu(self.conv(x))
 
     def output_length(self, length: np.ndarray) -> np.ndarray:
         """How many frames the convolution gives for an utterance of `length` frames on its own."""
-        return (length + 2 * self.conv.padding - self.conv.kernel_size) // self.conv.stride + 1
+        return count_steps(length, [Stage(self.conv.kernel_size - 2 * ADAPTER_PADDING, self.conv.stride)])
 
 
 class Wav2Vec2ConformerAdapter(Module):

@@ -5,14 +5,13 @@ Letters: B batch, N samples, T frames, C channels (wav2vec 2.0, Baevski et al. 2
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 
 from npconformer.models.wav2vec2_conformer.configuration import Wav2Vec2ConformerConfig
 from npconformer.models.wav2vec2_conformer.feature_windows import encode_in_windows
-from npconformer.nn import Conv1d, Dropout, GroupNorm, LayerNorm, Linear, Module, ModuleList, Parameter, init
+from npconformer.nn import Conv1d, GroupNorm, LayerNorm, Module, ModuleList
 from npconformer.ops import get_activation
 from npconformer.tape.autograd import Tensor
 from npconformer.tape.grad_mode import is_grad_enabled
@@ -75,22 +74,3 @@ class Wav2Vec2ConformerFeatureEncoder(Module):
                 frame_mask = np.arange(frames) < own_frames[:, None]
             x = layer(x, frame_mask)
         return x
-
-
-class Wav2Vec2ConformerFeatureProjection(Module):
-    """Layer norm and a linear map from the features to the encoder's width."""
-
-    def __init__(self, config: Wav2Vec2ConformerConfig) -> None:
-        super().__init__()
-        width = config.conv_dim[-1]
-        self.layer_norm = LayerNorm(width, config.layer_norm_eps)
-        self.projection = Linear(width, config.hidden_size)
-        bound = math.sqrt(1 / width)
-        self.projection.weight = Parameter(init.uniform(-bound, bound, config.hidden_size, width))
-        self.projection.bias = Parameter(init.uniform(-bound, bound, config.hidden_size))
-        self.dropout = Dropout(config.feat_proj_dropout)
-
-    def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        """Returns the hidden states (B, T, C) and the normalised features, which the quantizer uses."""
-        normalised = self.layer_norm(features)
-        return self.dropout(self.projection(normalised)), normalised

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from npconformer.models.base import PreTrainedModel
+from npconformer.models.feature_projection import FeatureProjection
 from npconformer.models.frame_clock import Stage
 from npconformer.models.heads import (
     AudioFrameClassificationHead,
@@ -20,13 +21,10 @@ from npconformer.models.heads import (
 )
 from npconformer.models.outputs import Wav2Vec2BaseModelOutput
 from npconformer.models.spec_augment import spec_augment
-from npconformer.models.wav2vec2_conformer.adapter import Wav2Vec2ConformerAdapter
+from npconformer.models.wav2vec2_conformer.adapter import ADAPTER_PADDING, Wav2Vec2ConformerAdapter
 from npconformer.models.wav2vec2_conformer.configuration import Wav2Vec2ConformerConfig
 from npconformer.models.wav2vec2_conformer.encoder import Wav2Vec2ConformerEncoder
-from npconformer.models.wav2vec2_conformer.feature_encoder import (
-    Wav2Vec2ConformerFeatureEncoder,
-    Wav2Vec2ConformerFeatureProjection,
-)
+from npconformer.models.wav2vec2_conformer.feature_encoder import Wav2Vec2ConformerFeatureEncoder
 from npconformer.nn import Parameter, init
 
 
@@ -50,6 +48,14 @@ class Wav2Vec2ConformerPreTrainedModel(PreTrainedModel):
     def _adapter_stages(self) -> tuple[Stage, ...]:
         return (Stage(1, self.config.adapter_stride),) * self.config.num_adapter_layers  # counted with kernel 1
 
+    def _adapter_convolutions(self) -> tuple[Stage, ...]:
+        reach = self.config.adapter_kernel_size - 2 * ADAPTER_PADDING
+        return (Stage(reach, self.config.adapter_stride),) * self.config.num_adapter_layers
+
+    def forward(self, input_values: Any, attention_mask: Any = None, *targets: Any, **options: Any) -> Any:
+        """Runs the model on (B, N) waveforms. What it learns from (labels, masks) and its options: see `run`."""
+        return self.run(input_values, attention_mask, *targets, **options)
+
     def freeze_feature_encoder(self) -> None:
         """Stops training of the convolutions that read the waveform."""
         self.base_model.feature_extractor.requires_grad_(False)
@@ -64,11 +70,11 @@ class Wav2Vec2ConformerModel(Wav2Vec2ConformerPreTrainedModel):
         if config.mask_time_prob > 0 or config.mask_feature_prob > 0:
             self.masked_spec_embed = Parameter(init.uniform(0.0, 1.0, config.hidden_size))
         self.feature_extractor = Wav2Vec2ConformerFeatureEncoder(config)
-        self.feature_projection = Wav2Vec2ConformerFeatureProjection(config)
+        self.feature_projection = FeatureProjection(config, config.conv_dim[-1])
         self.encoder = Wav2Vec2ConformerEncoder(config)
         self.adapter = Wav2Vec2ConformerAdapter(config) if config.add_adapter else None
 
-    def forward(
+    def run(
         self, input_values: Any, attention_mask: Any = None, mask_time_indices: Any = None, **options: Any
     ) -> Wav2Vec2BaseModelOutput | tuple[Any, ...]:
         """Runs the model.
