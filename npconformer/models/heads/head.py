@@ -3,8 +3,8 @@
     class Wav2Vec2ConformerForCTC(CTCHead, Wav2Vec2ConformerPreTrainedModel): ...
 
 A head says its name, what it refuses in a config (`check_config`), which layers it adds behind the model (`add_head`),
-and runs both (`run`, which is forward but for the input's name). It takes the model's input first, then the mask, labels where it has some, and the
-options of `ForwardOptions` by keyword.
+and runs both (`run`, which is forward but for the input's name). It takes the model's input first, then the mask,
+labels where it has some, and the options of `ForwardOptions` by keyword.
 """
 
 from __future__ import annotations
