@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from npconformer.arrays.batch_feature import BatchFeature
-from npconformer.audio.feature_extraction import PROCESSOR_FILE, Wav2Vec2FeatureExtractor
+from npconformer.audio.extractor_files import PROCESSOR_FILE
+from npconformer.audio.feature_extraction import Wav2Vec2FeatureExtractor
 from npconformer.storage.files import existing_folder, make_folder, read_json_object, write_json_atomically
 from npconformer.text.ctc_decoding import best_path
 from npconformer.text.tokenizer import Wav2Vec2CTCTokenizer, Wav2Vec2CTCTokenizerOutput
