@@ -22,7 +22,9 @@ __version__ = "0.1.0"
 _HOMES = {
     "npconformer.audio.feature_extraction": ["Wav2Vec2FeatureExtractor"],
     "npconformer.audio.files": ["read_audio"],
+    "npconformer.audio.seamless_m4t_features": ["SeamlessM4TFeatureExtractor"],
     "npconformer.arrays.backend": ["use"],
+    "npconformer.arrays.batch_feature": ["BatchFeature"],
     "npconformer.arrays.threads": ["get_num_threads", "set_num_threads"],
     "npconformer.tape.grad_mode": ["detect_anomaly", "enable_grad", "no_grad"],
     "npconformer.losses": [
@@ -65,6 +67,8 @@ _HOMES = {
     ],
     "npconformer.ops": ["Tensor"],  # from here it has its operators and methods
     "npconformer.pipelines": ["pipeline"],
+    "npconformer.processors.auto": ["AutoFeatureExtractor", "AutoProcessor", "AutoTokenizer"],
+    "npconformer.processors.wav2vec2_bert_processor": ["Wav2Vec2BertProcessor"],
     "npconformer.processors.wav2vec2_processor": ["Wav2Vec2Processor"],
     "npconformer.arrays.generator": ["manual_seed"],
     "npconformer.tape.recompute": ["checkpoint", "recompute"],

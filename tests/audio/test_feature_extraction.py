@@ -68,7 +68,10 @@ def test_input_kinds_agree():
 def test_input_is_not_changed():
     speech = np.arange(6, dtype=np.float32)
     extract([speech, speech[:3]], padding=True)
-    extract(speech, extractor=Wav2Vec2FeatureExtractor(do_normalize=False))
+    plain = Wav2Vec2FeatureExtractor(do_normalize=False)
+    extract(speech, extractor=plain).input_values[0][:] = 7
+    extract(speech, extractor=plain, return_tensors="np").input_values[:] = 7
+    plain.pad({"input_values": speech}).input_values[:] = 7
     np.testing.assert_array_equal(speech, np.arange(6))
 
 
@@ -112,9 +115,15 @@ def test_bad_settings_are_refused(bad):
         Wav2Vec2FeatureExtractor(**bad)
 
 
-def test_missing_sampling_rate_warns():
-    with pytest.warns(UserWarning, match="16000"):
+def test_missing_sampling_rate_warns_where_it_is_missing():
+    with pytest.warns(UserWarning, match="16000") as caught:
         Wav2Vec2FeatureExtractor()(SPEECH[0])
+    assert caught[0].filename == __file__
+
+
+def test_a_row_is_a_sample():
+    assert (Wav2Vec2FeatureExtractor.reach, Wav2Vec2FeatureExtractor.hop) == (1, 1)
+    assert Wav2Vec2FeatureExtractor().model_input_names == ("input_values", "attention_mask")
 
 
 def test_both_layouts_and_round_trip(tmp_path):

@@ -1,0 +1,229 @@
+"""What every feature extractor does: check its settings, cut and pad a batch, mark what is padding, load and save.
+
+A feature extractor turns waveforms (N,) into rows: single samples (N,) or vectors of features (T, C). N counts samples,
+T rows, C features, B utterances. Rows are padded to one length along their first axis, and the attention mask, int32
+(B, T), is 1 on rows that are real and 0 on padding.
+"""
+
+from __future__ import annotations
+
+import copy
+import os
+import warnings
+from abc import abstractmethod
+from collections.abc import Mapping
+from numbers import Real
+from typing import Any, ClassVar, TypeVar
+
+import numpy as np
+
+from npconformer.arrays.batch_feature import BatchFeature, check_padding, check_return_tensors, round_up
+from npconformer.audio.extractor_files import SETTINGS_FILE, TYPE, read_extractor_settings
+from npconformer.audio.files import check_sampling_rate
+from npconformer.storage.files import make_folder, write_json_atomically
+
+Extractor = TypeVar("Extractor", bound="SequenceFeatureExtractor")
+
+
+class SequenceFeatureExtractor:
+    """The base of the feature extractors. A subclass names its entries and computes them in `__call__`.
+
+    model_input_names: the names of the rows and of the mask, in this order. reach: how many samples of the waveform one
+    row of the model's input sees. hop: how many samples lie between the starts of two rows. So a waveform of N samples
+    has (N - reach) // hop + 1 rows that count in the mask, and row t is made of the samples from t * hop to
+    t * hop + reach.
+
+    Settings that are not known here are kept as attributes and written back by save_pretrained.
+    """
+
+    model_input_names: ClassVar[tuple[str, str]]
+    reach: int
+    hop: int
+
+    def __init__(
+        self,
+        feature_size: int,
+        sampling_rate: int,
+        padding_value: float,
+        return_attention_mask: bool = True,
+        padding_side: str = "right",
+        **unknown_settings: Any,
+    ) -> None:
+        check_sampling_rate(sampling_rate)
+        if padding_value is not None and (isinstance(padding_value, bool) or not isinstance(padding_value, Real)):
+            raise ValueError(f"padding_value must be a number or None, got {padding_value!r}")
+        check_is_bool(return_attention_mask, "return_attention_mask")
+        if not isinstance(padding_side, str) or padding_side not in ("right", "left"):
+            raise ValueError(f"padding_side must be 'right' or 'left', got {padding_side!r}")
+        self.feature_size = feature_size
+        self.sampling_rate = sampling_rate
+        self.padding_value = padding_value
+        self.return_attention_mask = return_attention_mask
+        self.padding_side = padding_side
+        unknown_settings.pop(TYPE, None)
+        unknown_settings.pop("processor_class", None)
+        for name, value in unknown_settings.items():
+            if hasattr(type(self), name):
+                raise ValueError(f"{name} is no setting of a {type(self).__name__}, got {value!r}")
+            setattr(self, name, value)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in vars(self).items())})"
+
+    @abstractmethod
+    def read_prepared(self, entry: Any) -> list[np.ndarray]:
+        """Check and copy the rows that `pad` is given, of one utterance or several: [float32 (T_1, ...), ...]."""
+
+    # ---- batches
+
+    def pad(
+        self,
+        processed_features: Any,
+        padding: bool | str = True,
+        max_length: int | None = None,
+        truncation: bool = False,
+        pad_to_multiple_of: int | None = None,
+        return_attention_mask: bool | None = None,
+        return_tensors: str | None = None,
+    ) -> BatchFeature:
+        """Cut and pad utterances that are already prepared; nothing is normalised.
+
+        processed_features: a dict with the rows of one utterance or several under this extractor's first name (and
+        perhaps `attention_mask`), or a list of such dicts of one utterance each. padding: True or "longest" (of the
+        batch), "max_length", False. truncation cuts at `max_length`; lengths are then rounded up to
+        `pad_to_multiple_of`. Returns float32 rows and, where asked for, int32 `attention_mask`: arrays (B, T, ...) when
+        all lengths are equal, else lists of arrays, or a ValueError with return_tensors="np".
+        """
+        check_return_tensors(return_tensors)
+        name = self.model_input_names[0]
+        if isinstance(processed_features, list | tuple):
+            names = processed_features[0].keys() if processed_features else ()
+            processed_features = {name: [one[name] for one in processed_features] for name in names}
+        if name not in processed_features:
+            raise ValueError(f"expected an entry '{name}', got {sorted(processed_features)}")
+        rows = self.read_prepared(processed_features[name])
+        masks = processed_features.get("attention_mask")
+        if masks is not None:
+            masks = [masks] if np.ndim(masks[0]) == 0 else masks
+            masks = [np.asarray(mask, np.int32) for mask in masks]
+            if [len(mask) for mask in masks] != [len(one) for one in rows]:
+                raise ValueError(f"attention_mask and {name} must have the same lengths")
+        rows, masks = self.bring_to_length(rows, masks, padding, max_length, truncation, pad_to_multiple_of)
+        return self.collect(rows, masks, return_attention_mask, return_tensors)
+
+    def bring_to_length(
+        self,
+        rows: list[np.ndarray],
+        masks: list[np.ndarray] | None,
+        padding: bool | str,
+        max_length: int | None,
+        truncation: bool,
+        pad_to_multiple_of: int | None,
+    ) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        """Cut and pad rows [(T_1, ...), ...] and their masks [(T_1,), ...] (all ones for None), as `pad` says."""
+        strategy = check_padding(padding)
+        if masks is None:
+            masks = [np.ones(len(one), np.int32) for one in rows]
+        if truncation:
+            if max_length is None or max_length < 1:
+                raise ValueError(f"truncation=True needs a positive max_length, got {max_length!r}")
+            limit = round_up(max_length, pad_to_multiple_of)
+            rows, masks = [one[:limit] for one in rows], [mask[:limit] for mask in masks]
+        if strategy == "do_not_pad":
+            return rows, masks
+        if strategy == "max_length" and max_length is None:
+            raise ValueError("padding='max_length' needs max_length")
+        if self.padding_value is None:
+            raise ValueError("padding needs a padding_value, and this extractor's is None")
+        length = max(map(len, rows)) if strategy == "longest" else max_length
+        length = round_up(length, pad_to_multiple_of)
+        rows = [self._pad_one(one, length, self.padding_value) for one in rows]
+        return rows, [self._pad_one(mask, length, 0) for mask in masks]
+
+    def collect(
+        self,
+        rows: list[np.ndarray],
+        masks: list[np.ndarray],
+        return_attention_mask: bool | None,
+        return_tensors: str | None,
+    ) -> BatchFeature:
+        """The batch that is returned: the mask only where asked for, arrays where the lengths allow or have to."""
+        names = self.model_input_names
+        batch = BatchFeature({names[0]: rows})
+        if self.return_attention_mask if return_attention_mask is None else return_attention_mask:
+            batch[names[1]] = masks
+        lengths = sorted({len(one) for one in rows})
+        if len(lengths) == 1:
+            return BatchFeature({name: stack(arrays) for name, arrays in batch.items()})
+        if return_tensors == "np":
+            raise ValueError(
+                f'return_tensors="np" needs utterances of one length, got lengths from {lengths[0]} to '
+                f"{lengths[-1]}; pass padding=True"
+            )
+        return batch
+
+    def _pad_one(self, array: np.ndarray, length: int, value: float) -> np.ndarray:
+        missing = max(0, length - len(array))  # longer ones stay as they are, as in the reference
+        widths = [(0, missing) if self.padding_side == "right" else (missing, 0), *[(0, 0)] * (array.ndim - 1)]
+        return np.pad(array, widths, constant_values=value) if missing else array
+
+    def check_rate(self, sampling_rate: int | None) -> None:
+        """Raise a ValueError for audio at another rate than the model's; warn where nobody says which it has."""
+        if sampling_rate is None:
+            warnings.warn(
+                f"no sampling_rate was given, so the audio is taken to be at {self.sampling_rate} Hz; "
+                f"pass sampling_rate={self.sampling_rate} to say so",
+                stacklevel=3,
+            )
+            return
+        check_sampling_rate(sampling_rate)
+        if sampling_rate != self.sampling_rate:
+            raise ValueError(
+                f"sampling_rate={sampling_rate}: this model takes audio at {self.sampling_rate} Hz; convert "
+                f"it first, with npconformer.audio.resample(array, {sampling_rate}, {self.sampling_rate})"
+            )
+
+    # ---- files
+
+    @classmethod
+    def from_pretrained(cls: type[Extractor], folder: str | os.PathLike, **overrides: Any) -> Extractor:
+        """Load the settings in `folder`; `overrides` replace single settings.
+
+        Both layouts are read: `processor_config.json` with a nested `feature_extractor` (transformers 5)
+        comes first, then `preprocessor_config.json` (transformers 4, and a feature extractor saved alone).
+        Raises FileNotFoundError when there is neither, and ValueError, naming the file, for one that is
+        damaged or has settings of the wrong type.
+        """
+        settings, path = read_extractor_settings(folder)
+        try:
+            return cls.from_dict(settings, **overrides)
+        except (TypeError, ValueError) as error:  # TypeError: a setting called "self"
+            owner = settings.get(TYPE, cls.__name__)
+            hint = "" if owner == cls.__name__ else f" (these are the settings of a {owner})"
+            raise ValueError(f"{path}: {error}{hint}") from error
+
+    @classmethod
+    def from_dict(cls: type[Extractor], settings: Mapping[str, Any], **overrides: Any) -> Extractor:
+        """The extractor with these settings, as `to_dict` gives them; `overrides` replace single ones."""
+        return cls(**{**settings, **overrides})
+
+    def to_dict(self) -> dict[str, Any]:
+        """All settings, known and unknown, as transformers writes them."""
+        return {**copy.deepcopy(vars(self)), TYPE: type(self).__name__}
+
+    def save_pretrained(self, folder: str | os.PathLike) -> list[str]:
+        """Write `preprocessor_config.json` into `folder`, made if need be. Returns the file's path."""
+        folder = make_folder(folder)
+        write_json_atomically(folder / SETTINGS_FILE, self.to_dict())
+        return [str(folder / SETTINGS_FILE)]
+
+
+def check_is_bool(value: Any, name: str) -> None:
+    """Raise a ValueError that calls it `name` unless `value` is True or False."""
+    if not isinstance(value, bool | np.bool_):
+        raise ValueError(f"{name} must be true or false, got {value!r}")
+
+
+def stack(arrays: list[np.ndarray]) -> np.ndarray:
+    """Arrays of one shape as one, with a first axis for the batch; a single array without a copy."""
+    return arrays[0][None] if len(arrays) == 1 else np.stack(arrays)

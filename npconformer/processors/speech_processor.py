@@ -1,0 +1,157 @@
+"""What every processor does: an extractor for sound and a tokenizer for text, loaded, called and saved as one."""
+
+from __future__ import annotations
+
+import inspect
+import os
+from typing import Any, TypeVar
+
+import numpy as np
+
+from npconformer.arrays.batch_feature import BatchFeature
+from npconformer.audio.extractor_files import PROCESSOR_FILE
+from npconformer.audio.sequence_features import SequenceFeatureExtractor
+from npconformer.processors.auto import AutoFeatureExtractor, AutoTokenizer
+from npconformer.storage.files import existing_folder, make_folder, read_json_object, write_json_atomically
+from npconformer.text.ctc_decoding import best_path
+from npconformer.text.tokenizer import Wav2Vec2CTCTokenizer, Wav2Vec2CTCTokenizerOutput
+
+TEXT_OPTIONS = {
+    "padding", "max_length", "truncation", "pad_to_multiple_of", "return_attention_mask", "return_tensors",
+    "padding_side", "is_split_into_words",
+}  # fmt: skip
+
+Processor = TypeVar("Processor", bound="SpeechProcessor")
+
+
+class SpeechProcessor:
+    """Everything between a recording and the model, and between the model and the text.
+
+    Either feature extractor goes with either processor: Wav2Vec2-BERT models that were fine-tuned before
+    Wav2Vec2BertProcessor existed name a Wav2Vec2Processor, and have a SeamlessM4TFeatureExtractor in it.
+    """
+
+    def __init__(self, feature_extractor: SequenceFeatureExtractor, tokenizer: Wav2Vec2CTCTokenizer) -> None:
+        self.feature_extractor = feature_extractor
+        self.tokenizer = tokenizer
+        self._unknown_settings: dict[str, Any] = {}
+
+    @property
+    def model_input_names(self) -> tuple[str, ...]:
+        """The entries that a model may get: those of the feature extractor, and `labels`."""
+        return (*self.feature_extractor.model_input_names, "labels")
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(\n  {self.feature_extractor!r},\n  {self.tokenizer!r},\n)"
+
+    def __call__(self, audio: Any = None, text: Any = None, **options: Any) -> BatchFeature:
+        """Prepare audio for the model, texts as labels, or both.
+
+        audio: as `raw_speech` of the feature extractor. text: a text or a list of them. options go to
+        whichever of the two knows them (padding, return_tensors and the like to both); `audio_kwargs` and
+        `text_kwargs`, dicts, to one of them only. padding and max_length count in the units of each: samples
+        or frames here, letters there.
+
+        Returns the feature extractor's entries, with the texts' ids as `labels` where both are given; the
+        tokenizer's entries where only text is. Raises ValueError when neither is given or an option is
+        unknown.
+        """
+        if audio is None and text is None:
+            raise ValueError("give audio, text or both")
+        for_audio, for_text = options.pop("audio_kwargs", None) or {}, options.pop("text_kwargs", None) or {}
+        options = {**(options.pop("common_kwargs", None) or {}), **options}
+        of_audio = set(inspect.signature(self.feature_extractor.__call__).parameters) - {"raw_speech"}
+        _refuse_unknown(options, of_audio | TEXT_OPTIONS, "options")
+        _refuse_unknown(for_audio, of_audio, "audio_kwargs")
+        _refuse_unknown(for_text, TEXT_OPTIONS, "text_kwargs")
+        if audio is not None:
+            known = {name: value for name, value in options.items() if name in of_audio}
+            inputs = self.feature_extractor(audio, **{**known, **for_audio})
+        if text is not None:
+            known = {name: value for name, value in options.items() if name in TEXT_OPTIONS}
+            encoding = self.tokenizer(text, **{**known, **for_text})
+            if audio is None:
+                return encoding
+            inputs["labels"] = encoding["input_ids"]
+        return inputs
+
+    def pad(self, input_features: Any = None, *, labels: Any = None, **options: Any) -> BatchFeature:
+        """Collect prepared utterances and labels, each of its own length, into one padded batch.
+
+        input_features: as `processed_features` of the feature extractor's `pad`. labels: as `encoded_inputs`
+        of the tokenizer's. They are filled with pad_token_id; set those places to -100 before computing a
+        loss.
+        """
+        if input_features is None and labels is None:
+            raise ValueError("give input_features, labels or both")
+        known = {name: value for name, value in options.items() if name != "truncation"}
+        encoding = None if labels is None else self.tokenizer.pad(labels, **known)
+        if input_features is None:
+            return encoding
+        inputs = self.feature_extractor.pad(input_features, **options)
+        if encoding is not None:
+            inputs["labels"] = encoding["input_ids"]
+        return inputs
+
+    def decode(self, token_ids: Any, **options: Any) -> str | Wav2Vec2CTCTokenizerOutput:
+        """The text of one utterance, from the ids (T,) or logits (T, V) of its frames; see the tokenizer."""
+        ids = np.asarray(token_ids)
+        return self.tokenizer.decode(ids.argmax(-1) if _are_logits(ids, 2) else token_ids, **options)
+
+    def batch_decode(
+        self, sequences: Any, *, lengths: Any = None, **options: Any
+    ) -> list[str] | Wav2Vec2CTCTokenizerOutput:
+        """The texts of several utterances, from ids (B, T), a list of id sequences, or logits (B, T, V).
+
+        lengths: number of real frames of each utterance (B,). In a padded batch the frames after them hold
+        garbage; `model._get_feat_extract_output_lengths(attention_mask.sum(-1))` gives it. Other options,
+        such as output_word_offsets, as in the tokenizer's `decode`.
+        """
+        if not isinstance(sequences, list | tuple):
+            sequences = np.asarray(sequences)
+            if _are_logits(sequences, 3):
+                return self.tokenizer.batch_decode(best_path(sequences, lengths), **options)
+        return self.tokenizer.batch_decode(sequences, lengths=lengths, **options)
+
+    @classmethod
+    def from_pretrained(cls: type[Processor], folder: str | os.PathLike, **overrides: Any) -> Processor:
+        """Load the feature extractor and the tokenizer of a checkpoint folder, in either of the two layouts.
+
+        The folder's files say of which classes they are. overrides replace settings of the feature extractor
+        that it knows (`do_normalize=False`), else of the tokenizer. Raises FileNotFoundError for what is
+        missing, and ValueError, naming the file, for what is damaged or of the wrong type.
+        """
+        folder = existing_folder(folder, "the processor's files, such as vocab.json")
+        extractor = AutoFeatureExtractor.from_pretrained(folder)
+        of_extractor = {name: value for name, value in overrides.items() if name in vars(extractor)}
+        of_tokenizer = {name: value for name, value in overrides.items() if name not in of_extractor}
+        if of_extractor:
+            extractor = AutoFeatureExtractor.from_pretrained(folder, **of_extractor)
+        processor = cls(extractor, AutoTokenizer.from_pretrained(folder, **of_tokenizer))
+        if (folder / PROCESSOR_FILE).is_file():
+            known = ("feature_extractor", "tokenizer", "processor_class")
+            settings = read_json_object(folder / PROCESSOR_FILE)
+            processor._unknown_settings = {k: v for k, v in settings.items() if k not in known}
+        return processor
+
+    def save_pretrained(self, folder: str | os.PathLike) -> list[str]:
+        """Write processor_config.json, tokenizer_config.json and vocab.json, the layout of transformers 5."""
+        folder = make_folder(folder)
+        settings = {
+            **self._unknown_settings,
+            "feature_extractor": self.feature_extractor.to_dict(),
+            "processor_class": type(self).__name__,
+        }
+        paths = self.tokenizer.save_pretrained(folder)
+        write_json_atomically(folder / PROCESSOR_FILE, settings)
+        return [str(folder / PROCESSOR_FILE), *paths]
+
+
+def _are_logits(array: np.ndarray, dimensions: int) -> bool:
+    return array.ndim == dimensions and array.dtype.kind == "f"
+
+
+def _refuse_unknown(options: dict[str, Any], known: set[str], where: str) -> None:
+    unknown = sorted(set(options) - known)
+    if unknown:
+        raise ValueError(f"unknown {where}: {', '.join(unknown)}; known are {', '.join(sorted(known))}")
