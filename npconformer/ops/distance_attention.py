@@ -49,6 +49,8 @@ class DistanceAttention(DotProductAttention):
     ) -> None:
         (q, k, table), (dq, dk, dtables) = inputs, gradients
         super().differentiate_scores(dscores, (q, k), heads, (dq, dk))
+        if dq is None and dtables is None:
+            return
         dproducts = self._by_limit(dscores)  # (B, h, T, N)
         if dq is not None:
             dq[:, heads] += self.xp.matmul(dproducts, (table - table[:1]) * self.scaling)
@@ -92,7 +94,7 @@ class DistanceAttention(DotProductAttention):
         return wide
 
     def _by_limit(self, dscores: Any) -> Any:
-        """The gradient (B, h, T, N) of the products, from that of the scores; 0 for distance -L, whose f is 0."""
+        """The gradient (B, h, T, N) of the products; whatever stands in the column of distance -L, where f is 0."""
         xp, (batch, heads, time, _) = self.xp, dscores.shape
         distances = self.left + self.right + 1
         dproducts = xp.empty((batch, heads, time, distances), dtype=dscores.dtype)
