@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from npconformer.audio.feature_extraction import Wav2Vec2FeatureExtractor
-from npconformer.models.wav2vec2_conformer import Wav2Vec2ConformerConfig
+from npconformer.models.auto import AutoConfig, heads_of
 from npconformer.storage.files import read_json_object
 from npconformer.text.tokenizer import Wav2Vec2CTCTokenizer
 from npconformer.text.tokenizer_files import VOCABULARY_FILE
@@ -37,15 +37,15 @@ class Source:
     new_head: bool
 
     @classmethod
-    def find(cls, path: str | os.PathLike, class_name: str, overrides: dict[str, Any] | None, new_head: bool) -> Source:
-        """Looks at a source for a model of the class of that name.
+    def find(cls, path: str | os.PathLike, head_name: str, overrides: dict[str, Any] | None, new_head: bool) -> Source:
+        """Looks at a source for a model with that head.
 
         Raises FileNotFoundError or ValueError where there is no configuration.
         """
         folder = Path(path) if Path(path).is_dir() else None
         overrides = overrides or {}
-        config = Wav2Vec2ConformerConfig.from_pretrained(path, **overrides)
-        has_head = folder is not None and class_name in (config.architectures or [])
+        config = AutoConfig.from_pretrained(path, **overrides)
+        has_head = folder is not None and head_name in heads_of(config.architectures or [])
         other_kind = folder is not None and bool(config.architectures) and not has_head
         if other_kind and "problem_type" not in overrides:
             config.problem_type = None

@@ -13,8 +13,7 @@ from typing import Any
 
 from npconformer.arrays import generator
 from npconformer.data.examples import Example
-from npconformer.models import wav2vec2_conformer
-from npconformer.models.wav2vec2_conformer import Wav2Vec2ConformerConfig
+from npconformer.models.auto import model_class
 from npconformer.processors.wav2vec2_processor import Wav2Vec2Processor
 from npconformer.training.first_weights import OUTPUTS, load_weights
 from npconformer.training.new_heads import HEADS
@@ -50,18 +49,19 @@ def starting_point(
     """
     if new_head and task not in OUTPUTS:
         raise ValueError(f"new_head: models for {task} have no labels or letters that a head could be made for")
-    model_class = getattr(wav2vec2_conformer, "Wav2Vec2Conformer" + TASKS[task].head)
-    found = Source.find(source, model_class.__name__, overrides, new_head)
+    head_name = TASKS[task].head_name
+    found = Source.find(source, head_name, overrides, new_head)
+    kind = model_class(found.config.model_type, head_name)
     extractor = found.feature_extractor()
     head = HEADS[task](found, examples, report)
     processor = extractor if head.tokenizer is None else Wav2Vec2Processor(extractor, head.tokenizer)
-    config = Wav2Vec2ConformerConfig.from_dict(found.config.to_dict(), **head.settings)
+    config = type(found.config).from_dict(found.config.to_dict(), **head.settings)
 
     generator.manual_seed(seed)
     if not found.has_weights:
         report(f"all weights start at random: {source} is a configuration without weights")
-        return model_class(config), processor
-    model, at_random = load_weights(model_class, config, found, task)
+        return kind(config), processor
+    model, at_random = load_weights(kind, config, found, task)
     if at_random:
         report(f"these start at random: {', '.join(at_random)}")
     return model, processor
