@@ -7,7 +7,6 @@ is where the straight lines between the points of the receiver operating charact
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,7 +19,7 @@ class EqualErrorRate(NamedTuple):
     threshold: float
 
 
-def equal_error_rate(scores: Sequence[float], same: Sequence[Any]) -> EqualErrorRate:
+def equal_error_rate(scores: Any, same: Any) -> EqualErrorRate:
     """The equal error rate of trials (N,).
 
     scores: higher means more likely the same speaker. same: whether it is the same, booleans or 0 and 1.

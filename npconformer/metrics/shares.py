@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -39,7 +38,7 @@ def wilson_interval(share: Share) -> tuple[float, float]:
     return max(0.0, middle - half), min(1.0, middle + half)
 
 
-def bootstrap_interval(errors: Sequence[int], totals: Sequence[int], seed: int = 0) -> tuple[float, float]:
+def bootstrap_interval(errors: Any, totals: Any, seed: int = 0) -> tuple[float, float]:
     """The 95 % interval of sum(errors) / sum(totals), by drawing the recordings anew, with replacement.
 
     errors, totals: of each recording (N,), such as its wrong words and its words. Recordings of one speaker are

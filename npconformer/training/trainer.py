@@ -189,7 +189,7 @@ class Trainer:
             with self._stopping_at(progress.step):  # a step may have been too large for the weights themselves
                 check_weights(self.model)
         if evaluates:
-            self._evaluate()
+            self._validate()
         if saves or progress.stopped:
             self._save()
 
@@ -209,7 +209,7 @@ class Trainer:
             rate = row["learning_rate"]
             self.report(f"step {progress.step} of {self.total_steps}: loss {row['loss']:.4g}, rate {rate:.3g}")
 
-    def _evaluate(self) -> None:
+    def _validate(self) -> None:
         progress, task = self.progress, self.task
         with self._averaged():
             figures = validate(self.model, self.evaluation.epoch(0), self.processor, task)

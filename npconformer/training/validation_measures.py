@@ -64,7 +64,7 @@ class ClassMeasures(Measures):
     def add(self, outputs: Any, batch: dict[str, np.ndarray], lengths: np.ndarray | None) -> None:
         logits, labels = _host(outputs.logits), np.asarray(batch["labels"])  # (B, C); (B,), (B, 1) or (B, C)
         if labels.ndim == 2 and labels.shape == logits.shape:
-            known, said = map(tuple, (labels > 0.5).tolist()), map(tuple, (logits > 0).tolist())
+            known, said = ([tuple(row) for row in rows.tolist()] for rows in (labels > 0.5, logits > 0))
         else:
             known, said = labels.reshape(-1).tolist(), logits.argmax(axis=1).tolist()
         for reference, answer in zip(known, said):

@@ -8,7 +8,8 @@ from tiny_training import SIZES, tiny_model, tiny_processor
 import npconformer
 from npconformer.checkpoints.safetensors_file import SafetensorsFile, write_safetensors
 from npconformer.data import Example
-from npconformer.training.starting_point import build_tokenizer, class_names, starting_point
+from npconformer.training.new_heads import build_tokenizer, class_names
+from npconformer.training.starting_point import starting_point
 
 DATA = [
     Example("a.wav", text="Abba dé", label="10", speaker="anna"),

@@ -19,7 +19,7 @@ from voices import WORDS
 import npconformer
 from npconformer.data import Augmentation, Silence
 from npconformer.training import Trainer, TrainingSettings
-from npconformer.training.starting_point import build_tokenizer
+from npconformer.training.new_heads import build_tokenizer
 
 CONFIG = dict(
     # 10 ms of waveform every 1.25 ms, then a frame every 20 ms: three layers, where the released models have seven
