@@ -125,8 +125,8 @@ def _read(arguments: argparse.Namespace) -> tuple[list[Example], list[LeftOut]]:
 
 def _task(arguments: argparse.Namespace) -> str:
     """What the model is for, by its config; ends the command when that cannot be told."""
-    from npconformer import Wav2Vec2ConformerConfig
     from npconformer.evaluation.evaluating import TASK_OF_HEAD, task_of
+    from npconformer.models.wav2vec2_conformer import Wav2Vec2ConformerConfig
     from npconformer.pipelines import EMBEDDED_DIGITS
 
     folder = EMBEDDED_DIGITS if arguments.model is None else arguments.model
