@@ -13,11 +13,13 @@ Letters: B vectors, D dimensions, C classes.
 
 from __future__ import annotations
 
-from typing import Any
+from types import ModuleType
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from npconformer.arrays.backend import asarray
+from npconformer.arrays.types import Array
 from npconformer.losses.class_labels import check_logits, check_reduction, class_labels, term_weights
 from npconformer.tape.autograd import Operation, Tensor
 
@@ -30,7 +32,7 @@ class AMSoftmax(Operation):
     def __init__(self, labels: np.ndarray, scale: float, margin: float, reduction: str) -> None:
         self.labels, self.scale, self.margin, self.reduction = labels, scale, margin, reduction
 
-    def forward(self, vectors: Any, weight: Any) -> Any:
+    def forward(self, vectors: Array, weight: Array) -> Array:
         xp = self.xp
         h, h_length = _normalise(xp, vectors, axis=1)
         w, w_length = _normalise(xp, weight, axis=0)
@@ -46,7 +48,7 @@ class AMSoftmax(Operation):
         self.save(h, h_length, w, w_length, xp.exp(z), rows, classes, weights)
         return losses if self.reduction == "none" else xp.asarray(losses.sum())
 
-    def backward(self, grad: Any) -> tuple[Any, Any]:
+    def backward(self, grad: Array) -> tuple[Array | None, Array | None]:
         h, h_length, w, w_length, p, rows, classes, weights = self.saved
         dcos = p * self.scale  # (B, C)
         dcos[rows, classes] -= self.scale
@@ -59,18 +61,23 @@ class AMSoftmax(Operation):
         return dh, dw
 
 
-def _normalise(xp: Any, x: Any, axis: int) -> tuple[Any, Any]:
+def _normalise(xp: ModuleType, x: Array, axis: int) -> tuple[Array, Array]:
     length = xp.sqrt((x * x).sum(axis=axis, keepdims=True))
     return x / xp.maximum(length, SHORTEST), length
 
 
-def _normalise_backward(xp: Any, u: Any, length: Any, du: Any, axis: int) -> Any:
+def _normalise_backward(xp: ModuleType, u: Array, length: Array, du: Array, axis: int) -> Array:
     along = xp.where(length > SHORTEST, (u * du).sum(axis=axis, keepdims=True), xp.zeros((), u.dtype))
     return (du - u * along) / xp.maximum(length, SHORTEST)
 
 
 def am_softmax_loss(
-    vectors: Any, weight: Any, labels: Any, scale: float = 30.0, margin: float = 0.4, reduction: str = "mean"
+    vectors: Tensor | Array,
+    weight: Tensor | Array,
+    labels: ArrayLike,
+    scale: float = 30.0,
+    margin: float = 0.4,
+    reduction: str = "mean",
 ) -> Tensor:
     """Cross entropy of scaled cosines, with a margin taken from the right class.
 

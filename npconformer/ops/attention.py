@@ -18,6 +18,7 @@ from typing import Any
 
 from npconformer.arrays import threads
 from npconformer.arrays.backend import asarray, backend_of, sliding_view
+from npconformer.arrays.types import Array
 from npconformer.ops.arithmetic import broadcasts_to
 from npconformer.ops.dropout import draw_kept
 from npconformer.ops.softmax import softmax_in_place
@@ -155,16 +156,16 @@ def _by_distance(products: Any) -> Any:
 
 
 def attention(
-    query: Any,
-    key: Any,
-    value: Any,
+    query: Tensor | Array,
+    key: Tensor | Array,
+    value: Tensor | Array,
     heads: int,
-    mask: Any = None,
-    positions: Any = None,
-    bias_u: Any = None,
-    bias_v: Any = None,
+    mask: Array | None = None,
+    positions: Tensor | Array | None = None,
+    bias_u: Tensor | Array | None = None,
+    bias_v: Tensor | Array | None = None,
     dropout_p: float = 0.0,
-    kept: Any = None,
+    kept: Array | None = None,
     return_weights: bool = False,
 ) -> Tensor | tuple[Tensor, Tensor]:
     """Multi-head attention from already projected queries, keys and values.

@@ -5,8 +5,7 @@ With u = a / |a| and v = b / |b|:  y = ⟨u, v⟩,  da = dy (v - u y) / |a|,  db
 
 from __future__ import annotations
 
-from typing import Any
-
+from npconformer.arrays.types import Array
 from npconformer.ops.arithmetic import unbroadcast
 from npconformer.tape.autograd import Operation, Tensor
 
@@ -16,14 +15,14 @@ SHORTEST = 1e-8  # vectors shorter than this are divided by it instead
 class CosineSimilarity(Operation):
     """y = ⟨a, b⟩ / (|a| |b|) over the last axis, leading axes broadcast"""
 
-    def forward(self, a: Any, b: Any) -> Any:
+    def forward(self, a: Array, b: Array) -> Array:
         a_length, b_length = (self._length(x) for x in (a, b))
         u, v = a / a_length, b / b_length
         y = (u * v).sum(axis=-1)
         self.save(u, v, a_length, b_length, y)
         return y
 
-    def backward(self, grad: Any) -> tuple[Any, Any]:
+    def backward(self, grad: Array) -> tuple[Array | None, Array | None]:
         u, v, a_length, b_length, y = self.saved
         grad, y = grad[..., None], y[..., None]
         return (
@@ -31,15 +30,15 @@ class CosineSimilarity(Operation):
             unbroadcast(grad * self._without(v, u, y, b_length) / b_length, v) if self.needs[1] else None,
         )
 
-    def _length(self, x: Any) -> Any:
+    def _length(self, x: Array) -> Array:
         return self.xp.maximum(self.xp.sqrt((x * x).sum(axis=-1, keepdims=True)), SHORTEST)
 
-    def _without(self, own: Any, other: Any, y: Any, length: Any) -> Any:
+    def _without(self, own: Array, other: Array, y: Array, length: Array) -> Array:
         """The other vector less its part along the own one; a vector as short as SHORTEST is only scaled."""
         return other - own * self.xp.where(length > SHORTEST, y, self.xp.zeros((), y.dtype))
 
 
-def cosine_similarity(a: Any, b: Any) -> Tensor:
+def cosine_similarity(a: Tensor | Array, b: Tensor | Array) -> Tensor:
     """The cosine between the vectors along the last axis.
 
     Args:
