@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from npconformer.arrays.special import normal_cdf_numpy
+from npconformer.arrays.types import Array
 
 ENVIRONMENT_VARIABLE = "NPCONFORMER_BACKEND"
 
@@ -155,7 +156,7 @@ def to_host(array: Any) -> np.ndarray:
     return backend_of(array).to_host(array)
 
 
-def to_backend(array: Any, backend: Backend) -> Any:
+def to_backend(array: Any, backend: Backend) -> Array:
     """The array in that backend's memory; unchanged if it is there already."""
     source = backend_of(array)
     if source is backend:
@@ -163,21 +164,21 @@ def to_backend(array: Any, backend: Backend) -> Any:
     return backend.from_host(source.to_host(array))
 
 
-def asarray(array: Any, like: Any) -> Any:
+def asarray(array: Any, like: Any) -> Array:
     """The array, moved to where `like` lives; its dtype is kept."""
     return to_backend(array, backend_of(like))
 
 
-def normal_cdf(x: Any, out: Any = None) -> Any:
+def normal_cdf(x: Array, out: Array | None = None) -> Array:
     """1/sqrt(2 pi) * integral up to x of exp(-t^2/2) dt, element by element, in x's dtype; `out` is not x itself."""
     return backend_of(x).normal_cdf(x, out=out)
 
 
-def scatter_add(target: Any, index: Any, values: Any) -> None:
+def scatter_add(target: Array, index: Any, values: Array) -> None:
     """target[index] += values, in place, where positions that `index` names twice receive both values."""
     get_array_module(target).add.at(target, index, values)
 
 
-def sliding_view(x: Any, shape: tuple[int, ...], strides: tuple[int, ...]) -> Any:
+def sliding_view(x: Array, shape: tuple[int, ...], strides: tuple[int, ...]) -> Array:
     """A view of x with other strides (in bytes). It may overlap itself: write to it only where it does not."""
     return get_array_module(x).lib.stride_tricks.as_strided(x, shape=shape, strides=strides)

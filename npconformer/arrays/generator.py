@@ -6,6 +6,7 @@ gives the same numbers on a CPU and on a GPU.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -29,11 +30,11 @@ def happens(probability: float) -> bool:
     return probability > 0 and _generator.random() < probability
 
 
-def get_state() -> dict[str, Any]:
+def get_state() -> Mapping[str, Any]:
     """The generator's state, for `set_state`."""
     return _generator.bit_generator.state
 
 
-def set_state(state: dict[str, Any]) -> None:
+def set_state(state: Mapping[str, Any]) -> None:
     """Puts the generator back to a state that `get_state` returned."""
     _generator.bit_generator.state = state

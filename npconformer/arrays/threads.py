@@ -20,12 +20,12 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
-from typing import Any
 
 import numpy as np
 
 from npconformer.arrays import blas
 from npconformer.arrays.backend import NUMPY, Backend, backend_of
+from npconformer.arrays.types import Array
 
 PIECE_SIZE = NUMPY.piece_size  # 512 KiB of float32, which the second-level cache still holds
 SHARED_SIZE = 128 * 1024  # numbers that are worth a thread: below, waking it and waiting for it costs more
@@ -56,7 +56,7 @@ def get_num_threads() -> int:
     return _threads
 
 
-def run(function: Callable[..., None], *arrays: Any) -> None:
+def run(function: Callable[..., None], *arrays: Array) -> None:
     """Calls function(xp, *pieces) for pieces of rows (slices along the first axis) that together cover the arrays.
 
     The arrays have the same number of rows. The function writes its results into its pieces.
@@ -73,7 +73,7 @@ def run(function: Callable[..., None], *arrays: Any) -> None:
     run_ranges(on_piece, rows, arrays[0].size // rows, backend)
 
 
-def run_elementwise(function: Callable[..., None], *arrays: Any) -> None:
+def run_elementwise(function: Callable[..., None], *arrays: Array) -> None:
     """The same for a function of element-wise steps, which become one kernel on a GPU instead of one each.
 
     The function is part of a module or a class. To record its steps it is called with stand-ins of arrays that have no
@@ -90,17 +90,19 @@ def run_elementwise(function: Callable[..., None], *arrays: Any) -> None:
 @functools.cache
 def _kernel(function: Callable[..., None], backend: Backend) -> Callable[..., None]:
     name = function.__qualname__.replace(".", "_")
+    assert backend.fuse is not None  # who calls this has asked
     return backend.fuse(functools.partial(function, backend.xp), name)
 
 
-def add_to_rows(rows: Any, row: Any) -> None:
+def add_to_rows(rows: Array, row: Array) -> None:
     """rows += row, in place: what adds a bias (C,) to (N, C)."""
     run(lambda xp, piece: xp.add(piece, row, out=piece), rows)
 
 
-def sum_over(function: Callable[..., tuple], *arrays: Any) -> list[Any]:
+def sum_over(function: Callable[..., tuple[Array, ...]], *arrays: Array) -> list[Array]:
     """The sums, over all pieces of rows, of the arrays that function(xp, *pieces) returns; always in the same order."""
-    backend, parts = backend_of(*arrays), {}
+    backend = backend_of(*arrays)
+    parts: dict[int, tuple[Array, ...]] = {}
 
     def on_piece(first: int, stop: int) -> None:
         parts[first] = function(backend.xp, *[array[first:stop] for array in arrays])

@@ -13,11 +13,11 @@ Letters: B vectors, D dimensions, C classes.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
+from numpy.typing import ArrayLike
 
 from npconformer.arrays.backend import asarray
+from npconformer.arrays.types import Array
 from npconformer.losses.class_labels import check_logits, check_reduction, class_labels, term_weights
 from npconformer.ops.softmax import log_softmax_of
 from npconformer.ops.unit_vectors import unit_vectors, unit_vectors_backward
@@ -32,7 +32,7 @@ class AMSoftmax(Operation):
     def __init__(self, labels: np.ndarray, scale: float, margin: float, reduction: str) -> None:
         self.labels, self.scale, self.margin, self.reduction = labels, scale, margin, reduction
 
-    def forward(self, vectors: Any, weight: Any) -> Any:
+    def forward(self, vectors: Array, weight: Array) -> Array:
         xp = self.xp
         h, h_length = unit_vectors(xp, vectors, SHORTEST, axis=1)
         w, w_length = unit_vectors(xp, weight, SHORTEST, axis=0)
@@ -47,7 +47,7 @@ class AMSoftmax(Operation):
         self.save(h, h_length, w, w_length, xp.exp(log_p), rows, classes, weights)
         return losses if self.reduction == "none" else xp.asarray(losses.sum())
 
-    def backward(self, grad: Any) -> tuple[Any, Any]:
+    def backward(self, grad: Array) -> tuple[Array | None, Array | None]:
         h, h_length, w, w_length, p, rows, classes, weights = self.saved
         dcos = p * self.scale  # (B, C)
         dcos[rows, classes] -= self.scale
@@ -61,7 +61,12 @@ class AMSoftmax(Operation):
 
 
 def am_softmax_loss(
-    vectors: Any, weight: Any, labels: Any, scale: float = 30.0, margin: float = 0.4, reduction: str = "mean"
+    vectors: Tensor | Array,
+    weight: Tensor | Array,
+    labels: ArrayLike,
+    scale: float = 30.0,
+    margin: float = 0.4,
+    reduction: str = "mean",
 ) -> Tensor:
     """Cross entropy of scaled cosines, with a margin taken from the right class.
 

@@ -7,11 +7,10 @@ With p = 1 / (1 + e^{-x}) the loss -t log p - (1-t) log(1-p) is, without ever ta
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from npconformer.arrays.backend import asarray
+from npconformer.arrays.types import Array
 from npconformer.losses.class_labels import IGNORED, check_logits, check_reduction, host_array, term_weights
 from npconformer.tape.autograd import Operation, Tensor
 
@@ -22,7 +21,7 @@ class BinaryCrossEntropy(Operation):
     def __init__(self, targets: np.ndarray, counted: np.ndarray, reduction: str) -> None:
         self.targets, self.counted, self.reduction = targets, counted, reduction
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Array) -> Array:
         xp = self.xp
         targets = asarray(np.where(self.counted, self.targets, 0).astype(x.dtype), like=x)
         weights = asarray(term_weights(self.counted, self.reduction, x.dtype), like=x)
@@ -33,14 +32,16 @@ class BinaryCrossEntropy(Operation):
         self.save(x, targets, weights)
         return losses if self.reduction == "none" else xp.asarray(losses.sum())
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         x, targets, weights = self.saved
         e = self.xp.exp(-self.xp.abs(x))
         p = self.xp.where(x >= 0, 1.0, e) / (1.0 + e)  # the sigmoid, for either sign without overflow
         return ((p - targets) * weights * grad).astype(x.dtype, copy=False)
 
 
-def binary_cross_entropy_with_logits(logits: Any, targets: Any, reduction: str = "mean") -> Tensor:
+def binary_cross_entropy_with_logits(
+    logits: Tensor | Array, targets: Tensor | Array, reduction: str = "mean"
+) -> Tensor:
     """Binary cross entropy between the sigmoid of the logits and the targets.
 
     Args:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
 
 from npconformer.arrays.backend import is_array, to_host
+from npconformer.arrays.types import Array
 from npconformer.tape.autograd import Tensor
 
 IGNORED = -100  # the label of what does not count: padding, and whatever nobody is to learn from
 REDUCTIONS = ("none", "sum", "mean")
 
 
-def host_array(name: str, values: Any) -> np.ndarray:
+def host_array(name: str, values: ArrayLike) -> np.ndarray:
     """An argument (array of any library, tensor, or lists of numbers) as a NumPy array."""
     values = values.data if isinstance(values, Tensor) else values
     array = to_host(values) if is_array(values) else np.asarray(values)
@@ -22,7 +22,9 @@ def host_array(name: str, values: Any) -> np.ndarray:
     return array
 
 
-def class_labels(labels: Any, shape: tuple[int, ...], classes: int, ignore_index: int | None = IGNORED) -> np.ndarray:
+def class_labels(
+    labels: ArrayLike, shape: tuple[int, ...], classes: int, ignore_index: int | None = IGNORED
+) -> np.ndarray:
     """The labels as int64 of that shape, each a class or `ignore_index` (None: no label may be ignored).
 
     Raises:
@@ -50,7 +52,7 @@ def check_reduction(reduction: str) -> None:
         raise ValueError(f"reduction: expected one of {', '.join(REDUCTIONS)}, got {reduction!r}")
 
 
-def check_logits(name: str, logits: Any, ndim: int | None = None) -> Any:
+def check_logits(name: str, logits: Tensor | Array, ndim: int | None = None) -> Array:
     """The array behind the logits, floating, with at least one class along its last axis."""
     array = logits.data if isinstance(logits, Tensor) else logits
     if not is_array(array) or array.dtype.kind != "f" or array.ndim < 1 or array.shape[-1] == 0:
@@ -61,7 +63,7 @@ def check_logits(name: str, logits: Any, ndim: int | None = None) -> Any:
     return array
 
 
-def term_weights(counted: np.ndarray, reduction: str, dtype: Any) -> np.ndarray:
+def term_weights(counted: np.ndarray, reduction: str, dtype: DTypeLike) -> np.ndarray:
     """What each term counts for in the result: 0 where ignored, else 1, or 1 / their number for the mean.
 
     Raises:

@@ -15,12 +15,12 @@ the K + 1 of each frame are picked from it. Letters: B batch, T frames, D dimens
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
+from numpy.typing import ArrayLike
 
 from npconformer import ops
 from npconformer.arrays.backend import asarray, scatter_add
+from npconformer.arrays.types import Array
 from npconformer.losses.class_labels import IGNORED, check_logits, host_array
 from npconformer.losses.cross_entropy import cross_entropy
 from npconformer.ops.cosine_similarity import SHORTEST
@@ -37,7 +37,7 @@ class ContrastiveLogits(Operation):
     def __init__(self, candidates: np.ndarray, hidden: np.ndarray | None, temperature: float) -> None:
         self.candidates, self.hidden, self.temperature = candidates, hidden, temperature
 
-    def forward(self, context: Any, targets: Any) -> Any:
+    def forward(self, context: Array, targets: Array) -> Array:
         xp = self.xp
         c, c_length = unit_vectors(xp, context, SHORTEST)  # (B, T, D)
         q, q_length = unit_vectors(xp, targets, SHORTEST)
@@ -50,7 +50,7 @@ class ContrastiveLogits(Operation):
         self.save(c, c_length, q, q_length, index, hidden)
         return logits
 
-    def backward(self, grad: Any) -> tuple[Any, Any]:
+    def backward(self, grad: Array) -> tuple[Array | None, Array | None]:
         c, c_length, q, q_length, index, hidden = self.saved
         xp = self.xp
         grad = grad * (1.0 / self.temperature)
@@ -66,14 +66,18 @@ class ContrastiveLogits(Operation):
             dtargets = unit_vectors_backward(xp, dq, q, q_length, SHORTEST)
         return dcontext, dtargets
 
-    def _index(self, like: Any) -> tuple[Any, Any, Any]:
+    def _index(self, like: Array) -> tuple[Array, Array, Array]:
         batch, frames, _ = self.candidates.shape
         xp = self.xp
         return xp.arange(batch)[:, None, None], xp.arange(frames)[:, None], asarray(self.candidates, like=like)
 
 
 def contrastive_logits(
-    context: Any, targets: Any, negative_indices: Any, temperature: float = 0.1, codes: Any = None
+    context: Tensor | Array,
+    targets: Tensor | Array,
+    negative_indices: ArrayLike,
+    temperature: float = 0.1,
+    codes: ArrayLike | None = None,
 ) -> Tensor:
     """Scaled cosines of each frame's context vector with its own target and with its negatives'.
 
@@ -115,7 +119,7 @@ def contrastive_logits(
     return ops.reshape(operation(ops.reshape(context, one), ops.reshape(targets, one)), candidates.shape)
 
 
-def check_negative_indices(negative_indices: Any, batch: int, frames: int) -> np.ndarray:
+def check_negative_indices(negative_indices: ArrayLike, batch: int, frames: int) -> np.ndarray:
     """The indices as int64 (B, T, K), or a ValueError that says what is wrong with them."""
     indices = host_array("sampled_negative_indices", negative_indices)
     if indices.dtype.kind not in "iu" or indices.ndim != 3 or indices.shape[:2] != (batch, frames):
@@ -131,7 +135,7 @@ def check_negative_indices(negative_indices: Any, batch: int, frames: int) -> np
     return indices.astype(np.int64)
 
 
-def _codes_of(vectors: Any) -> np.ndarray:
+def _codes_of(vectors: Array) -> np.ndarray:
     """(B, T) numbers that are equal where the vectors are equal in every bit."""
     host = np.ascontiguousarray(host_array("targets", vectors)) + 0.0  # -0.0 becomes 0.0
     rows = host.reshape(-1, host.shape[-1])
@@ -139,7 +143,7 @@ def _codes_of(vectors: Any) -> np.ndarray:
     return np.unique(as_bytes, return_inverse=True)[1].reshape(host.shape[:-1])
 
 
-def contrastive_loss(logits: Any, mask_time_indices: Any, reduction: str = "sum") -> Tensor:
+def contrastive_loss(logits: Tensor | Array, mask_time_indices: ArrayLike, reduction: str = "sum") -> Tensor:
     """Cross entropy of the positive, which is the first logit, at the masked frames.
 
     Args:
@@ -154,7 +158,7 @@ def contrastive_loss(logits: Any, mask_time_indices: Any, reduction: str = "sum"
     return cross_entropy(logits, np.where(mask, 0, IGNORED), reduction=reduction)
 
 
-def check_time_mask(mask_time_indices: Any, shape: tuple[int, ...]) -> np.ndarray:
+def check_time_mask(mask_time_indices: ArrayLike, shape: tuple[int, ...]) -> np.ndarray:
     """The mask as booleans (B, T), or a ValueError that says what is wrong with it."""
     mask = host_array("mask_time_indices", mask_time_indices).astype(bool)
     if mask.shape != tuple(shape):
@@ -164,7 +168,7 @@ def check_time_mask(mask_time_indices: Any, shape: tuple[int, ...]) -> np.ndarra
     return mask
 
 
-def diversity_loss(perplexity: Tensor, num_codevectors: int, mask_time_indices: Any) -> Tensor:
+def diversity_loss(perplexity: Tensor, num_codevectors: int, mask_time_indices: ArrayLike) -> Tensor:
     """(n - perplexity) / n for each masked frame: 0 when all n codewords are used evenly.
 
     Args:

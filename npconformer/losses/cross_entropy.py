@@ -9,11 +9,11 @@ Letters: N rows (all leading axes together), C classes.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
+from numpy.typing import ArrayLike
 
 from npconformer.arrays.backend import asarray
+from npconformer.arrays.types import Array
 from npconformer.losses.class_labels import IGNORED, check_logits, check_reduction, class_labels, term_weights
 from npconformer.ops.softmax import log_softmax_of
 from npconformer.tape.autograd import Operation, Tensor
@@ -25,7 +25,7 @@ class CrossEntropy(Operation):
     def __init__(self, labels: np.ndarray, ignore_index: int, reduction: str) -> None:
         self.labels, self.ignore_index, self.reduction = labels, ignore_index, reduction
 
-    def forward(self, logits: Any) -> Any:
+    def forward(self, logits: Array) -> Array:
         xp = self.xp
         counted = self.labels.reshape(-1) != self.ignore_index  # (N,) on the host
         rows = xp.arange(counted.size)
@@ -38,7 +38,7 @@ class CrossEntropy(Operation):
         self.shape = logits.shape
         return losses.reshape(self.labels.shape) if self.reduction == "none" else xp.asarray(losses.sum())
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         log_probs, rows, classes, weights = self.saved
         dx = self.xp.exp(log_probs)  # (N, C)
         dx[rows, classes] -= 1
@@ -47,7 +47,9 @@ class CrossEntropy(Operation):
         return dx.reshape(self.shape)
 
 
-def cross_entropy(logits: Any, labels: Any, ignore_index: int = IGNORED, reduction: str = "mean") -> Tensor:
+def cross_entropy(
+    logits: Tensor | Array, labels: ArrayLike, ignore_index: int = IGNORED, reduction: str = "mean"
+) -> Tensor:
     """Cross entropy between the softmax of the logits and the labels.
 
     Args:

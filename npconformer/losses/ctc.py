@@ -20,11 +20,13 @@ log α grows with the number of frames, and in float32 its rounding would be a v
 
 from __future__ import annotations
 
-from typing import Any
+from types import ModuleType
 
 import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
 
 from npconformer.arrays.backend import asarray, get_array_module
+from npconformer.arrays.types import Array
 from npconformer.losses.class_labels import check_reduction
 from npconformer.losses.ctc_targets import CTCTargets, prepare_targets
 from npconformer.ops.softmax import log_softmax_of
@@ -33,7 +35,7 @@ from npconformer.tape.autograd import Operation, Tensor
 _LOWEST = float(np.finfo(np.float64).min)
 
 
-def _log_sum(xp: Any, *terms: Any) -> Any:
+def _log_sum(xp: ModuleType, *terms: Array) -> Array:
     """log Σ exp(term); -inf where every term is -inf. (CuPy's logaddexp gives NaN there.)"""
     largest = terms[0]
     for term in terms[1:]:
@@ -45,7 +47,7 @@ def _log_sum(xp: Any, *terms: Any) -> Any:
     return xp.log(total) + shift
 
 
-def _state_log_probs(log_probs: Any, targets: CTCTargets) -> Any:
+def _state_log_probs(log_probs: Array, targets: CTCTargets) -> Array:
     """log y_t(l_s) as (T, B, L) float64, up to the longest item's last frame."""
     xp = get_array_module(log_probs)
     frames = int(targets.input_lengths.max())
@@ -55,12 +57,12 @@ def _state_log_probs(log_probs: Any, targets: CTCTargets) -> Any:
     return log_probs[item, time, states[None]].astype(np.float64)
 
 
-def _skip_penalty(targets: CTCTargets, like: Any) -> Any:
+def _skip_penalty(targets: CTCTargets, like: Array) -> Array:
     """(B, L): 0 where state s may follow state s-2, -inf where it may not."""
     return asarray(np.where(targets.skips, 0.0, -np.inf), like=like)
 
 
-def ctc_forward(log_probs: Any, targets: CTCTargets) -> tuple[Any, Any]:
+def ctc_forward(log_probs: Array, targets: CTCTargets) -> tuple[Array, Array]:
     """-log p of each item, and log α.
 
     Args:
@@ -88,7 +90,7 @@ def ctc_forward(log_probs: Any, targets: CTCTargets) -> tuple[Any, Any]:
     return -log_p, log_alpha
 
 
-def ctc_posteriors(log_probs: Any, targets: CTCTargets, losses: Any, log_alpha: Any) -> Any:
+def ctc_posteriors(log_probs: Array, targets: CTCTargets, losses: Array, log_alpha: Array) -> Array:
     """The probability of each state at each frame given the labels, by the β recursion.
 
     Args:
@@ -120,7 +122,7 @@ def ctc_posteriors(log_probs: Any, targets: CTCTargets, losses: Any, log_alpha: 
         return xp.exp(posteriors, out=posteriors)
 
 
-def ctc_backward(log_probs: Any, targets: CTCTargets, losses: Any, log_alpha: Any) -> Any:
+def ctc_backward(log_probs: Array, targets: CTCTargets, losses: Array, log_alpha: Array) -> Array:
     """d loss / d logits of each item: softmax minus the classes' posteriors, 0 past the item's last frame.
 
     Returns:
@@ -145,11 +147,13 @@ def ctc_backward(log_probs: Any, targets: CTCTargets, losses: Any, log_alpha: An
 class CTCLoss(Operation):
     """loss_b = -log p(labels_b | logits_b), reduced; the log-softmax is part of the operation."""
 
-    def __init__(self, targets: CTCTargets, reduction: str, zero_infinity: bool, compute_dtype: Any) -> None:
+    def __init__(
+        self, targets: CTCTargets, reduction: str, zero_infinity: bool, compute_dtype: DTypeLike | None
+    ) -> None:
         self.targets, self.reduction, self.zero_infinity = targets, reduction, zero_infinity
         self.compute_dtype = compute_dtype
 
-    def forward(self, logits: Any) -> Any:
+    def forward(self, logits: Array) -> Array:
         xp = self.xp
         self.grad_dtype = logits.dtype
         copy = logits.astype(self.compute_dtype or logits.dtype)
@@ -163,7 +167,7 @@ class CTCLoss(Operation):
             losses = losses.sum()
         return losses.astype(log_probs.dtype)
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         log_probs, losses, log_alpha = self.saved
         xp = self.xp
         item_grad = grad * asarray(self._item_weights().astype(grad.dtype), like=grad)  # (B,)
@@ -181,14 +185,14 @@ class CTCLoss(Operation):
 
 
 def ctc_loss(
-    logits: Any,
-    labels: Any,
-    input_lengths: Any = None,
-    target_lengths: Any = None,
+    logits: Tensor | Array,
+    labels: ArrayLike,
+    input_lengths: ArrayLike | None = None,
+    target_lengths: ArrayLike | None = None,
     blank: int = 0,
     reduction: str = "mean",
     zero_infinity: bool = False,
-    compute_dtype: Any = np.float32,
+    compute_dtype: DTypeLike | None = np.float32,
 ) -> Tensor:
     """CTC loss of a batch of logits (not of probabilities: the log-softmax is taken here).
 

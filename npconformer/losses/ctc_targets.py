@@ -6,9 +6,9 @@ Letters: B batch, S labels of the longest item, L = 2S+1 states: blank, label 1,
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from npconformer.arrays.backend import is_array, to_host
 from npconformer.losses.class_labels import IGNORED
@@ -35,9 +35,9 @@ class CTCTargets:
 
 def prepare_targets(
     logits_shape: tuple[int, int, int],
-    labels: Any,
-    input_lengths: Any = None,
-    target_lengths: Any = None,
+    labels: ArrayLike,
+    input_lengths: ArrayLike | None = None,
+    target_lengths: ArrayLike | None = None,
     blank: int = 0,
 ) -> CTCTargets:
     """Checks and packs what `ctc_loss` was given; see there for the arguments and errors."""
@@ -66,7 +66,7 @@ def prepare_targets(
     return CTCTargets(input_lengths, counts, states, skips, ends)
 
 
-def _used_labels(labels: np.ndarray, target_lengths: Any) -> np.ndarray:
+def _used_labels(labels: np.ndarray, target_lengths: ArrayLike | None) -> np.ndarray:
     """(B, S) whether each entry is a label: by the lengths if given, else whatever is not padding."""
     if target_lengths is None:
         return labels != IGNORED
@@ -87,7 +87,7 @@ def _check_classes(labels: np.ndarray, used: np.ndarray, classes: int, blank: in
     )
 
 
-def _lengths(name: str, values: Any, batch: int, smallest: int, largest: int) -> np.ndarray:
+def _lengths(name: str, values: ArrayLike, batch: int, smallest: int, largest: int) -> np.ndarray:
     lengths = _integers(name, values)
     if lengths.shape != (batch,):
         raise ValueError(f"{name}: expected shape ({batch},), got {lengths.shape}")
@@ -96,7 +96,7 @@ def _lengths(name: str, values: Any, batch: int, smallest: int, largest: int) ->
     return lengths
 
 
-def _integers(name: str, values: Any) -> np.ndarray:
+def _integers(name: str, values: ArrayLike) -> np.ndarray:
     array = to_host(values) if is_array(values) else np.asarray(values)
     if array.size and array.dtype.kind not in "iu":
         raise ValueError(f"{name}: expected integers, got dtype {array.dtype}")

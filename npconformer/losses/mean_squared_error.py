@@ -5,11 +5,10 @@ loss = mean of (x - t)²,        d loss / d x = 2 (x - t) / n
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from npconformer.arrays.backend import asarray
+from npconformer.arrays.types import Array
 from npconformer.losses.class_labels import check_logits, check_reduction, host_array
 from npconformer.tape.autograd import Operation, Tensor
 
@@ -20,19 +19,19 @@ class SquaredError(Operation):
     def __init__(self, targets: np.ndarray, reduction: str) -> None:
         self.targets, self.reduction = targets, reduction
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Array) -> Array:
         difference = x - asarray(self.targets.astype(x.dtype, copy=False), like=x)
         self.weight = 1.0 / difference.size if self.reduction == "mean" else 1.0
         self.save(difference)
         squares = difference * difference
         return squares if self.reduction == "none" else self.xp.asarray(squares.sum() * self.weight)
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         (difference,) = self.saved
         return difference * (grad * (2.0 * self.weight))
 
 
-def mean_squared_error(predictions: Any, targets: Any, reduction: str = "mean") -> Tensor:
+def mean_squared_error(predictions: Tensor | Array, targets: Tensor | Array, reduction: str = "mean") -> Tensor:
     """The squared difference to the targets, averaged over all elements.
 
     Args:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
 from npconformer import ops
 from npconformer.arrays.backend import get_array_module
+from npconformer.arrays.types import Array
 from npconformer.nn import init
 from npconformer.nn.module import Module, Parameter
 from npconformer.ops.batch_norm import as_linear_map
@@ -25,7 +25,7 @@ class Linear(Module):
         self.weight = Parameter(init.normal(0.0, std, out_features, in_features))
         self.bias = Parameter(init.constant(0.0, out_features)) if bias else None
 
-    def forward(self, x: Any) -> Tensor:
+    def forward(self, x: Tensor | Array) -> Tensor:
         return ops.linear(x, self.weight, self.bias)
 
 
@@ -59,7 +59,7 @@ class Conv1d(Module):
         self.weight = Parameter(init.kaiming_normal(out_channels, width, kernel_size))
         self.bias = Parameter(init.uniform(-bound, bound, out_channels)) if bias else None
 
-    def forward(self, x: Any) -> Tensor:
+    def forward(self, x: Tensor | Array) -> Tensor:
         return ops.conv1d(x, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
 
 
@@ -70,7 +70,7 @@ class PointwiseConv1d(Module):
         super().__init__()
         self.weight = Parameter(init.kaiming_normal(out_channels, in_channels, 1))
 
-    def forward(self, x: Any) -> Tensor:
+    def forward(self, x: Tensor | Array) -> Tensor:
         return ops.linear(x, self.weight.reshape(self.weight.shape[:2]))
 
 
@@ -83,7 +83,7 @@ class LayerNorm(Module):
         self.weight = Parameter(init.constant(1.0, channels))
         self.bias = Parameter(init.constant(0.0, channels))
 
-    def forward(self, x: Any, overwrite: bool = False) -> Tensor:
+    def forward(self, x: Tensor | Array, overwrite: bool = False) -> Tensor:
         """overwrite: the result may take x's memory, if no gradient needs x."""
         return ops.layer_norm(x, self.weight, self.bias, self.eps, overwrite)
 
@@ -97,7 +97,7 @@ class GroupNorm(Module):
         self.weight = Parameter(init.constant(1.0, channels))
         self.bias = Parameter(init.constant(0.0, channels))
 
-    def forward(self, x: Any, frame_mask: Any = None) -> Tensor:
+    def forward(self, x: Tensor | Array, frame_mask: Array | None = None) -> Tensor:
         return ops.group_norm(x, self.weight, self.bias, self.groups, self.eps, frame_mask)
 
 
@@ -108,6 +108,10 @@ class BatchNorm1d(Module):
         running_mean <- (1 - m) running_mean + m mean,   running_var <- (1 - m) running_var + m variance n / (n - 1)
     """
 
+    running_mean: Array
+    running_var: Array
+    num_batches_tracked: Array
+
     def __init__(self, channels: int, eps: float = 1e-5, momentum: float = 0.1) -> None:
         super().__init__()
         self.eps, self.momentum = eps, momentum
@@ -117,7 +121,7 @@ class BatchNorm1d(Module):
         self.register_buffer("running_var", init.constant(1.0, channels))
         self.register_buffer("num_batches_tracked", np.zeros((), np.int64))
 
-    def forward(self, x: Any) -> Tensor:
+    def forward(self, x: Tensor | Array) -> Tensor:
         if not self.training:
             return ops.batch_norm(x, self.weight, self.bias, self.running_mean, self.running_var, self.eps)
         y, mean, variance = ops.batch_norm_training(x, self.weight, self.bias, self.eps)
@@ -128,7 +132,7 @@ class BatchNorm1d(Module):
             self.num_batches_tracked = get_array_module(x.data).asarray(self.num_batches_tracked + 1)  # 0-d, no scalar
         return y
 
-    def folded_into(self, weight: Any) -> tuple[Any, Any]:
+    def folded_into(self, weight: Array) -> tuple[Array, Array]:
         """Weight and bias of the convolution that does the work of one with this weight (C, ...) and of this norm.
 
         In evaluation both are linear:  scale (w x) + shift = (scale w) x + shift.
@@ -138,7 +142,7 @@ class BatchNorm1d(Module):
         _, scale, shift = as_linear_map(xp, self.weight.data, self.bias.data, *statistics, self.eps)
         return weight * scale.reshape(-1, *(1,) * (weight.ndim - 1)), shift
 
-    def _moved(self, running: Any, new: Any) -> Any:
+    def _moved(self, running: Array, new: Array) -> Array:
         return running * (1 - self.momentum) + new * self.momentum
 
 
@@ -162,7 +166,7 @@ class WeightNormConv1d(Module):
         self.parametrizations.weight.original0 = Parameter(g)
         self.parametrizations.weight.original1 = Parameter(v)
 
-    def forward(self, x: Any) -> Tensor:
+    def forward(self, x: Tensor | Array) -> Tensor:
         parts = self.parametrizations.weight
         weight = ops.weight_norm(parts.original0, parts.original1, axis=2)
         return ops.conv1d(x, weight, self.bias, padding=self.kernel_size // 2, groups=self.groups)

@@ -3,6 +3,11 @@
 Importing this package also gives `Tensor` its operators and methods (`+`, `@`, indexing, `reshape`, `sum`, ...).
 """
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
 from npconformer.ops.activations import (
     ACTIVATIONS,
     gelu,
@@ -86,16 +91,28 @@ __all__ = [
 ]
 
 
-def _other_way_round(operation):
+def _other_way_round(operation: Callable[[Any, Any], Tensor]) -> Callable[[Any, Any], Tensor]:
     return lambda self, other: operation(other, self)
 
 
-Tensor.__add__ = Tensor.__radd__ = add
-Tensor.__sub__, Tensor.__rsub__ = subtract, _other_way_round(subtract)
-Tensor.__mul__ = Tensor.__rmul__ = multiply
-Tensor.__truediv__, Tensor.__rtruediv__ = divide, _other_way_round(divide)
-Tensor.__matmul__, Tensor.__rmatmul__ = matmul, _other_way_round(matmul)
-Tensor.__neg__, Tensor.__pow__ = negative, power
-Tensor.__getitem__ = getitem
-Tensor.reshape, Tensor.transpose = reshape, transpose
-Tensor.sum, Tensor.mean = sum, mean
+_METHODS: dict[str, Callable[..., Tensor]] = {
+    "__add__": add,
+    "__radd__": add,
+    "__sub__": subtract,
+    "__rsub__": _other_way_round(subtract),
+    "__mul__": multiply,
+    "__rmul__": multiply,
+    "__truediv__": divide,
+    "__rtruediv__": _other_way_round(divide),
+    "__matmul__": matmul,
+    "__rmatmul__": _other_way_round(matmul),
+    "__neg__": negative,
+    "__pow__": power,
+    "__getitem__": getitem,
+    "reshape": reshape,
+    "transpose": transpose,
+    "sum": sum,
+    "mean": mean,
+}
+for _name, _operation in _METHODS.items():
+    setattr(Tensor, _name, _operation)

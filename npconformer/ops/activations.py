@@ -8,19 +8,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from types import ModuleType
 
 from npconformer.arrays import threads
 from npconformer.arrays.backend import normal_cdf
+from npconformer.arrays.types import Array
 from npconformer.tape.autograd import Operation, Tensor
 
 
-def _rows(x: Any) -> Any:
+def _rows(x: Array) -> Array:
     """(..., C) -> (N, C)"""
     return x.reshape(math.prod(x.shape[:-1]), x.shape[-1] if x.ndim else 1)
 
 
-def _sigmoid(xp: Any, x: Any, y: Any = None) -> Any:
+def _sigmoid(xp: ModuleType, x: Array, y: Array | None = None) -> Array:
     """1 / (1 + e^-x), in y if there is one. Where e^-x overflows to infinity it is 0, which is right."""
     y = xp.negative(x, out=y)
     xp.exp(y, out=y)
@@ -34,25 +35,25 @@ class Activation(Operation):
     def __init__(self, overwrite: bool = False) -> None:
         self.overwrite = overwrite
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Array) -> Array:
         self.save(x)
         in_place = self.overwrite and not self.recording and x.flags.c_contiguous
         y = x if in_place else self.xp.empty(x.shape, dtype=x.dtype)
         threads.run_elementwise(self.compute, _rows(y), _rows(x))
         return y
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         (x,) = self.saved
         dx = grad.copy()
         threads.run_elementwise(self.differentiate, _rows(dx), _rows(x))
         return dx
 
     @staticmethod
-    def compute(xp: Any, y: Any, x: Any) -> None:
+    def compute(xp: ModuleType, y: Array, x: Array) -> None:
         raise NotImplementedError
 
     @staticmethod
-    def differentiate(xp: Any, dx: Any, x: Any) -> None:
+    def differentiate(xp: ModuleType, dx: Array, x: Array) -> None:
         raise NotImplementedError
 
 
@@ -60,11 +61,11 @@ class ReLU(Activation):
     """y = max(x, 0);  dx = dy where x > 0"""
 
     @staticmethod
-    def compute(xp: Any, y: Any, x: Any) -> None:
+    def compute(xp: ModuleType, y: Array, x: Array) -> None:
         xp.maximum(x, 0, out=y)
 
     @staticmethod
-    def differentiate(xp: Any, dx: Any, x: Any) -> None:
+    def differentiate(xp: ModuleType, dx: Array, x: Array) -> None:
         dx *= x > 0
 
 
@@ -72,11 +73,11 @@ class Sigmoid(Activation):
     """y = 1 / (1 + e^-x);  dx = dy y (1 - y)"""
 
     @staticmethod
-    def compute(xp: Any, y: Any, x: Any) -> None:
+    def compute(xp: ModuleType, y: Array, x: Array) -> None:
         _sigmoid(xp, x, y)
 
     @staticmethod
-    def differentiate(xp: Any, dx: Any, x: Any) -> None:
+    def differentiate(xp: ModuleType, dx: Array, x: Array) -> None:
         y = _sigmoid(xp, x)
         dx *= y
         dx *= 1 - y
@@ -86,11 +87,11 @@ class Tanh(Activation):
     """y = tanh x;  dx = dy (1 - y^2)"""
 
     @staticmethod
-    def compute(xp: Any, y: Any, x: Any) -> None:
+    def compute(xp: ModuleType, y: Array, x: Array) -> None:
         xp.tanh(x, out=y)
 
     @staticmethod
-    def differentiate(xp: Any, dx: Any, x: Any) -> None:
+    def differentiate(xp: ModuleType, dx: Array, x: Array) -> None:
         y = xp.tanh(x)
         dx *= 1 - y * y
 
@@ -99,14 +100,14 @@ class SiLU(Activation):
     """y = x s, s = sigmoid(x), also called swish;  dx = dy s (1 + x (1 - s))"""
 
     @staticmethod
-    def compute(xp: Any, y: Any, x: Any) -> None:
+    def compute(xp: ModuleType, y: Array, x: Array) -> None:
         s = xp.negative(x)
         xp.exp(s, out=s)
         s += 1
         xp.divide(x, s, out=y)
 
     @staticmethod
-    def differentiate(xp: Any, dx: Any, x: Any) -> None:
+    def differentiate(xp: ModuleType, dx: Array, x: Array) -> None:
         s = _sigmoid(xp, x)
         dx *= s
         dx *= 1 + x * (1 - s)
@@ -116,12 +117,12 @@ class GELU(Activation):
     """y = x P, P = (1 + erf(x / sqrt 2)) / 2;  dx = dy (P + x e^(-x^2/2) / sqrt(2 pi))   (Hendrycks and Gimpel 2016)"""
 
     @staticmethod
-    def compute(xp: Any, y: Any, x: Any) -> None:
+    def compute(xp: ModuleType, y: Array, x: Array) -> None:
         probability = normal_cdf(x)
         xp.multiply(x, probability, out=y)
 
     @staticmethod
-    def differentiate(xp: Any, dx: Any, x: Any) -> None:
+    def differentiate(xp: ModuleType, dx: Array, x: Array) -> None:
         slope = x * x
         slope *= -0.5
         xp.exp(slope, out=slope)
@@ -138,14 +139,14 @@ class GELUNew(Activation):
     """
 
     @staticmethod
-    def compute(xp: Any, y: Any, x: Any) -> None:
+    def compute(xp: ModuleType, y: Array, x: Array) -> None:
         t = _gelu_new_tanh(xp, x)
         t += 1
         t *= 0.5
         xp.multiply(x, t, out=y)
 
     @staticmethod
-    def differentiate(xp: Any, dx: Any, x: Any) -> None:
+    def differentiate(xp: ModuleType, dx: Array, x: Array) -> None:
         t = _gelu_new_tanh(xp, x)
         slope = _GELU_NEW_A * (1 + 3 * _GELU_NEW_C * x * x)
         dx *= 0.5 * (1 + t) + 0.5 * x * (1 - t * t) * slope
@@ -154,7 +155,7 @@ class GELUNew(Activation):
 _GELU_NEW_A, _GELU_NEW_C = math.sqrt(2 / math.pi), 0.044715
 
 
-def _gelu_new_tanh(xp: Any, x: Any) -> Any:
+def _gelu_new_tanh(xp: ModuleType, x: Array) -> Array:
     t = x * x
     t *= _GELU_NEW_C
     t += 1
@@ -167,13 +168,13 @@ class SELU(Activation):
     """y = l x for x > 0, l a (e^x - 1) elsewhere;  dx = dy l, or dy l a e^x   (Klambauer et al. 2017)"""
 
     @staticmethod
-    def compute(xp: Any, y: Any, x: Any) -> None:
+    def compute(xp: ModuleType, y: Array, x: Array) -> None:
         negative = _SELU_ALPHA * xp.expm1(xp.minimum(x, 0))
         y[...] = xp.where(x > 0, x, negative)
         y *= _SELU_SCALE
 
     @staticmethod
-    def differentiate(xp: Any, dx: Any, x: Any) -> None:
+    def differentiate(xp: ModuleType, dx: Array, x: Array) -> None:
         slope = _SELU_ALPHA * xp.exp(xp.minimum(x, 0))
         dx *= xp.where(x > 0, slope / _SELU_ALPHA, slope)
         dx *= _SELU_SCALE
@@ -185,73 +186,73 @@ _SELU_ALPHA, _SELU_SCALE = 1.6732632423543772848170429916717, 1.0507009873554804
 class GLU(Operation):
     """y = a s, s = sigmoid(b), a and b the halves of x's channels;  da = dy s,  db = dy a s (1 - s)  (Dauphin 2017)"""
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Array) -> Array:
         self.save(x)
         y = self.xp.empty((*x.shape[:-1], x.shape[-1] // 2), dtype=x.dtype)
         threads.run_elementwise(self.compute, _rows(y), *_halves(_rows(x)))
         return y
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         (x,) = self.saved
         dx = self.xp.empty(x.shape, dtype=x.dtype)
         threads.run_elementwise(self.differentiate, *_halves(_rows(dx)), *_halves(_rows(x)), _rows(grad))
         return dx
 
     @staticmethod
-    def compute(xp: Any, y: Any, a: Any, b: Any) -> None:
+    def compute(xp: ModuleType, y: Array, a: Array, b: Array) -> None:
         _sigmoid(xp, b, y)
         y *= a
 
     @staticmethod
-    def differentiate(xp: Any, da: Any, db: Any, a: Any, b: Any, grad: Any) -> None:
+    def differentiate(xp: ModuleType, da: Array, db: Array, a: Array, b: Array, grad: Array) -> None:
         s = _sigmoid(xp, b)
         xp.multiply(grad, s, out=da)
         xp.multiply(da, a, out=db)
         db *= 1 - s
 
 
-def _halves(x: Any) -> tuple[Any, Any]:
+def _halves(x: Array) -> tuple[Array, Array]:
     """(N, 2C) -> (N, C), (N, C)"""
     channels = x.shape[-1] // 2
     return x[:, :channels], x[:, channels:]
 
 
-def relu(x: Any, overwrite: bool = False) -> Tensor:
+def relu(x: Tensor | Array, overwrite: bool = False) -> Tensor:
     """max(x, 0)"""
     return ReLU(overwrite)(x)
 
 
-def sigmoid(x: Any, overwrite: bool = False) -> Tensor:
+def sigmoid(x: Tensor | Array, overwrite: bool = False) -> Tensor:
     """1 / (1 + e^-x)"""
     return Sigmoid(overwrite)(x)
 
 
-def tanh(x: Any, overwrite: bool = False) -> Tensor:
+def tanh(x: Tensor | Array, overwrite: bool = False) -> Tensor:
     """The hyperbolic tangent."""
     return Tanh(overwrite)(x)
 
 
-def silu(x: Any, overwrite: bool = False) -> Tensor:
+def silu(x: Tensor | Array, overwrite: bool = False) -> Tensor:
     """x sigmoid(x), also called swish."""
     return SiLU(overwrite)(x)
 
 
-def gelu(x: Any, overwrite: bool = False) -> Tensor:
+def gelu(x: Tensor | Array, overwrite: bool = False) -> Tensor:
     """x times the probability that a standard normal number is below x, exactly."""
     return GELU(overwrite)(x)
 
 
-def gelu_new(x: Any, overwrite: bool = False) -> Tensor:
+def gelu_new(x: Tensor | Array, overwrite: bool = False) -> Tensor:
     """The tanh approximation of gelu."""
     return GELUNew(overwrite)(x)
 
 
-def selu(x: Any, overwrite: bool = False) -> Tensor:
+def selu(x: Tensor | Array, overwrite: bool = False) -> Tensor:
     """The self-normalising exponential linear unit."""
     return SELU(overwrite)(x)
 
 
-def glu(x: Any) -> Tensor:
+def glu(x: Tensor | Array) -> Tensor:
     """The gated linear unit: first half of the channels times the sigmoid of the second half; (..., 2C) -> (..., C)."""
     if x.shape[-1] % 2:
         raise ValueError(f"glu: the last axis must have an even length, got {x.shape[-1]}")

@@ -6,15 +6,18 @@ summed over the axes along which that input was repeated.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from npconformer.arrays.backend import asarray, is_array
+from npconformer.arrays.types import Array
 from npconformer.tape.autograd import Operation, Tensor
 
+Operand: TypeAlias = Tensor | Array | float  # lists of numbers are taken as well
 
-def unbroadcast(gradient: Any, like: Any) -> Any:
+
+def unbroadcast(gradient: Array, like: Array) -> Array:
     """Sums the gradient over the axes that broadcasting added or stretched, back to the shape and dtype of `like`."""
     if gradient.shape != like.shape:
         added = gradient.ndim - like.ndim
@@ -31,11 +34,11 @@ def broadcasts_to(shape: tuple[int, ...], target: tuple[int, ...]) -> bool:
 class Add(Operation):
     """y = a + b"""
 
-    def forward(self, a: Any, b: Any) -> Any:
+    def forward(self, a: Array, b: Array) -> Array:
         self.save(a, b) if a.shape != b.shape or a.dtype != b.dtype else self.save(None, None)
         return a + b
 
-    def backward(self, grad: Any) -> tuple[Any, Any]:
+    def backward(self, grad: Array) -> tuple[Array | None, Array | None]:
         a, b = self.saved
         if a is None:
             return grad, grad
@@ -48,11 +51,11 @@ class Add(Operation):
 class Multiply(Operation):
     """y = a * b;  da = dy * b,  db = dy * a"""
 
-    def forward(self, a: Any, b: Any) -> Any:
+    def forward(self, a: Array, b: Array) -> Array:
         self.save(a, b)
         return a * b
 
-    def backward(self, grad: Any) -> tuple[Any, Any]:
+    def backward(self, grad: Array) -> tuple[Array | None, Array | None]:
         a, b = self.saved
         return (
             unbroadcast(grad * b, a) if self.needs[0] else None,
@@ -63,11 +66,11 @@ class Multiply(Operation):
 class Divide(Operation):
     """y = a / b;  da = dy / b,  db = -dy * a / b^2"""
 
-    def forward(self, a: Any, b: Any) -> Any:
+    def forward(self, a: Array, b: Array) -> Array:
         self.save(a, b)
         return a / b
 
-    def backward(self, grad: Any) -> tuple[Any, Any]:
+    def backward(self, grad: Array) -> tuple[Array | None, Array | None]:
         a, b = self.saved
         da = grad / b
         return (
@@ -82,10 +85,10 @@ class Scale(Operation):
     def __init__(self, factor: float) -> None:
         self.factor = factor
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Array) -> Array:
         return x * self.factor
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         return grad * self.factor
 
 
@@ -95,10 +98,10 @@ class Shift(Operation):
     def __init__(self, offset: float) -> None:
         self.offset = offset
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Array) -> Array:
         return x + self.offset
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         return grad
 
 
@@ -108,12 +111,12 @@ class ScaledAdd(Operation):
     def __init__(self, factor: float) -> None:
         self.factor = factor
 
-    def forward(self, x: Any, residual: Any) -> Any:
+    def forward(self, x: Array, residual: Array) -> Array:
         y = x * self.factor
         y += residual
         return y
 
-    def backward(self, grad: Any) -> tuple[Any, Any]:
+    def backward(self, grad: Array) -> tuple[Array | None, Array | None]:
         return grad * self.factor if self.needs[0] else None, grad
 
 
@@ -123,11 +126,11 @@ class Power(Operation):
     def __init__(self, exponent: float) -> None:
         self.exponent = exponent
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Array) -> Array:
         self.save(x)
         return x**self.exponent
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         (x,) = self.saved
         if self.exponent == 0:
             return self.xp.zeros_like(grad)
@@ -137,12 +140,12 @@ class Power(Operation):
 class Exp(Operation):
     """y = e^x;  dx = dy * y"""
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Array) -> Array:
         y = self.xp.exp(x)
         self.save(y)
         return y
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         (y,) = self.saved
         return grad * y
 
@@ -150,11 +153,11 @@ class Exp(Operation):
 class Log(Operation):
     """y = ln x;  dx = dy / x"""
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Array) -> Array:
         self.save(x)
         return self.xp.log(x)
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         (x,) = self.saved
         return grad / x
 
@@ -162,17 +165,17 @@ class Log(Operation):
 class Sqrt(Operation):
     """y = x^(1/2);  dx = dy / (2 y)"""
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Array) -> Array:
         y = self.xp.sqrt(x)
         self.save(y)
         return y
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         (y,) = self.saved
         return grad / (2 * y)
 
 
-def _constant(value: Any, like: Any) -> Any:
+def _constant(value: Any, like: Array) -> Array:
     """A constant operand: moved to where `like` lives and, if floating, cast to its dtype (never to float64)."""
     array = asarray(value if is_array(value) else np.asarray(value), like)
     if array.dtype.kind not in "biuf":
@@ -197,71 +200,67 @@ def pair_operands(a: Any, b: Any) -> tuple[Any, Any]:
     return a, b
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float))
-
-
 def _plain(number: int | float) -> int | float:
     """A Python number, which takes the array's dtype; np.float64 is a float too, but would widen float32."""
     return number if isinstance(number, int) else float(number)
 
 
-def add(a: Any, b: Any) -> Tensor:
+def add(a: Operand, b: Operand) -> Tensor:
     """a + b with broadcasting; arrays and numbers are constants in the tensor's dtype."""
-    if _is_number(b):
+    if isinstance(b, (int, float)):
         return Shift(_plain(b))(a)
-    return add(b, a) if _is_number(a) else Add()(*pair_operands(a, b))
+    return add(b, a) if isinstance(a, (int, float)) else Add()(*pair_operands(a, b))
 
 
-def multiply(a: Any, b: Any) -> Tensor:
+def multiply(a: Operand, b: Operand) -> Tensor:
     """a * b with broadcasting; arrays and numbers are constants in the tensor's dtype."""
-    if _is_number(b):
+    if isinstance(b, (int, float)):
         return Scale(_plain(b))(a)
-    return multiply(b, a) if _is_number(a) else Multiply()(*pair_operands(a, b))
+    return multiply(b, a) if isinstance(a, (int, float)) else Multiply()(*pair_operands(a, b))
 
 
-def negative(x: Any) -> Tensor:
+def negative(x: Tensor | Array) -> Tensor:
     """-x"""
     return Scale(-1.0)(x)
 
 
-def subtract(a: Any, b: Any) -> Tensor:
+def subtract(a: Operand, b: Operand) -> Tensor:
     """a - b with broadcasting"""
-    if _is_number(b):
+    if isinstance(b, (int, float)):
         return Shift(-_plain(b))(a)
-    if _is_number(a):
+    if isinstance(a, (int, float)):
         return Shift(_plain(a))(negative(b))
-    a, b = pair_operands(a, b)
-    return add(negative(b), a) if isinstance(b, Tensor) else add(a, -b)
+    first, second = pair_operands(a, b)
+    return add(negative(second), first) if isinstance(second, Tensor) else add(first, -second)
 
 
-def divide(a: Any, b: Any) -> Tensor:
+def divide(a: Operand, b: Operand) -> Tensor:
     """a / b with broadcasting"""
     return Divide()(*pair_operands(a, b))
 
 
-def scaled_add(x: Any, residual: Any, factor: float) -> Tensor:
+def scaled_add(x: Tensor | Array, residual: Tensor | Array, factor: float) -> Tensor:
     """factor * x + residual, both of the same shape."""
     return ScaledAdd(float(factor))(x, residual)
 
 
-def power(x: Any, exponent: float) -> Tensor:
+def power(x: Tensor | Array, exponent: float) -> Tensor:
     """x ** exponent for a number."""
-    if not _is_number(exponent):
+    if not isinstance(exponent, (int, float)):
         raise ValueError(f"exponent: expected a number, got {type(exponent).__name__}")
     return Power(_plain(exponent))(x)
 
 
-def exp(x: Any) -> Tensor:
+def exp(x: Tensor | Array) -> Tensor:
     """e ** x"""
     return Exp()(x)
 
 
-def log(x: Any) -> Tensor:
+def log(x: Tensor | Array) -> Tensor:
     """The natural logarithm."""
     return Log()(x)
 
 
-def sqrt(x: Any) -> Tensor:
+def sqrt(x: Tensor | Array) -> Tensor:
     """The square root."""
     return Sqrt()(x)

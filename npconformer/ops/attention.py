@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import Any
 
 from npconformer.arrays.backend import asarray
+from npconformer.arrays.types import Array
 from npconformer.ops.arithmetic import broadcasts_to
 from npconformer.ops.distance_attention import DistanceAttention
 from npconformer.ops.dot_product_attention import DotProductAttention
@@ -21,16 +22,16 @@ from npconformer.tape.autograd import Tensor
 
 
 def attention(
-    query: Any,
-    key: Any,
-    value: Any,
+    query: Tensor | Array,
+    key: Tensor | Array,
+    value: Tensor | Array,
     heads: int,
-    mask: Any = None,
-    positions: Any = None,
-    bias_u: Any = None,
-    bias_v: Any = None,
+    mask: Array | None = None,
+    positions: Tensor | Array | None = None,
+    bias_u: Tensor | Array | None = None,
+    bias_v: Tensor | Array | None = None,
     dropout_p: float = 0.0,
-    kept: Any = None,
+    kept: Array | None = None,
     return_weights: bool = False,
     distance_embedding: Any = None,
     left: int = 0,

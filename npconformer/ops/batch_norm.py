@@ -10,12 +10,15 @@ In evaluation mu and v are the running statistics, constants: dx = dy w r. In tr
 
 from __future__ import annotations
 
-from typing import Any
+from types import ModuleType
 
+from npconformer.arrays.types import Array
 from npconformer.tape.autograd import Operation, Tensor
 
 
-def as_linear_map(xp: Any, weight: Any, bias: Any, mean: Any, variance: Any, eps: float) -> tuple[Any, Any, Any]:
+def as_linear_map(
+    xp: ModuleType, weight: Array, bias: Array, mean: Array, variance: Array, eps: float
+) -> tuple[Array, Array, Array]:
     """r, scale and shift, each (C,), with which evaluation is y = scale x + shift."""
     r = 1 / xp.sqrt(variance + eps)
     scale = weight * r
@@ -28,14 +31,14 @@ class BatchNormEvaluation(Operation):
     def __init__(self, eps: float) -> None:
         self.eps = eps
 
-    def forward(self, x: Any, weight: Any, bias: Any, mean: Any, variance: Any) -> Any:
+    def forward(self, x: Array, weight: Array, bias: Array, mean: Array, variance: Array) -> Array:
         r, scale, shift = as_linear_map(self.xp, weight, bias, mean, variance, self.eps)
         self.save(x, mean, r, scale)
         y = x * scale
         y += shift
         return y
 
-    def backward(self, grad: Any) -> tuple[Any, ...]:
+    def backward(self, grad: Array) -> tuple[Array | None, ...]:
         x, mean, r, scale = self.saved
         dweight = None
         if self.needs[1]:
@@ -55,7 +58,7 @@ class BatchNormTraining(Operation):
     def __init__(self, eps: float) -> None:
         self.eps = eps
 
-    def forward(self, x: Any, weight: Any, bias: Any) -> Any:
+    def forward(self, x: Array, weight: Array, bias: Array) -> Array:
         self.mean = x.mean(axis=(0, 1))  # (C,)
         n = x - self.mean
         self.variance = (n * n).mean(axis=(0, 1))
@@ -66,7 +69,7 @@ class BatchNormTraining(Operation):
         y += bias
         return y
 
-    def backward(self, grad: Any) -> tuple[Any, Any, Any]:
+    def backward(self, grad: Array) -> tuple[Array | None, Array | None, Array | None]:
         n, r, weight = self.saved
         count = n.shape[0] * n.shape[1]
         grad_sum = grad.sum(axis=(0, 1))
@@ -79,7 +82,7 @@ class BatchNormTraining(Operation):
         return dx, projection if self.needs[1] else None, grad_sum if self.needs[2] else None
 
 
-def _check(x: Any, **per_channel: Any) -> None:
+def _check(x: Tensor | Array, **per_channel: Tensor | Array) -> None:
     if len(x.shape) != 3:
         raise ValueError(f"batch_norm: expected x of shape (B, T, C), got {x.shape}")
     for name, array in per_channel.items():
@@ -89,13 +92,22 @@ def _check(x: Any, **per_channel: Any) -> None:
             raise ValueError(f"batch_norm: x is {x.dtype}, but {name} is {array.dtype}")
 
 
-def batch_norm(x: Any, weight: Any, bias: Any, mean: Any, variance: Any, eps: float = 1e-5) -> Tensor:
+def batch_norm(
+    x: Tensor | Array,
+    weight: Tensor | Array,
+    bias: Tensor | Array,
+    mean: Array,
+    variance: Array,
+    eps: float = 1e-5,
+) -> Tensor:
     """Evaluation: normalises x (B, T, C) with the given statistics (C,), then scales by weight and adds bias."""
     _check(x, weight=weight, bias=bias, mean=mean, variance=variance)
     return BatchNormEvaluation(eps)(x, weight, bias, mean, variance)
 
 
-def batch_norm_training(x: Any, weight: Any, bias: Any, eps: float = 1e-5) -> tuple[Tensor, Any, Any]:
+def batch_norm_training(
+    x: Tensor | Array, weight: Tensor | Array, bias: Tensor | Array, eps: float = 1e-5
+) -> tuple[Tensor, Array, Array]:
     """Training: normalises x (B, T, C) with its own statistics.
 
     Returns:

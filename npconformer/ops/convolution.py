@@ -16,10 +16,10 @@ runs are copied into one matrix instead. With dilation or groups it is a product
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from npconformer.arrays import threads
 from npconformer.arrays.backend import sliding_view
+from npconformer.arrays.types import Array
 from npconformer.ops.depthwise import Depthwise, output_length, pad_time
 from npconformer.tape.autograd import Operation, Tensor
 
@@ -34,7 +34,7 @@ class Conv1d(Operation):
     def __init__(self, stride: int, padding: tuple[int, int], dilation: int, groups: int) -> None:
         self.stride, self.padding, self.dilation, self.groups = stride, padding, dilation, groups
 
-    def forward(self, x: Any, weight: Any, bias: Any) -> Any:
+    def forward(self, x: Array, weight: Array, bias: Array | None) -> Array:
         self.save(x, weight)
         padded = pad_time(self.xp, x, self.padding)
         length = output_length(padded.shape[1], weight.shape[2], self.stride, self.dilation)
@@ -56,7 +56,7 @@ class Conv1d(Operation):
             threads.add_to_rows(y.reshape(-1, y.shape[2]), bias)
         return y
 
-    def backward(self, grad: Any) -> tuple[Any, Any, Any]:
+    def backward(self, grad: Array) -> tuple[Array | None, Array | None, Array | None]:
         x, weight = self.saved
         xp, padded = self.xp, pad_time(self.xp, x, self.padding)
         dx = xp.zeros_like(padded) if self.needs[0] else None
@@ -75,23 +75,23 @@ class Conv1d(Operation):
             dx = dx[:, self.padding[0] : self.padding[0] + x.shape[1]]
         return dx, dweight, grad.sum(axis=(0, 1)) if self.needs[2] else None
 
-    def _pieces(self, weight: Any) -> Iterator[tuple[slice, slice]]:
+    def _pieces(self, weight: Array) -> Iterator[tuple[slice, slice]]:
         """(outputs, taps) of each product: the phases with all taps, or all outputs with each tap."""
         taps, phases = weight.shape[2], self._phases(weight)
         if phases:
             return ((slice(phase, None, phases), slice(0, taps)) for phase in range(phases))
         return ((EVERY, slice(tap, tap + 1)) for tap in range(taps))
 
-    def _phases(self, weight: Any) -> int:
+    def _phases(self, weight: Array) -> int:
         """P; 0 where there is a product for each tap."""
         return -(-weight.shape[2] // self.stride) if self.dilation == self.groups == 1 else 0
 
-    def _grouped(self, y: Any) -> Any:
+    def _grouped(self, y: Array) -> Array:
         """A view (B, G, U, O/G) of (B, U, O)."""
         batch, length, channels = y.shape
         return y.reshape(batch, length, self.groups, channels // self.groups).swapaxes(1, 2)
 
-    def _rows(self, x: Any, weight: Any, outputs: slice, taps: slice) -> Any:
+    def _rows(self, x: Array, weight: Array, outputs: slice, taps: slice) -> Array:
         """A view (B, G, outputs, taps*C/G) of padded x: for each of these outputs the inputs that these taps touch."""
         batch, time, channels = x.shape
         length = output_length(time, weight.shape[2], self.stride, self.dilation)
@@ -102,26 +102,26 @@ class Conv1d(Operation):
         strides = (step_b, width * step_c, outputs.step * self.stride * step_t, step_c)
         return sliding_view(x[:, first:], shape, strides)
 
-    def _matrix(self, weight: Any, taps: slice) -> Any:
+    def _matrix(self, weight: Array, taps: slice) -> Array:
         """These taps' weights as a matrix (G, O/G, taps*C/G)."""
         part = weight[:, :, taps].swapaxes(1, 2)  # (O, taps, C/G); copied unless it lies as nn.layout lays it
         return part.reshape(self.groups, part.shape[0] // self.groups, -1)
 
-    def _add_matrix(self, dweight: Any, taps: slice, matrix: Any) -> None:
+    def _add_matrix(self, dweight: Array, taps: slice, matrix: Array) -> None:
         out, width, _ = dweight.shape
         dweight[:, :, taps] += matrix.reshape(out, -1, width).swapaxes(1, 2)
 
 
-def _contiguous_strides(x: Any) -> tuple[int, int, int]:
+def _contiguous_strides(x: Array) -> tuple[int, int, int]:
     """The strides of a contiguous (B, T, C) in bytes, also where an axis of length 1 carries another number."""
     _, time, channels = x.shape
     return time * channels * x.itemsize, channels * x.itemsize, x.itemsize
 
 
 def conv1d(
-    x: Any,
-    weight: Any,
-    bias: Any = None,
+    x: Tensor | Array,
+    weight: Tensor | Array,
+    bias: Tensor | Array | None = None,
     stride: int = 1,
     padding: Padding = 0,
     dilation: int = 1,
@@ -158,6 +158,6 @@ def conv1d(
         raise ValueError(
             f"conv1d: x has {time} time steps, too few for a kernel that reaches over {dilation * (kernel - 1) + 1}"
         )
-    operation = Depthwise if groups == channels == out else Conv1d
-    settings = (stride, (left, right), dilation) + (() if operation is Depthwise else (groups,))
-    return operation(*settings)(x, weight, bias)
+    if groups == channels == out:
+        return Depthwise(stride, (left, right), dilation)(x, weight, bias)
+    return Conv1d(stride, (left, right), dilation, groups)(x, weight, bias)

@@ -5,8 +5,7 @@ With u = a / |a| and v = b / |b|:  y = ⟨u, v⟩,  da = dy (v - u y) / |a|,  db
 
 from __future__ import annotations
 
-from typing import Any
-
+from npconformer.arrays.types import Array
 from npconformer.ops.arithmetic import unbroadcast
 from npconformer.ops.unit_vectors import across, unit_vectors
 from npconformer.tape.autograd import Operation, Tensor
@@ -17,14 +16,14 @@ SHORTEST = 1e-8  # vectors shorter than this are divided by it instead
 class CosineSimilarity(Operation):
     """y = ⟨a, b⟩ / (|a| |b|) over the last axis, leading axes broadcast"""
 
-    def forward(self, a: Any, b: Any) -> Any:
+    def forward(self, a: Array, b: Array) -> Array:
         u, a_length = unit_vectors(self.xp, a, SHORTEST)
         v, b_length = unit_vectors(self.xp, b, SHORTEST)
         y = (u * v).sum(axis=-1)
         self.save(u, v, a_length, b_length, y)
         return y
 
-    def backward(self, grad: Any) -> tuple[Any, Any]:
+    def backward(self, grad: Array) -> tuple[Array | None, Array | None]:
         u, v, a_length, b_length, y = self.saved
         grad, y = grad[..., None], y[..., None]
         return (
@@ -33,7 +32,7 @@ class CosineSimilarity(Operation):
         )
 
 
-def cosine_similarity(a: Any, b: Any) -> Tensor:
+def cosine_similarity(a: Tensor | Array, b: Tensor | Array) -> Tensor:
     """The cosine between the vectors along the last axis.
 
     Args:

@@ -11,10 +11,11 @@ is the same sum over the windows of g with the taps in reverse:  dx[i] = sum ove
 
 from __future__ import annotations
 
-from typing import Any
+from types import ModuleType
 
 from npconformer.arrays import threads
 from npconformer.arrays.backend import backend_of, sliding_view
+from npconformer.arrays.types import Array
 from npconformer.tape.autograd import Operation
 
 
@@ -24,7 +25,7 @@ class Depthwise(Operation):
     def __init__(self, stride: int, padding: tuple[int, int], dilation: int) -> None:
         self.stride, self.padding, self.dilation = stride, padding, dilation
 
-    def forward(self, x: Any, weight: Any, bias: Any) -> Any:
+    def forward(self, x: Array, weight: Array, bias: Array | None) -> Array:
         self.save(x, weight)
         taps = self.xp.ascontiguousarray(weight[:, 0].T)  # (K, C)
         windows = self._windows(pad_time(self.xp, x, self.padding), len(taps), self.stride)  # (B, U, K, C)
@@ -33,7 +34,7 @@ class Depthwise(Operation):
             threads.add_to_rows(y.reshape(-1, y.shape[2]), bias)
         return y
 
-    def backward(self, grad: Any) -> tuple[Any, Any, Any]:
+    def backward(self, grad: Array) -> tuple[Array | None, Array | None, Array | None]:
         x, weight = self.saved
         xp, kernel = self.xp, weight.shape[2]
         dx = dweight = None
@@ -53,7 +54,7 @@ class Depthwise(Operation):
             dweight = sums.T[:, None].copy()  # (C, 1, K)
         return dx, dweight, grad.sum(axis=(0, 1)) if self.needs[2] else None
 
-    def _sum_over_taps(self, windows: Any, taps: Any) -> Any:
+    def _sum_over_taps(self, windows: Array, taps: Array) -> Array:
         """(B, U, K, C), (K, C) -> (B, U, C)"""
         batch, outputs, _, channels = windows.shape
         y = self.xp.empty((batch, outputs, channels), dtype=taps.dtype)
@@ -65,14 +66,14 @@ class Depthwise(Operation):
         threads.run_ranges(convolve, outputs, batch * channels, backend_of(y))
         return y
 
-    def _windows(self, padded: Any, kernel: int, stride: int) -> Any:
+    def _windows(self, padded: Array, kernel: int, stride: int) -> Array:
         """A view (B, U, K, C) of padded x: what each output sees."""
         batch, time, channels = padded.shape
         step_b, step_t, step_c = padded.strides
         shape = (batch, output_length(time, kernel, stride, self.dilation), kernel, channels)
         return sliding_view(padded, shape, (step_b, stride * step_t, self.dilation * step_t, step_c))
 
-    def _spread(self, grad: Any, time: int, kernel: int) -> Any:
+    def _spread(self, grad: Array, time: int, kernel: int) -> Array:
         """dy at multiples of the stride, as many zeros before it as its windows need, without what falls on padding."""
         batch, outputs, channels = grad.shape
         reach, (left, right) = self.dilation * (kernel - 1), self.padding
@@ -81,7 +82,7 @@ class Depthwise(Operation):
         return spread[:, left : left + time + reach]
 
 
-def pad_time(xp: Any, x: Any, padding: tuple[int, int]) -> Any:
+def pad_time(xp: ModuleType, x: Array, padding: tuple[int, int]) -> Array:
     """(B, T, C) -> contiguous (B, left + T + right, C), with zeros before and after; x itself if it is that already."""
     left, right = padding
     if left == right == 0:

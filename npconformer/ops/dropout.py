@@ -5,10 +5,9 @@ y = x m / (1 - p), where m is 0 with probability p, else 1;   dx = dy m / (1 - p
 
 from __future__ import annotations
 
-from typing import Any
-
 from npconformer.arrays import generator
 from npconformer.arrays.backend import asarray
+from npconformer.arrays.types import Array
 from npconformer.tape.autograd import Operation, Tensor
 
 
@@ -18,25 +17,25 @@ class Dropout(Operation):
     def __init__(self, p: float) -> None:
         self.factor = 1.0 / (1.0 - p) if p < 1 else 0.0
 
-    def forward(self, x: Any, kept: Any) -> Any:
+    def forward(self, x: Array, kept: Array) -> Array:
         self.save(kept)
         y = x * self.factor
         y *= kept
         return y
 
-    def backward(self, grad: Any) -> tuple[Any, None]:
+    def backward(self, grad: Array) -> tuple[Array | None, None]:
         (kept,) = self.saved
         dx = grad * self.factor
         dx *= kept
         return dx, None
 
 
-def draw_kept(shape: tuple[int, ...], p: float, like: Any) -> Any:
+def draw_kept(shape: tuple[int, ...], p: float, like: Array) -> Array:
     """A fresh boolean mask, false with probability p, in `like`'s memory."""
     return asarray(generator.get_generator().random(shape, dtype="float32") >= p, like)
 
 
-def dropout(x: Any, p: float, kept: Any = None) -> Tensor:
+def dropout(x: Tensor | Array, p: float, kept: Array | None = None) -> Tensor:
     """Sets numbers to 0 with probability p and scales the others by 1 / (1 - p).
 
     Args:

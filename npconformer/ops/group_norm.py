@@ -13,10 +13,13 @@ same numbers, and their gradient reaches x through those as well.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from types import ModuleType
 from typing import Any
 
 from npconformer.arrays import threads
 from npconformer.arrays.backend import asarray
+from npconformer.arrays.types import Array
 from npconformer.tape.autograd import Operation, Tensor
 
 
@@ -26,11 +29,11 @@ class GroupNorm(Operation):
     def __init__(self, groups: int, eps: float) -> None:
         self.groups, self.eps = groups, eps
 
-    def forward(self, x: Any, weight: Any, bias: Any, frame_mask: Any) -> Any:
+    def forward(self, x: Array, weight: Array, bias: Array, frame_mask: Array | None) -> Array:
         y = self.xp.empty(x.shape, dtype=x.dtype)
         mean, r = self.xp.empty((2, x.shape[0], x.shape[2]), dtype=x.dtype)  # (B, C) each
 
-        def normalise(xp: Any, y: Any, x: Any) -> None:
+        def normalise(xp: ModuleType, y: Array, x: Array) -> None:
             xp.multiply(x, scale, out=y)
             y += shift
 
@@ -46,16 +49,16 @@ class GroupNorm(Operation):
         self.save(x, weight, frame_mask, mean, r)
         return y
 
-    def backward(self, grad: Any) -> tuple[Any, Any, Any, None]:
+    def backward(self, grad: Array) -> tuple[Array | None, Array | None, Array | None, None]:
         x, weight, frame_mask, mean, r = self.saved
         dx = self.xp.empty(x.shape, dtype=x.dtype) if self.needs[0] else None
         dweight, dbias = self.xp.zeros_like(weight), self.xp.zeros_like(weight)
 
-        def sums(xp: Any, grad: Any, x: Any) -> tuple[Any, Any]:
+        def sums(xp: ModuleType, grad: Array, x: Array) -> tuple[Array, Array]:
             n = (x - mean[b]) * r[b]
             return xp.einsum("tc,tc->c", grad, n), grad.sum(axis=0)
 
-        def differentiate(xp: Any, dx: Any, grad: Any, x: Any, *marks: Any) -> None:
+        def differentiate(xp: ModuleType, dx: Array, grad: Array, x: Array, *marks: Array) -> None:
             through_means = (x - mean[b]) * (r[b] * mean_gn)
             through_means += mean_g
             if marks:
@@ -74,36 +77,43 @@ class GroupNorm(Operation):
                 threads.run(differentiate, dx[b], grad[b], rows, *_given(marks))
         return dx, dweight if self.needs[1] else None, dbias if self.needs[2] else None, None
 
-    def _group_mean(self, sums: Any, count: Any) -> Any:
+    def _group_mean(self, sums: Array, count: Any) -> Array:
         """Sums over time (C,) -> means over time and a group's channels (C,), repeated for its channels."""
         grouped = sums.reshape(self.groups, -1)  # (G, D)
         means = grouped.sum(axis=1, keepdims=True) / (count * grouped.shape[1])
         return self.xp.broadcast_to(means, grouped.shape).reshape(-1)
 
 
-def _utterances(x: Any, frame_mask: Any) -> Any:
+def _utterances(x: Array, frame_mask: Array | None) -> Iterator[tuple[Array, Array | None]]:
     """(T, C), and (T,) ones at marked frames and zeros elsewhere or None, for each utterance."""
     marks = [None] * len(x) if frame_mask is None else frame_mask.astype(x.dtype)
     return zip(x, marks, strict=True)
 
 
-def _given(marks: Any) -> tuple[Any, ...]:
+def _given(marks: Array | None) -> tuple[Array, ...]:
     return () if marks is None else (marks,)
 
 
-def _sum_of_marked(xp: Any, x: Any, *marks: Any) -> tuple[Any]:
+def _sum_of_marked(xp: ModuleType, x: Array, *marks: Array) -> tuple[Array]:
     return (xp.einsum("tc,t->c", x, marks[0]) if marks else x.sum(axis=0),)
 
 
-def _sum_of_squares(mean: Any) -> Any:
-    def on_piece(xp: Any, x: Any, *marks: Any) -> tuple[Any]:
+def _sum_of_squares(mean: Array) -> Callable[..., tuple[Array]]:
+    def on_piece(xp: ModuleType, x: Array, *marks: Array) -> tuple[Array]:
         n = x - mean
         return (xp.einsum("tc,tc,t->c", n, n, marks[0]) if marks else xp.einsum("tc,tc->c", n, n),)
 
     return on_piece
 
 
-def group_norm(x: Any, weight: Any, bias: Any, groups: int, eps: float = 1e-5, frame_mask: Any = None) -> Tensor:
+def group_norm(
+    x: Tensor | Array,
+    weight: Tensor | Array,
+    bias: Tensor | Array,
+    groups: int,
+    eps: float = 1e-5,
+    frame_mask: Array | None = None,
+) -> Tensor:
     """Normalises each utterance's groups of channels over time.
 
     Args:

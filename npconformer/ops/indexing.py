@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from npconformer.arrays.backend import asarray, is_array, scatter_add
+from npconformer.arrays.types import Array
 from npconformer.ops.arithmetic import broadcasts_to, unbroadcast
 from npconformer.tape.autograd import Operation, Tensor
 
@@ -15,11 +16,11 @@ class GetItem(Operation):
     def __init__(self, index: Any) -> None:
         self.index = index
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Array) -> Array:
         self.shape = x.shape
         return self.xp.asarray(x[self.index])
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         dx = self.xp.zeros(self.shape, grad.dtype)
         if _names_each_position_once(self.index):
             dx[self.index] = grad
@@ -39,11 +40,11 @@ def _names_each_position_once(index: Any) -> bool:
 class MaskedAssign(Operation):
     """y = value where mask, x elsewhere;  dx = dy where not mask,  dvalue = dy where mask, summed to value's shape"""
 
-    def forward(self, x: Any, mask: Any, value: Any) -> Any:
+    def forward(self, x: Array, mask: Array, value: Array) -> Array:
         self.save(mask, value)
         return self.xp.where(mask, value.astype(x.dtype, copy=False), x)
 
-    def backward(self, grad: Any) -> tuple[Any, None, Any]:
+    def backward(self, grad: Array) -> tuple[Array | None, None, Array | None]:
         mask, value = self.saved
         zero = self.xp.zeros((), grad.dtype)
         return (
@@ -61,7 +62,7 @@ def getitem(x: Tensor, index: Any) -> Tensor:
     return GetItem(parts if isinstance(index, tuple) else parts[0])(x)
 
 
-def masked_assign(x: Any, mask: Any, value: Any) -> Tensor:
+def masked_assign(x: Tensor | Array, mask: Array, value: Tensor | Array | float) -> Tensor:
     """A copy of x in which positions where the mask is true hold `value` (a number, array or tensor that broadcasts).
 
     Raises:
@@ -71,7 +72,7 @@ def masked_assign(x: Any, mask: Any, value: Any) -> Tensor:
         raise ValueError(f"mask: expected a boolean array, got dtype {mask.dtype}")
     array = x.data if isinstance(x, Tensor) else x
     if not isinstance(value, Tensor):
-        value = asarray(value, array).astype(array.dtype, copy=False)
+        value = Tensor(asarray(value, array).astype(array.dtype, copy=False))
     for name, shape in (("mask", mask.shape), ("value", value.shape)):
         if not broadcasts_to(shape, x.shape):
             raise ValueError(f"{name}: shape {shape} does not broadcast to {x.shape}")

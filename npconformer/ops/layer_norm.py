@@ -9,9 +9,10 @@ With g = dy * w, and means over C:   dx = r (g - mean(g) - n mean(g n)),  dw = s
 
 from __future__ import annotations
 
-from typing import Any
+from types import ModuleType
 
 from npconformer.arrays import threads
+from npconformer.arrays.types import Array
 from npconformer.tape.autograd import Operation, Tensor
 
 
@@ -21,7 +22,7 @@ class LayerNorm(Operation):
     def __init__(self, eps: float, overwrite: bool) -> None:
         self.eps, self.overwrite = eps, overwrite
 
-    def forward(self, x: Any, weight: Any, bias: Any) -> Any:
+    def forward(self, x: Array, weight: Array, bias: Array) -> Array:
         xp, channels = self.xp, x.shape[-1]
         rows = x.reshape(-1, channels)  # (N, C)
         in_place = self.overwrite and not self.recording and x.flags.c_contiguous
@@ -29,7 +30,7 @@ class LayerNorm(Operation):
         n = xp.empty_like(rows) if self.recording else y  # without a recording n is overwritten by y
         r = xp.empty((rows.shape[0], 1), dtype=x.dtype)
 
-        def normalise(xp: Any, y: Any, n: Any, r: Any, rows: Any) -> None:
+        def normalise(xp: ModuleType, y: Array, n: Array, r: Array, rows: Array) -> None:
             mean = xp.einsum("nc->n", rows)[:, None]  # for short rows faster than sum
             mean /= channels
             xp.subtract(rows, mean, out=n)
@@ -46,7 +47,7 @@ class LayerNorm(Operation):
         self.save(n.reshape(x.shape), r.reshape(*x.shape[:-1], 1), weight)
         return y.reshape(x.shape)
 
-    def backward(self, grad: Any) -> tuple[Any, Any, Any]:
+    def backward(self, grad: Array) -> tuple[Array | None, Array | None, Array | None]:
         n, r, weight = self.saved
         channels = n.shape[-1]
         grad_rows, n_rows = grad.reshape(-1, channels), n.reshape(-1, channels)  # (N, C)
@@ -54,7 +55,7 @@ class LayerNorm(Operation):
         if self.needs[0]:
             dx = self.xp.empty(n_rows.shape, dtype=n.dtype)
 
-            def differentiate(xp: Any, dx: Any, grad: Any, n: Any, r: Any) -> None:
+            def differentiate(xp: ModuleType, dx: Array, grad: Array, n: Array, r: Array) -> None:
                 xp.multiply(grad, weight, out=dx)  # g
                 projection = xp.einsum("nc,nc->n", dx, n)[:, None] / channels
                 dx -= dx.mean(axis=-1, keepdims=True)
@@ -70,7 +71,9 @@ class LayerNorm(Operation):
         return dx, dweight, dbias
 
 
-def layer_norm(x: Any, weight: Any, bias: Any, eps: float = 1e-5, overwrite: bool = False) -> Tensor:
+def layer_norm(
+    x: Tensor | Array, weight: Tensor | Array, bias: Tensor | Array, eps: float = 1e-5, overwrite: bool = False
+) -> Tensor:
     """Normalises each row of x (..., C) to mean 0 and variance 1, then scales by weight (C,) and adds bias (C,).
 
     With `overwrite`, the result may take x's memory where no gradient is recorded.

@@ -5,9 +5,8 @@ Letters: N rows (all leading axes together), I inputs, O outputs.
 
 from __future__ import annotations
 
-from typing import Any
-
 from npconformer.arrays import threads
+from npconformer.arrays.types import Array
 from npconformer.ops.arithmetic import pair_operands, unbroadcast
 from npconformer.tape.autograd import Operation, Tensor
 
@@ -15,11 +14,11 @@ from npconformer.tape.autograd import Operation, Tensor
 class MatMul(Operation):
     """y = a b over the last two axes, leading axes broadcast;  da = dy b^T,  db = a^T dy"""
 
-    def forward(self, a: Any, b: Any) -> Any:
+    def forward(self, a: Array, b: Array) -> Array:
         self.save(a, b)
         return self.xp.matmul(a, b)
 
-    def backward(self, grad: Any) -> tuple[Any, Any]:
+    def backward(self, grad: Array) -> tuple[Array | None, Array | None]:
         a, b = self.saved
         return (
             unbroadcast(self.xp.matmul(grad, b.swapaxes(-1, -2)), a) if self.needs[0] else None,
@@ -38,7 +37,7 @@ class Linear(Operation):
     which costs least when that is the small one. y is transposed back while the bias is added.
     """
 
-    def forward(self, x: Any, weight: Any, bias: Any) -> Any:
+    def forward(self, x: Array, weight: Array, bias: Array | None) -> Array:
         self.save(x, weight)
         rows = x.reshape(-1, x.shape[-1])  # (N, I)
         if _is_best_on_the_left(weight, len(rows)):
@@ -50,7 +49,7 @@ class Linear(Operation):
                 threads.add_to_rows(y, bias)
         return y.reshape(*x.shape[:-1], weight.shape[0])
 
-    def backward(self, grad: Any) -> tuple[Any, Any, Any]:
+    def backward(self, grad: Array) -> tuple[Array | None, Array | None, Array | None]:
         x, weight = self.saved
         grad_rows = grad.reshape(-1, grad.shape[-1])  # (N, O)
         dx = dweight = dbias = None
@@ -63,7 +62,7 @@ class Linear(Operation):
         return dx, dweight, dbias
 
 
-def _is_best_on_the_left(weight: Any, rows: int) -> bool:
+def _is_best_on_the_left(weight: Array, rows: int) -> bool:
     """Whether W x^T is faster than x W^T. One that lies transposed (`nn.layout`) needs no rearranging; but OpenBLAS
     shares a small product among threads by the columns of the result, so these should be the longer axis."""
     if weight.flags.c_contiguous:
@@ -71,14 +70,14 @@ def _is_best_on_the_left(weight: Any, rows: int) -> bool:
     return rows < weight.shape[0] and rows * weight.size >= SHARED_PRODUCT and threads.get_num_threads() > 1
 
 
-def matmul(a: Any, b: Any) -> Tensor:
+def matmul(a: Tensor | Array, b: Tensor | Array) -> Tensor:
     """The matrix product over the last two axes; leading axes are broadcast. Both have at least two axes."""
     if len(a.shape) < 2 or len(b.shape) < 2 or a.shape[-1] != b.shape[-2]:
         raise ValueError(f"matmul: expected shapes (..., N, I) and (..., I, O), got {a.shape} and {b.shape}")
     return MatMul()(*pair_operands(a, b))
 
 
-def linear(x: Any, weight: Any, bias: Any = None) -> Tensor:
+def linear(x: Tensor | Array, weight: Tensor | Array, bias: Tensor | Array | None = None) -> Tensor:
     """y = x W^T + b.
 
     Args:

@@ -5,11 +5,13 @@ Letters: B batch, T time, C channels, n[b] the frames of utterance b that count,
 
 from __future__ import annotations
 
-from typing import Any
+from types import ModuleType
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from npconformer.arrays.backend import asarray, to_host
+from npconformer.arrays.types import Array
 from npconformer.tape.autograd import Operation, Tensor
 
 
@@ -19,12 +21,12 @@ class MeanPool(Operation):
     def __init__(self, lengths: np.ndarray) -> None:
         self.lengths = lengths
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Array) -> Array:
         counted, n = _counted(self.lengths, x)
         self.save(counted, n)
         return _mean(self.xp, x, counted, n)
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         counted, n = self.saved
         return self.xp.where(counted, (grad / n)[:, None, :], self.xp.zeros((), grad.dtype))
 
@@ -38,7 +40,7 @@ class StatisticsPool(Operation):
     def __init__(self, lengths: np.ndarray) -> None:
         self.lengths = lengths
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Array) -> Array:
         xp = self.xp
         counted, n = _counted(self.lengths, x)  # (B, T, 1), (B, 1)
         mean = _mean(xp, x, counted, n)  # (B, C)
@@ -47,7 +49,7 @@ class StatisticsPool(Operation):
         self.save(counted, n, centred, deviation)
         return xp.concatenate([mean, deviation], axis=1)  # (B, 2C)
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         counted, n, centred, deviation = self.saved
         xp, channels = self.xp, deviation.shape[1]
         dmean, ddeviation = grad[:, :channels] / n, grad[:, channels:]
@@ -59,17 +61,17 @@ class StatisticsPool(Operation):
         return xp.where(counted, dx, xp.zeros((), grad.dtype))
 
 
-def _counted(lengths: np.ndarray, x: Any) -> tuple[Any, Any]:
+def _counted(lengths: np.ndarray, x: Array) -> tuple[Array, Array]:
     """Which frames count, (B, T, 1) booleans, and how many, (B, 1) in x's dtype."""
     counted = np.arange(x.shape[1]) < lengths[:, None]
     return asarray(counted[:, :, None], like=x), asarray(lengths[:, None].astype(x.dtype), like=x)
 
 
-def _mean(xp: Any, x: Any, counted: Any, n: Any) -> Any:
+def _mean(xp: ModuleType, x: Array, counted: Array, n: Array) -> Array:
     return xp.where(counted, x, xp.zeros((), x.dtype)).sum(axis=1) / n
 
 
-def mean_pool(x: Any, lengths: Any = None) -> Tensor:
+def mean_pool(x: Tensor | Array, lengths: ArrayLike | None = None) -> Tensor:
     """The mean over time.
 
     Args:
@@ -82,7 +84,7 @@ def mean_pool(x: Any, lengths: Any = None) -> Tensor:
     return MeanPool(_checked(x, lengths, at_least=1))(x)
 
 
-def statistics_pool(x: Any, lengths: Any = None) -> Tensor:
+def statistics_pool(x: Tensor | Array, lengths: ArrayLike | None = None) -> Tensor:
     """The mean and the unbiased standard deviation over time (Snyder et al. 2018, "X-vectors").
 
     Args:
@@ -95,7 +97,7 @@ def statistics_pool(x: Any, lengths: Any = None) -> Tensor:
     return StatisticsPool(_checked(x, lengths, at_least=2))(x)
 
 
-def _checked(x: Any, lengths: Any, at_least: int) -> np.ndarray:
+def _checked(x: Tensor | Array, lengths: ArrayLike | None, at_least: int) -> np.ndarray:
     if len(x.shape) != 3:
         raise ValueError(f"x: expected shape (batch, time, channels), got {x.shape}")
     batch, time, _ = x.shape

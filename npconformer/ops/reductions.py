@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from npconformer.arrays.types import Array
 from npconformer.tape.autograd import Operation, Tensor
 
 Axis = int | tuple[int, ...] | None
@@ -15,11 +14,11 @@ class Sum(Operation):
     def __init__(self, axis: Axis, keepdims: bool) -> None:
         self.axis, self.keepdims = axis, keepdims
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Array) -> Array:
         self.shape = x.shape
         return self.xp.asarray(x.sum(axis=self.axis, keepdims=self.keepdims, dtype=x.dtype))
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         if not self.keepdims and self.axis is not None:
             grad = self.xp.expand_dims(grad, self.axis)
         return self.xp.broadcast_to(grad, self.shape).astype(grad.dtype)  # astype makes it a writeable array
@@ -28,20 +27,20 @@ class Sum(Operation):
 class Mean(Sum):
     """y = sum of x over the axes / their length;  dx = dy / length, repeated"""
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Array) -> Array:
         y = super().forward(x)
         self.length = x.size // max(y.size, 1)
         return y / self.length
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         return super().backward(grad / self.length)
 
 
-def sum(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
+def sum(x: Tensor | Array, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """The sum over the axes (all of them when None), in x's dtype."""
     return Sum(axis, keepdims)(x)
 
 
-def mean(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
+def mean(x: Tensor | Array, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """The arithmetic mean over the axes (all of them when None), in x's dtype."""
     return Mean(axis, keepdims)(x)

@@ -10,8 +10,7 @@ Wav2Vec2-Conformer turns the hidden states before the query and key projections,
 
 from __future__ import annotations
 
-from typing import Any
-
+from npconformer.arrays.types import Array
 from npconformer.tape.autograd import Operation, Tensor
 
 
@@ -21,15 +20,15 @@ class Rotary(Operation):
     def __init__(self, heads: int) -> None:
         self.heads = heads
 
-    def forward(self, x: Any, cos: Any, sin: Any) -> Any:
+    def forward(self, x: Array, cos: Array, sin: Array) -> Array:
         self.save(cos, sin)
         return self._turn(x, cos, sin)
 
-    def backward(self, grad: Any) -> tuple[Any, None, None]:
+    def backward(self, grad: Array) -> tuple[Array | None, None, None]:
         cos, sin = self.saved
         return self._turn(grad, cos, -sin), None, None
 
-    def _turn(self, x: Any, cos: Any, sin: Any) -> Any:
+    def _turn(self, x: Array, cos: Array, sin: Array) -> Array:
         batch, time, channels = x.shape
         half = channels // self.heads // 2
         halves = x.reshape(batch, time, self.heads, 2, half)
@@ -41,7 +40,7 @@ class Rotary(Operation):
         return y.reshape(x.shape)
 
 
-def rotary(x: Any, cos: Any, sin: Any, heads: int) -> Tensor:
+def rotary(x: Tensor | Array, cos: Array, sin: Array, heads: int) -> Tensor:
     """Turns x (B, T, C) by angles given as their cosines and sines, each (T, D/2) in x's dtype."""
     if len(x.shape) != 3 or heads < 1 or x.shape[2] % (2 * heads):
         raise ValueError(f"rotary: x of shape {x.shape} does not split into {heads} heads of even size")

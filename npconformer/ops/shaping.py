@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from npconformer.arrays.types import Array
 from npconformer.tape.autograd import Operation, Tensor
 
 
@@ -16,11 +17,11 @@ class Reshape(Operation):
     def __init__(self, shape: tuple[int, ...]) -> None:
         self.shape = shape
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Array) -> Array:
         self.input_shape = x.shape
         return x.reshape(self.shape)
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         return grad.reshape(self.input_shape)
 
 
@@ -30,10 +31,10 @@ class Transpose(Operation):
     def __init__(self, axes: tuple[int, ...] | None) -> None:
         self.axes = axes
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Array) -> Array:
         return x.transpose(self.axes)
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         inverse = None if self.axes is None else tuple(int(i) for i in np.argsort([a % grad.ndim for a in self.axes]))
         return grad.transpose(inverse)
 
@@ -44,11 +45,11 @@ class Concatenate(Operation):
     def __init__(self, axis: int) -> None:
         self.axis = axis
 
-    def forward(self, *arrays: Any) -> Any:
+    def forward(self, *arrays: Array) -> Array:
         self.lengths = [x.shape[self.axis] for x in arrays]
         return self.xp.concatenate(arrays, axis=self.axis)
 
-    def backward(self, grad: Any) -> tuple[Any, ...]:
+    def backward(self, grad: Array) -> tuple[Array | None, ...]:
         axis = self.axis % grad.ndim
         ends = np.cumsum(self.lengths).tolist()
         parts = [(slice(None),) * axis + (slice(end - n, end),) for end, n in zip(ends, self.lengths, strict=True)]
@@ -61,29 +62,29 @@ class Pad(Operation):
     def __init__(self, widths: Sequence[tuple[int, int]], value: float) -> None:
         self.widths, self.value = widths, value
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Array) -> Array:
         self.inner = tuple(slice(before, before + n) for (before, _), n in zip(self.widths, x.shape, strict=True))
         shape = tuple(before + n + after for (before, after), n in zip(self.widths, x.shape, strict=True))
         y = self.xp.full(shape, self.value, dtype=x.dtype)
         y[self.inner] = x
         return y
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         return grad[self.inner]
 
 
-def reshape(x: Any, *shape: Any) -> Tensor:
+def reshape(x: Tensor | Array, *shape: Any) -> Tensor:
     """x in another shape; one length may be -1."""
     return Reshape(tuple(shape[0]) if len(shape) == 1 and isinstance(shape[0], (tuple, list)) else shape)(x)
 
 
-def transpose(x: Any, *axes: Any) -> Tensor:
+def transpose(x: Tensor | Array, *axes: Any) -> Tensor:
     """x with its axes permuted; reversed when none are given."""
-    axes = axes[0] if len(axes) == 1 and (axes[0] is None or isinstance(axes[0], (tuple, list))) else axes or None
-    return Transpose(None if axes is None else tuple(axes))(x)
+    order = axes[0] if len(axes) == 1 and (axes[0] is None or isinstance(axes[0], (tuple, list))) else axes or None
+    return Transpose(None if order is None else tuple(order))(x)
 
 
-def concatenate(tensors: Sequence[Any], axis: int = 0) -> Tensor:
+def concatenate(tensors: Sequence[Tensor | Array], axis: int = 0) -> Tensor:
     """The tensors one after the other along the axis."""
     if not tensors:
         raise ValueError("tensors: expected at least one tensor to concatenate, got none")
@@ -92,10 +93,10 @@ def concatenate(tensors: Sequence[Any], axis: int = 0) -> Tensor:
     return Concatenate(axis)(*tensors)
 
 
-def pad(x: Any, widths: Sequence[tuple[int, int]], value: float = 0.0) -> Tensor:
+def pad(x: Tensor | Array, widths: Sequence[tuple[int, int]], value: float = 0.0) -> Tensor:
     """x with `value` added around it: widths[i] = (before, after) along axis i."""
     if len(widths) != len(x.shape):
         raise ValueError(f"widths: expected one (before, after) for each of {len(x.shape)} axes, got {len(widths)}")
     if any(n < 0 for pair in widths for n in pair):
         raise ValueError(f"widths: expected lengths of 0 or more, got {list(widths)}")
-    return Pad([tuple(pair) for pair in widths], value)(x)
+    return Pad([(before, after) for before, after in widths], value)(x)

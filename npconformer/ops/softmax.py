@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from types import ModuleType
 
+from npconformer.arrays.types import Array
 from npconformer.tape.autograd import Operation, Tensor
 
 
-def softmax_in_place(xp: Any, x: Any, axis: int = -1) -> Any:
+def softmax_in_place(xp: ModuleType, x: Array, axis: int = -1) -> Array:
     """Overwrites x with its softmax."""
     x -= x.max(axis=axis, keepdims=True)
     xp.exp(x, out=x)
@@ -15,7 +16,7 @@ def softmax_in_place(xp: Any, x: Any, axis: int = -1) -> Any:
     return x
 
 
-def log_softmax_of(xp: Any, x: Any, axis: int = -1, out: Any = None) -> Any:
+def log_softmax_of(xp: ModuleType, x: Array, axis: int = -1, out: Array | None = None) -> Array:
     """The log-softmax of an array, into `out` (which may be x itself) or a new one."""
     y = xp.subtract(x, x.max(axis=axis, keepdims=True), out=out)
     y -= xp.log(xp.exp(y).sum(axis=axis, keepdims=True))
@@ -28,12 +29,12 @@ class Softmax(Operation):
     def __init__(self, axis: int) -> None:
         self.axis = axis
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Array) -> Array:
         y = softmax_in_place(self.xp, x.copy(), self.axis)
         self.save(y)
         return y
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         (y,) = self.saved
         return y * (grad - (grad * y).sum(axis=self.axis, keepdims=True))
 
@@ -44,21 +45,21 @@ class LogSoftmax(Operation):
     def __init__(self, axis: int) -> None:
         self.axis = axis
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Array) -> Array:
         y = log_softmax_of(self.xp, x, self.axis)
         self.save(y)
         return y
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         (y,) = self.saved
         return grad - self.xp.exp(y) * grad.sum(axis=self.axis, keepdims=True)
 
 
-def softmax(x: Any, axis: int = -1) -> Tensor:
+def softmax(x: Tensor | Array, axis: int = -1) -> Tensor:
     """Exponentials divided by their sum along the axis."""
     return Softmax(axis)(x)
 
 
-def log_softmax(x: Any, axis: int = -1) -> Tensor:
+def log_softmax(x: Tensor | Array, axis: int = -1) -> Tensor:
     """The logarithm of softmax along the axis, without taking the logarithm of small numbers."""
     return LogSoftmax(axis)(x)

@@ -5,11 +5,10 @@ Letters: N frames, G codebooks, V codewords in each, D dimensions of a codeword.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from npconformer.arrays.backend import asarray, scatter_add
+from npconformer.arrays.types import Array
 from npconformer.ops.softmax import softmax_in_place
 from npconformer.tape.autograd import Operation, Tensor
 
@@ -25,7 +24,7 @@ class ChooseCodewords(Operation):
     def __init__(self, temperature: float) -> None:
         self.temperature = temperature
 
-    def forward(self, logits: Any, codebook: Any, noise: Any) -> tuple[Any, Any]:
+    def forward(self, logits: Array, codebook: Array, noise: Array | None) -> tuple[Array, Array]:
         xp = self.xp
         z = logits if noise is None else (logits + noise) * (1.0 / self.temperature)  # (N, G, V)
         choice = z.argmax(axis=-1)  # (N, G)
@@ -34,7 +33,7 @@ class ChooseCodewords(Operation):
         self.save(choice, groups, codebook, soft)
         return codebook[groups, choice], choice  # (N, G, D), (N, G)
 
-    def backward(self, grad: Any, _: Any) -> tuple[Any, Any, None]:
+    def backward(self, grad: Array, _: Array) -> tuple[Array | None, Array | None, None]:
         choice, groups, codebook, soft = self.saved
         xp, dlogits, dcodebook = self.xp, None, None
         if self.needs[0]:
@@ -58,7 +57,7 @@ class Perplexity(Operation):
     def __init__(self, counted: np.ndarray) -> None:
         self.counted = counted
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Array) -> Array:
         xp = self.xp
         share = asarray((self.counted / self.counted.sum()).astype(x.dtype), like=x)  # (N,)
         p = (x * share[:, None, None]).sum(axis=0)  # (G, V)
@@ -67,13 +66,15 @@ class Perplexity(Operation):
         self.save(share, log_p, exp_entropy)
         return xp.asarray(exp_entropy.sum())
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         share, log_p, exp_entropy = self.saved
         dp = -(log_p + 1) * exp_entropy[:, None] * grad  # (G, V)
         return share[:, None, None] * dp
 
 
-def choose_codewords(logits: Any, codebook: Any, noise: Any = None, temperature: float = 1.0) -> tuple[Tensor, Tensor]:
+def choose_codewords(
+    logits: Tensor | Array, codebook: Tensor | Array, noise: Array | None = None, temperature: float = 1.0
+) -> tuple[Tensor, Tensor]:
     """One codeword of each codebook for each frame.
 
     Args:
@@ -100,7 +101,7 @@ def choose_codewords(logits: Any, codebook: Any, noise: Any = None, temperature:
     return ChooseCodewords(float(temperature))(logits, codebook, noise)
 
 
-def perplexity(probabilities: Any, counted: Any = None) -> Tensor:
+def perplexity(probabilities: Tensor | Array, counted: Array | None = None) -> Tensor:
     """How many codewords are in use: e to the entropy of their mean distribution, added up over the codebooks.
 
     Args:

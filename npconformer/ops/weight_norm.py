@@ -7,8 +7,7 @@ dg = sum of dw v / |v|,    dv = g / |v| (dw - v sum(dw v) / |v|^2)
 
 from __future__ import annotations
 
-from typing import Any
-
+from npconformer.arrays.types import Array
 from npconformer.tape.autograd import Operation, Tensor
 
 
@@ -18,20 +17,20 @@ class WeightNorm(Operation):
     def __init__(self, axis: int) -> None:
         self.axis = axis
 
-    def forward(self, g: Any, v: Any) -> Any:
+    def forward(self, g: Array, v: Array) -> Array:
         others = tuple(i for i in range(v.ndim) if i != self.axis % v.ndim)
         norm = self.xp.sqrt((v * v).sum(axis=others, keepdims=True))
         self.save(g, v, norm, others)
         return v * (g / norm)
 
-    def backward(self, grad: Any) -> tuple[Any, Any]:
+    def backward(self, grad: Array) -> tuple[Array | None, Array | None]:
         g, v, norm, others = self.saved
         dg = (grad * v).sum(axis=others, keepdims=True) / norm
         dv = (grad - v * (dg / norm)) * (g / norm) if self.needs[1] else None
         return dg if self.needs[0] else None, dv
 
 
-def weight_norm(g: Any, v: Any, axis: int = 0) -> Tensor:
+def weight_norm(g: Tensor | Array, v: Tensor | Array, axis: int = 0) -> Tensor:
     """The weight g v / |v|: direction from v (any shape), length from g (v's shape with 1 on every axis but `axis`)."""
     if not -len(v.shape) <= axis < len(v.shape):
         raise ValueError(f"axis: {axis} is out of range for v of shape {tuple(v.shape)}")

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
+from npconformer.arrays.types import Array
 from npconformer.tape.autograd import Operation, Tensor
 
 
 class WeightedSum(Operation):
     """y = Σ_l w_l x_l;  dw_l = Σ dy x_l over all elements,  dx_l = w_l dy"""
 
-    def forward(self, weights: Any, *terms: Any) -> Any:
+    def forward(self, weights: Array, *terms: Array) -> Array:
         self.save(weights, *terms)
         y = terms[0] * weights[0]
         for l, x in enumerate(terms[1:], start=1):
             y += x * weights[l]
         return y
 
-    def backward(self, grad: Any) -> tuple[Any, ...]:
+    def backward(self, grad: Array) -> tuple[Array | None, ...]:
         weights, *terms = self.saved
         dweights = None
         if self.needs[0]:
@@ -26,7 +26,7 @@ class WeightedSum(Operation):
         return dweights, *[grad * weights[l] if need else None for l, need in enumerate(self.needs[1:])]
 
 
-def weighted_sum(weights: Any, terms: Sequence[Any]) -> Tensor:
+def weighted_sum(weights: Tensor | Array, terms: Sequence[Tensor | Array]) -> Tensor:
     """weights[0] terms[0] + weights[1] terms[1] + ...
 
     Args:

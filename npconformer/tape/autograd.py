@@ -13,11 +13,13 @@ import itertools
 import traceback
 import weakref
 from collections.abc import Sequence
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from npconformer.arrays.backend import get_array_module, is_array, to_host
+from npconformer.arrays.types import Array
 from npconformer.tape.grad_mode import mode
 
 
@@ -45,13 +47,12 @@ class Tensor:
     __array_ufunc__ = None
 
     def __init__(self, data: Any, requires_grad: bool = False) -> None:
-        if isinstance(data, Tensor):
-            data = data.data
-        self.data = data if is_array(data) else np.asarray(data)
+        data = data.data if isinstance(data, Tensor) else data
+        self.data: Array = data if is_array(data) else np.asarray(data)
         if requires_grad and self.data.dtype.kind != "f":
             raise ValueError(f"requires_grad: only floating tensors can have gradients, got dtype {self.data.dtype}")
         self.requires_grad = requires_grad
-        self.grad: Any = None
+        self.grad: Array | None = None
         self._maker: Operation | None = None
         self._index = 0
 
@@ -75,6 +76,20 @@ class Tensor:
     def is_leaf(self) -> bool:
         """Whether no recorded operation made this tensor."""
         return self._maker is None
+
+    if TYPE_CHECKING:  # what `npconformer.ops` adds, which lies above this folder
+
+        def __add__(self, other: Any, /) -> Tensor: ...
+
+        __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __add__
+        __truediv__ = __rtruediv__ = __matmul__ = __rmatmul__ = __getitem__ = __add__
+
+        def __neg__(self) -> Tensor: ...
+        def __pow__(self, exponent: float, /) -> Tensor: ...
+        def reshape(self, *shape: Any) -> Tensor: ...
+        def transpose(self, *axes: Any) -> Tensor: ...
+        def sum(self, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Tensor: ...
+        def mean(self, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Tensor: ...
 
     def __len__(self) -> int:
         return len(self.data)
@@ -133,8 +148,10 @@ class Operation:
     always_recorded = False  # True for operations that reach parameters other than through their inputs
     recording = False
     needs: tuple[bool, ...] = ()
-    saved: tuple[Any, ...] | None = ()
+    saved: Any = ()  # a tuple; None once a backward with retain_graph=False has freed it
+    xp: ModuleType
     call_site: list[str] | None = None
+    sources: Sequence[_Source | None]
 
     def forward(self, *arrays: Any) -> Any:
         raise NotImplementedError(f"{type(self).__name__} has no forward")
@@ -156,13 +173,13 @@ class Operation:
         else:
             self.needs = (False,) * len(inputs)
         result = self.forward(*arrays)
-        several = isinstance(result, tuple)
+        outputs = result if isinstance(result, tuple) else (result,)
         if mode.anomaly:
-            self._check_outputs(result if several else (result,))
-        made = tuple([Tensor(output) for output in result]) if several else Tensor(result)
+            self._check_outputs(outputs)
+        made = tuple([Tensor(output) for output in outputs])
         if self.recording:
-            self._record(inputs, made if several else (made,))
-        return made
+            self._record(inputs, made)
+        return made if isinstance(result, tuple) else made[0]
 
     def _record(self, inputs: Sequence[Any], outputs: tuple[Tensor, ...]) -> None:
         self.number = next(_numbers)
@@ -240,9 +257,9 @@ def backward(tensors: Sequence[Tensor], gradients: Sequence[Any], retain_graph: 
                 continue
             if gradient is None or gradient.shape != source.shape or gradient.dtype != source.dtype:
                 _raise_wrong_gradient(operation, position, source, gradient)
-            if source.leaf is None:
+            if source.maker is not None:
                 deliver(source.maker, source.index, gradient)
-            else:
+            elif source.leaf is not None:
                 others = (*outputs, *results[:position], *results[position + 1 :])
                 _accumulate_leaf(source.leaf, gradient, given=others)
         if not retain_graph:

@@ -11,47 +11,17 @@ from __future__ import annotations
 import copy
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from npconformer.arrays.batch_feature import BatchFeature, check_padding, check_return_tensors, round_up
 from npconformer.storage.files import existing_folder, make_folder, write_json_atomically
-from npconformer.text.added_tokens import AddedToken
 from npconformer.text.ctc_decoding import Span, cut, group_words, runs
-from npconformer.text.tokenizer_files import (
-    ADDED_TOKENS_FILE,
-    NAMED_TOKENS,
-    SETTINGS_FILE,
-    VOCABULARY_FILE,
-    read_settings,
-)
+from npconformer.text.tokenizer_files import ADDED_TOKENS_FILE, SETTINGS_FILE, VOCABULARY_FILE, read_settings
+from npconformer.text.tokenizer_output import Wav2Vec2CTCTokenizerOutput, offsets, tidy_punctuation
+from npconformer.text.tokenizer_settings import UNLIMITED, longest_text, take_side, take_special_tokens
 from npconformer.text.vocabulary import Vocabulary
-
-UNLIMITED = int(1e30)  # what transformers writes for model_max_length when there is no limit
-
-
-@dataclass
-class Wav2Vec2CTCTokenizerOutput:
-    """Text with the frames it came from. For a batch every field is a list with one entry per utterance.
-
-    char_offsets: [{"char", "start_offset", "end_offset"}, ...]; word_offsets: the same with "word". Offsets
-    count frames, the end is exclusive; multiply by `config.inputs_to_logits_ratio / sampling_rate` for
-    seconds.
-    """
-
-    text: Any
-    char_offsets: Any = None
-    word_offsets: Any = None
-
-    def __getitem__(self, name: str) -> Any:
-        if name not in self.keys():
-            raise KeyError(name)
-        return getattr(self, name)
-
-    def keys(self) -> list[str]:
-        return [name for name, value in vars(self).items() if value is not None]
 
 
 class Wav2Vec2CTCTokenizer(Vocabulary):
@@ -92,24 +62,13 @@ class Wav2Vec2CTCTokenizer(Vocabulary):
         self.do_lower_case = do_lower_case
         self.replace_word_delimiter_char = replace_word_delimiter_char
 
-        self.padding_side = _side("padding_side", settings)
-        self.truncation_side = _side("truncation_side", settings)
-        self.model_max_length = _longest(settings.pop("model_max_length", None))
+        self.padding_side = take_side("padding_side", settings)
+        self.truncation_side = take_side("truncation_side", settings)
+        self.model_max_length = longest_text(settings.pop("model_max_length", None))
         self.clean_up_tokenization_spaces = bool(settings.pop("clean_up_tokenization_spaces", False))
 
         named = dict(bos_token=bos_token, eos_token=eos_token, unk_token=unk_token, pad_token=pad_token)
-        named.update({name: settings.pop(name, None) for name in NAMED_TOKENS if name not in named})
-        named["word_delimiter_token"] = word_delimiter_token
-        extra = settings.pop("additional_special_tokens", None)
-        extra = settings.pop("extra_special_tokens", None) or extra or []
-        if isinstance(extra, Mapping):
-            named.update(extra)
-            extra = []
-        if not isinstance(extra, list | tuple):
-            raise ValueError(f"extra_special_tokens must be a list of tokens, got {extra!r}")
-        named = {name: _read_token(name, value) for name, value in named.items() if value is not None}
-        extra = [_read_token("extra_special_tokens", value) for value in extra]
-        added = _read_added_tokens(settings.pop("added_tokens_decoder", None) or {})
+        named, extra, added = take_special_tokens(named, word_delimiter_token, settings)
         self._unknown_settings = settings
         super().__init__(vocab, named, extra, added, target_lang)
 
@@ -286,15 +245,15 @@ class Wav2Vec2CTCTokenizer(Vocabulary):
         text = text.lower() if self.do_lower_case else text
         if clean_up_tokenization_spaces is None:
             clean_up_tokenization_spaces = self.clean_up_tokenization_spaces
-        text = _tidy_punctuation(text) if clean_up_tokenization_spaces else text
+        text = tidy_punctuation(text) if clean_up_tokenization_spaces else text
         if not (output_char_offsets or output_word_offsets):
             return text
         output = Wav2Vec2CTCTokenizerOutput(text)
         if output_char_offsets:
-            output.char_offsets = [_offsets("char", character) for character in characters]
+            output.char_offsets = [offsets("char", character) for character in characters]
         if output_word_offsets:
             words = group_words(characters, self.replace_word_delimiter_char)
-            output.word_offsets = [_offsets("word", word) for word in words]
+            output.word_offsets = [offsets("word", word) for word in words]
         return output
 
     def batch_decode(
@@ -365,53 +324,6 @@ class Wav2Vec2CTCTokenizer(Vocabulary):
         return [str(folder / name) for name in files]
 
 
-def _side(name: str, settings: dict[str, Any]) -> str:
-    side = settings.pop(name, "right")
-    if side not in ("right", "left"):
-        raise ValueError(f"{name} must be 'right' or 'left', got {side!r}")
-    return side
-
-
-def _longest(length: Any) -> int:
-    """model_max_length as an int; None, 0 and what transformers writes as a float, 1e30, are no limit."""
-    if length is None:
-        return UNLIMITED
-    if isinstance(length, bool) or not isinstance(length, int | float | np.integer) or not length >= 0:
-        raise ValueError(f"model_max_length must be a number of tokens, got {length!r}")
-    return int(min(length, UNLIMITED)) or UNLIMITED
-
-
-def _read_token(name: str, value: Any) -> AddedToken:
-    try:
-        return AddedToken.read(value)
-    except ValueError as error:
-        raise ValueError(f"{name}: {error}") from None
-
-
-def _read_added_tokens(added: Any) -> dict[int, AddedToken]:
-    """added_tokens_decoder, {id: token}; in JSON the ids are strings."""
-    if not isinstance(added, Mapping):
-        raise ValueError(f"added_tokens_decoder must map ids to tokens, got {added!r}")
-    for index in added:
-        if not str(index).isdecimal():
-            raise ValueError(f"added_tokens_decoder has the id {index!r}; ids are integers from 0")
-    return {int(index): _read_token("added_tokens_decoder", token) for index, token in added.items()}
-
-
 def _fill(row: list[int], length: int, value: int, left: bool) -> list[int]:
     padding = [value] * (length - len(row))
     return padding + row if left else row + padding
-
-
-def _offsets(kind: str, span: Span) -> dict[str, Any]:
-    return {kind: span.text, "start_offset": span.start, "end_offset": span.end}
-
-
-def _tidy_punctuation(text: str) -> str:
-    """Undo the spaces that word-level tokenizers put before punctuation and English contractions."""
-    for mark in (".", "?", "!", ","):
-        text = text.replace(f" {mark}", mark)
-    text = text.replace(" ' ", "'")
-    for ending in ("n't", "'m", "'s", "'ve", "'re"):
-        text = text.replace(f" {ending}", ending)
-    return text

@@ -39,6 +39,7 @@ def test_memory_and_loading_of_npconformer_alone():
     assert found["load"] > 0 and found["first"] > 0
 
 
+@pytest.mark.slow
 def test_forward_of_the_digits_model_beside_transformers(needs_reference):
     found = jobs.run("benchmarks.forward:measure", {**DIGITS_CASE, "rounds": 2, "budget": 1.0}, threads=1)
     assert found["difference"] < 2e-4

@@ -104,6 +104,7 @@ def test_evaluating_afterwards_gives_the_figures_of_the_log(capsys, task, norm, 
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("names", "overlap"), [(["anna", "ben"], 0.3), (["anna", "ben", "silence"], -0.2), (["speech"], 0.3)]
 )

@@ -65,6 +65,7 @@ def test_parameters_that_no_output_depends_on_have_no_gradient(name: str) -> Non
     assert idle and all(any(part in name for part in zero) or name.endswith("linear_k.bias") for name in idle)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["none-layer-masked", "relative-layer", "rotary-adapter"])
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_two_training_steps(name: str, dtype: str) -> None:

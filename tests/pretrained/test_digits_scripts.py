@@ -37,6 +37,7 @@ def script(name: str, *arguments: object) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 def test_train_and_measure(recordings, tmp_path):
     said = script("train.py", recordings, "--output", tmp_path / "out", "--steps", 2)
     assert "8 recordings" in said and "2 steps" in said
@@ -53,6 +54,7 @@ def test_train_and_measure(recordings, tmp_path):
     assert len(rows) > 16 and rows[1].startswith("bare,anna,ONE,")
 
 
+@pytest.mark.slow
 def test_pre_training_gives_a_start(recordings, tmp_path):
     script("pretrain.py", recordings, "--output", tmp_path / "pre", "--steps", 2)
     said = script(

@@ -29,6 +29,7 @@ def fresh_count():
 # Walking
 
 
+@pytest.mark.slow
 def test_long_chain_runs_forward_backward_and_is_freed(length=100_000):
     x = leaf([1.0])
     y = x
@@ -42,6 +43,7 @@ def test_long_chain_runs_forward_backward_and_is_freed(length=100_000):
     assert reference() is None
 
 
+@pytest.mark.slow
 def test_million_steps_forward_and_backward():
     x = leaf([1.0])
     y = x

@@ -49,6 +49,7 @@ def assert_same(folder, other):
     assert losses[0] == losses[1]
 
 
+@pytest.mark.slow
 def test_kills_at_random_moments(undisturbed, tmp_path):
     random = np.random.default_rng(1)
     kills = round_ = 0
@@ -71,6 +72,7 @@ def test_kills_at_random_moments(undisturbed, tmp_path):
         assert_same(folder, undisturbed)
 
 
+@pytest.mark.slow
 def test_kills_inside_saving(undisturbed, tmp_path):
     random = np.random.default_rng(2)
     for kill in range(KILLS):

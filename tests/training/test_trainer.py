@@ -1,6 +1,5 @@
 """The trainer: every task learns, resuming changes no bit, and accumulation is one large batch."""
 
-import json
 import math
 
 import numpy as np
@@ -10,7 +9,6 @@ from tiny_training import TinyLoader, digest, tiny_model, tiny_processor, tiny_t
 import npconformer
 from npconformer.checkpoints.safetensors_file import SafetensorsFile
 from npconformer.optim import SGD
-from npconformer.storage.checksums import write_checksums
 from npconformer.training import NonFiniteError, Trainer, TrainingSettings, task_for
 from npconformer.training import trainer as trainer_module
 from npconformer.training.log import read_log
@@ -243,30 +241,6 @@ def test_weights_that_are_not_finite_are_not_saved(tmp_path):
     assert trainer.store.steps() == [4]
 
 
-def test_a_training_is_not_overwritten(tmp_path):
-    tiny_trainer(tmp_path).train()
-    with pytest.raises(FileExistsError, match=r"checkpoint-12.*resume"):
-        tiny_trainer(tmp_path).train()
-
-
-def test_two_trainings_in_one_folder(tmp_path):
-    pytest.importorskip("fcntl")
-    from npconformer.storage.folders import only_one
-
-    with only_one(tmp_path), pytest.raises(BlockingIOError, match="another process"):
-        tiny_trainer(tmp_path).train()
-
-
-def test_resuming_what_does_not_fit(tmp_path):
-    tiny_trainer(tmp_path).train()
-    other = tiny_trainer(tmp_path, steps=20)
-    other.model = tiny_model(hidden_size=12)
-    with pytest.raises(ValueError, match="state_dict"):
-        other.train(resume=True)
-    with pytest.raises(ValueError, match="running average"):
-        tiny_trainer(tmp_path, ema=0.9).train(resume=True)
-
-
 def test_curves_and_log(tmp_path):
     pytest.importorskip("matplotlib")
     tiny_trainer(tmp_path, evaluation=True, curves=True).train()
@@ -274,40 +248,6 @@ def test_curves_and_log(tmp_path):
     rows = read_log(tmp_path / "log.csv")
     assert [row["step"] for row in rows if "loss" in row] == list(range(1, 13))
     assert [row["step"] for row in rows if "eval_wer" in row] == [5, 10, 12]
-
-
-def test_more_steps_after_the_end(tmp_path):
-    tiny_trainer(tmp_path).train()
-    longer = tiny_trainer(tmp_path, steps=15)
-    assert longer.train(resume=True).step == 15
-    assert any("schedule was" in line for line in longer.lines)
-
-
-@pytest.mark.parametrize("batches, position", [(7, (2, 5)), (2, (4, 1))])
-def test_other_data(batches, position, tmp_path):
-    """After 12 batches of five an epoch, which is batch 2 of epoch 2."""
-    tiny_trainer(tmp_path).train()
-    longer = tiny_trainer(tmp_path, steps=15)
-    longer.loader = TinyLoader(batches=batches)
-    progress = longer.train(resume=True)
-    assert [line for line in longer.lines if "undisturbed" in line] == [
-        "the data or the settings of their batches have changed: the result is not that of an undisturbed training"
-    ]
-    assert (progress.epoch, progress.batch) == position
-
-
-def test_a_checkpoint_from_before_there_were_fingerprints(tmp_path):
-    trainer = tiny_trainer(tmp_path)
-    trainer.train()
-    for folder in map(trainer.store.path, trainer.store.steps()):
-        contents = json.loads((folder / "training.json").read_text())
-        del contents["fingerprint"]
-        (folder / "training.json").write_text(json.dumps(contents))
-        write_checksums(folder)
-    longer = tiny_trainer(tmp_path, steps=15)
-    longer.loader = TinyLoader(batches=7)
-    assert longer.train(resume=True).step == 15
-    assert not any("undisturbed" in line for line in longer.lines)
 
 
 def test_wrong_settings():
