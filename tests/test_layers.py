@@ -20,12 +20,10 @@ def test_no_import_runs_upward():
     assert [line for line in upward_imports(PACKAGE) if "npconformer/models/" not in line] == []
 
 
-@pytest.mark.xfail(strict=True, reason="the Conformer block and the CTC head still import from a model's folder")
 def test_no_import_runs_upward_inside_models():
     assert [line for line in upward_imports(PACKAGE) if "npconformer/models/" in line] == []
 
 
-@pytest.mark.xfail(strict=True, reason="models/ has a circle, and so has training/")
 def test_no_circle():
     assert circle(PACKAGE) is None
 
