@@ -36,7 +36,6 @@ def test_files():
     assert {str(path.relative_to(ROOT)): n for path, n in sizes.items() if n > LONGEST_FILE} == {}
 
 
-@pytest.mark.xfail(strict=True, reason="two functions that set a training up are still longer")
 def test_functions():
     found = [
         (f"{path.relative_to(ROOT)}: {name}", size)
