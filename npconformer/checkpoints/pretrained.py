@@ -10,10 +10,10 @@ from typing import Any, ClassVar
 import numpy as np
 
 from npconformer.arrays.backend import backend_of, to_backend, to_host
+from npconformer.arrays.weight_layout import lay_out
 from npconformer.checkpoints.names import belongs_elsewhere, is_computed, is_never_called, match_names
 from npconformer.checkpoints.report import LoadReport, describe_mismatches, shorten
 from npconformer.checkpoints.safetensors_file import SafetensorsFile, write_safetensors
-from npconformer.nn.layout import lay_out
 from npconformer.storage.files import atomic_path, existing_folder, make_folder
 
 WEIGHTS_NAME = "model.safetensors"
@@ -54,7 +54,7 @@ class PretrainedMixin:
 
         The file is memory-mapped: large weights stored in the wanted dtype are read-only views of it, so nothing is
         copied, and whoever trains assigns new arrays to ``parameter.data``. Convolution kernels and small matrices
-        are copied, transposed in memory, because products with them are faster then (`npconformer.nn.layout`).
+        are copied, transposed in memory, because products with them are faster then (`arrays.weight_layout`).
 
         Args:
             path: folder that holds ``model.safetensors`` and, unless ``config`` is given, ``config.json``.

@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from npconformer.arrays import threads
 from npconformer.arrays.backend import sliding_view
 from npconformer.arrays.types import Array
+from npconformer.arrays.weight_layout import matrix_of_taps
 from npconformer.ops.depthwise import Depthwise, output_length, pad_time
 from npconformer.tape.autograd import Operation, Tensor
 
@@ -104,8 +105,7 @@ class Conv1d(Operation):
 
     def _matrix(self, weight: Array, taps: slice) -> Array:
         """These taps' weights as a matrix (G, O/G, taps*C/G)."""
-        part = weight[:, :, taps].swapaxes(1, 2)  # (O, taps, C/G); copied unless it lies as nn.layout lays it
-        return part.reshape(self.groups, part.shape[0] // self.groups, -1)
+        return matrix_of_taps(weight, taps, self.groups)
 
     def _add_matrix(self, dweight: Array, taps: slice, matrix: Array) -> None:
         out, width, _ = dweight.shape

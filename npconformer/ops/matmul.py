@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from npconformer.arrays import threads
 from npconformer.arrays.types import Array
+from npconformer.arrays.weight_layout import lies_as_stored
 from npconformer.ops.arithmetic import pair_operands, unbroadcast
 from npconformer.tape.autograd import Operation, Tensor
 
@@ -63,9 +64,9 @@ class Linear(Operation):
 
 
 def _is_best_on_the_left(weight: Array, rows: int) -> bool:
-    """Whether W x^T is faster than x W^T. One that lies transposed (`nn.layout`) needs no rearranging; but OpenBLAS
+    """Whether W x^T is faster than x W^T. One that lies transposed needs no rearranging; but OpenBLAS
     shares a small product among threads by the columns of the result, so these should be the longer axis."""
-    if weight.flags.c_contiguous:
+    if lies_as_stored(weight):
         return rows <= FEW_ROWS
     return rows < weight.shape[0] and rows * weight.size >= SHARED_PRODUCT and threads.get_num_threads() > 1
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from npconformer.arrays.backend import backend_of, get_array_module, to_backend, to_host
+from npconformer.arrays.weight_layout import can_change_in_place
 from npconformer.nn import Module, Parameter
 from npconformer.optim.pieces import Scratch
 
@@ -79,8 +80,7 @@ class Optimizer:
             for name, parameter in group["params"].items():
                 if parameter.grad is None:
                     continue
-                flags = parameter.data.flags
-                if not (getattr(flags, "writeable", True) and flags.c_contiguous):  # replaced by somebody
+                if not can_change_in_place(parameter.data):  # replaced by somebody
                     parameter.data = _own_copy(parameter.data)
                 self.steps[name] = self.steps.get(name, 0) + 1
                 self.update(group, parameter, self._state_of(name, parameter), self.steps[name])

@@ -30,8 +30,8 @@ def test_round_trip(tmp_path, kind):
 
 
 def test_large_float32_weights_are_views_of_the_file(folder, monkeypatch):
-    monkeypatch.setattr("npconformer.nn.layout.LARGEST_MATRIX", 0)
-    monkeypatch.setattr("npconformer.nn.layout.LARGEST_KERNEL", 0)
+    monkeypatch.setattr("npconformer.arrays.weight_layout.LARGEST_MATRIX", 0)
+    monkeypatch.setattr("npconformer.arrays.weight_layout.LARGEST_KERNEL", 0)
     model = Wav2Vec2ConformerForCTC.from_pretrained(folder)
     for name, parameter in model.named_parameters():
         base = parameter.data
@@ -55,8 +55,8 @@ def test_a_model_that_lies_transposed_gives_the_same_training(folder):
     losses = []
     for largest in (2**18, 0):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("npconformer.nn.layout.LARGEST_MATRIX", largest)
-            patch.setattr("npconformer.nn.layout.LARGEST_KERNEL", largest)
+            patch.setattr("npconformer.arrays.weight_layout.LARGEST_MATRIX", largest)
+            patch.setattr("npconformer.arrays.weight_layout.LARGEST_KERNEL", largest)
             model = Wav2Vec2ConformerForCTC.from_pretrained(folder, dtype="float64")
         optimizer = SGD(model, lr=1e-5)
         x = np.random.default_rng(0).standard_normal((2, 4000))

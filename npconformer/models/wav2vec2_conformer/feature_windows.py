@@ -27,6 +27,7 @@ import numpy as np
 from npconformer import ops
 from npconformer.arrays import threads
 from npconformer.arrays.backend import backend_of, get_array_module, sliding_view
+from npconformer.arrays.weight_layout import lie_transposed
 from npconformer.models.frame_clock import Stage, count_steps, fewest_steps
 from npconformer.tape.autograd import Tensor
 from npconformer.tape.grad_mode import no_grad
@@ -72,7 +73,7 @@ def encode_in_windows(
 
 def _ready_weights(conv: Any) -> tuple[Any, Any]:
     """Weight (O, C, K) and bias; the weight lies in memory as its matrix needs it, so that no window rearranges it."""
-    return get_array_module(conv.weight.data).asfortranarray(conv.weight.data), conv.bias
+    return lie_transposed(conv.weight.data), conv.bias
 
 
 def _fold_group_norm(layer: Any, samples: Any) -> tuple[Any, Any]:

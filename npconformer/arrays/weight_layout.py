@@ -1,4 +1,6 @@
-"""How loaded weights lie in memory: those that a matrix product would have to rearrange lie transposed.
+"""How weights lie in memory, asked by all whom it concerns: loading, matrix products, convolutions, optimisers.
+
+Loaded weights that a matrix product would have to rearrange lie transposed.
 
 A product x W^T reads W^T by its rows. A checkpoint has W by its rows, so that the BLAS library, which arranges its
 right-hand matrix anew for every product, has to turn it over as well; with few rows x, that takes as long as the
@@ -12,7 +14,11 @@ matrices stay where they are, in the checkpoint's mapped file.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+
+from npconformer.arrays.backend import get_array_module
 
 LARGEST_MATRIX = 2**18  # numbers; the larger ones are on the left of the product where there are few rows
 LARGEST_KERNEL = 2**20  # numbers
@@ -26,3 +32,24 @@ def lay_out(weight: np.ndarray) -> np.ndarray:
     laid_out = np.asfortranarray(weight)
     laid_out.flags.writeable = weight.flags.writeable
     return laid_out
+
+
+def lie_transposed(weight: Any) -> Any:
+    """The same weight, transposed in memory whatever its size: for one that many products will ask for."""
+    return get_array_module(weight).asfortranarray(weight)
+
+
+def lies_as_stored(weight: Any) -> bool:
+    """Whether a weight lies row by row, as in a checkpoint, so that a product with its transpose rearranges it."""
+    return weight.flags.c_contiguous
+
+
+def matrix_of_taps(weight: Any, taps: slice, groups: int) -> Any:
+    """These taps of a kernel (O, C/G, K) as a matrix (G, O/G, taps*C/G): a view where the kernel lies transposed."""
+    part = weight[:, :, taps].swapaxes(1, 2)  # (O, taps, C/G)
+    return part.reshape(groups, part.shape[0] // groups, -1)
+
+
+def can_change_in_place(weight: Any) -> bool:
+    """Whether an optimiser may write through flat views: not into a mapped file, nor where pieces are no runs."""
+    return getattr(weight.flags, "writeable", True) and weight.flags.c_contiguous  # CuPy's flags have no writeable

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from npconformer.nn import layout
+from npconformer.arrays import weight_layout as layout
 
 
 @pytest.mark.parametrize(
@@ -40,5 +40,23 @@ def test_an_array_that_lies_so_already_is_neither_copied_nor_changed():
 
 def test_a_kernels_matrix_is_a_view():
     kernel = layout.lay_out(np.random.default_rng(0).standard_normal((6, 5, 4)))
-    matrix = kernel.swapaxes(1, 2).reshape(6, 20)  # what the convolution multiplies by
+    matrix = layout.matrix_of_taps(kernel, slice(0, 4), 1)[0]  # what the convolution multiplies by
+    np.testing.assert_array_equal(matrix, kernel.transpose(0, 2, 1).reshape(6, 20))
     assert np.shares_memory(matrix, kernel) and matrix.T.flags.c_contiguous
+    assert not np.shares_memory(layout.matrix_of_taps(np.ascontiguousarray(kernel), slice(0, 4), 1), kernel)
+
+
+def test_taps_of_grouped_kernels():
+    kernel = np.random.default_rng(0).standard_normal((6, 2, 4))
+    matrix = layout.matrix_of_taps(kernel, slice(1, 3), 3)  # (G, O/G, taps*C/G)
+    for g, o, tap, c in np.ndindex(3, 2, 2, 2):
+        assert matrix[g, o, 2 * tap + c] == kernel[2 * g + o, c, 1 + tap]
+
+
+def test_what_an_optimiser_may_change():
+    weight = np.ones((3, 4), np.float32)
+    assert layout.can_change_in_place(weight) and layout.lies_as_stored(weight)
+    assert not layout.can_change_in_place(layout.lie_transposed(weight))
+    assert not layout.lies_as_stored(layout.lie_transposed(weight))
+    weight.flags.writeable = False
+    assert not layout.can_change_in_place(weight)
