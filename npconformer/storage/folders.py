@@ -10,7 +10,6 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -61,6 +60,13 @@ def remove_folder(path: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
+def rename_folder(path: Path, target: Path) -> None:
+    """Gives a folder another name, in place of what had that name before."""
+    if target.exists():
+        remove_folder(target)
+    os.rename(path, target)
+
+
 def remove_leftovers(parent: Path) -> list[Path]:
     """Removes what interrupted calls left in `parent`; what had been moved away without a successor comes back."""
     for old in parent.glob(f".*{OLD}"):
@@ -105,26 +111,3 @@ def _is_out_of_space(error: BaseException) -> bool:
         return error.errno in _NO_SPACE
     # The safetensors package has its own exception, which carries the number in its text only.
     return type(error).__name__ == "SafetensorError" and any(f"os error {n})" in str(error) for n in _NO_SPACE)
-
-
-@contextmanager
-def only_one(folder: Path) -> Iterator[None]:
-    """Nobody else may be in here with the same folder; the claim ends with the process, however it ends.
-
-    Raises BlockingIOError when somebody is. Without effect where there are no such locks (Windows, some network file
-    systems).
-    """
-    if sys.platform == "win32":
-        yield
-        return
-    import fcntl
-
-    with open(folder / ".lock", "w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise BlockingIOError(f"{folder}: another process is training in this folder") from None
-        except OSError as error:
-            if error.errno not in (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS):
-                raise
-        yield

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from npconformer.storage.checksums import find_damage, write_checksums
-from npconformer.storage.folders import OutOfSpaceError, remove_folder, remove_leftovers, whole_folder
+from npconformer.storage.folders import OutOfSpaceError, remove_folder, remove_leftovers, rename_folder, whole_folder
 
 PREFIX = "checkpoint-"
 DAMAGED = "damaged-"
@@ -87,16 +87,10 @@ class CheckpointStore:
             if damage is None:
                 for bad, why in damaged:
                     self.report(f"{bad.name} is damaged ({why}): using {path.name}, the one before it")
-                    self._set_aside(bad)
+                    rename_folder(bad, bad.with_name(DAMAGED + bad.name))
                 return path
             damaged.append((path, damage))
         if damaged:
             names = "; ".join(f"{path.name}: {why}" for path, why in damaged)
             raise DamagedCheckpointError(f"{self.folder}: every checkpoint is damaged ({names})")
         return None
-
-    def _set_aside(self, path: Path) -> None:
-        target = path.with_name(DAMAGED + path.name)
-        if target.exists():
-            remove_folder(target)
-        os.rename(path, target)

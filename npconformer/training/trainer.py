@@ -19,7 +19,8 @@ import numpy as np
 
 from npconformer.arrays import generator
 from npconformer.optim import Optimizer, Schedule
-from npconformer.storage.folders import only_one, whole_folder
+from npconformer.storage.folders import whole_folder
+from npconformer.storage.locks import only_one
 from npconformer.training.averaging import ExponentialAverage
 from npconformer.training.checkpoint import CheckpointStore
 from npconformer.training.curves import draw_curves

@@ -16,7 +16,7 @@ def test_a_training_is_not_overwritten(tmp_path):
 
 def test_two_trainings_in_one_folder(tmp_path):
     pytest.importorskip("fcntl")
-    from npconformer.storage.folders import only_one
+    from npconformer.storage.locks import only_one
 
     with only_one(tmp_path), pytest.raises(BlockingIOError, match="another process"):
         tiny_trainer(tmp_path).train()
