@@ -173,53 +173,6 @@ def test_padding(tokenizer):
         tokenizer("HI", return_tensors="pt")
 
 
-def test_truncation_on_the_left_keeps_the_end(tmp_path):
-    tokenizer = Wav2Vec2CTCTokenizer(VOCAB, truncation_side="left")
-    assert tokenizer("HELLO", truncation=True, max_length=3).input_ids == frames("LLO")
-    assert tokenizer(["HELLO", "HI"], truncation=True, max_length=4).input_ids == [frames("ELLO"), frames("HI")]
-    for longest in (5, 6):
-        assert tokenizer("HELLO", truncation=True, max_length=longest).input_ids == frames("HELLO")
-    assert Wav2Vec2CTCTokenizer(VOCAB)("HELLO", truncation=True, max_length=3).input_ids == frames("HEL")
-    tokenizer.save_pretrained(tmp_path)
-    again = Wav2Vec2CTCTokenizer.from_pretrained(tmp_path)
-    assert again.truncation_side == "left" and again("HELLO", max_length=1).input_ids == frames("O")
-    with pytest.raises(ValueError, match="truncation_side must be 'right' or 'left', got 'middle'"):
-        Wav2Vec2CTCTokenizer(VOCAB, truncation_side="middle")
-
-
-def test_padding_to_a_multiple(tokenizer):
-    for texts, multiple, length in [
-        (["HI", "A"], 4, 4),
-        (["HELLO", "A"], 4, 8),
-        (["HEAT", "A"], 4, 4),  # a multiple already
-        (["HELLO", "A"], 1, 5),
-        (["HELLO", "A"], None, 5),
-    ]:
-        for batch in (
-            tokenizer(texts, padding=True, pad_to_multiple_of=multiple),
-            tokenizer.pad(tokenizer(texts), pad_to_multiple_of=multiple),
-        ):
-            assert batch.input_ids == [frames(text) + [0] * (length - len(text)) for text in texts]
-            assert batch.attention_mask == [[1] * len(text) + [0] * (length - len(text)) for text in texts]
-    options = dict(padding="max_length", max_length=6, pad_to_multiple_of=4, padding_side="left")
-    assert tokenizer("HI", **options).input_ids == [0] * 6 + frames("HI")
-    assert tokenizer("HI", pad_to_multiple_of=4).input_ids == frames("HI")  # nothing is padded unless asked for
-
-
-@pytest.mark.parametrize("multiple", [None, 1, 3, 4, 8])
-@pytest.mark.parametrize("padding", [False, True, "max_length"])
-@pytest.mark.parametrize("longest", [1, 4, 5, 7, 9])
-def test_cutting_on_the_left_and_multiples_are_the_references(pair, multiple, padding, longest):
-    ours, theirs = pair(truncation_side="left")
-    cut = dict(padding=padding, truncation=True, max_length=longest)
-    padded = dict(padding=padding, truncation=False, pad_to_multiple_of=multiple)
-    if padding == "max_length":
-        padded["max_length"] = longest
-    for batch in ("HELLO YOU", ["HELLO YOU", "A", "HEAT"]):
-        assert dict(ours(batch, **cut)) == dict(theirs(batch, **cut))
-        assert dict(ours(batch, **padded)) == dict(theirs(batch, **padded))
-
-
 alphabet = st.sampled_from([*"ABCz '|é", "<pad>", "<s>", "<unk>", "<", "  "])
 texts = st.lists(alphabet, max_size=12).map("".join)
 
