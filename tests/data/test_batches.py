@@ -45,6 +45,15 @@ def test_without_shuffling_the_longest_come_first():
     assert make_batches([1, 3, 2, 5], 0, 7, batch_size=2, shuffle=False) == [[3, 1], [2, 0]]
 
 
+@pytest.mark.parametrize("seconds", [[2.0, 2.0, 2.0, 2.0], [2.0, 1.5, 2.0, 0.25]])
+def test_a_batch_may_have_exactly_the_most_seconds(seconds):
+    """Two utterances with a longest of 2 s are 4 s, which is allowed; the next smaller limit is not kept by them."""
+    order = np.argsort(-np.array(seconds), kind="stable").tolist()
+    assert make_batches(seconds, 0, 0, max_seconds=4.0, shuffle=False)[0] == order[:2]
+    assert make_batches(seconds, 0, 0, max_seconds=np.nextafter(4.0, 0), shuffle=False)[0] == order[:1]
+    assert all(len(batch) == 2 for batch in make_batches([2.0] * 6, 3, 1, max_seconds=4.0))
+
+
 @given(st.lists(st.sampled_from([0.5, 0.51, 2.0, 7.0]), max_size=60), st.booleans())
 def test_without_padding_only_one_length_shares_a_batch(seconds, shuffle):
     batches = make_batches(seconds, 0, 0, 5, shuffle=shuffle, padding=False)

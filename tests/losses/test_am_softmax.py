@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from operation_check import check_operation
 
-from npconformer import Tensor
+from npconformer import Tensor, ops
 from npconformer.losses import am_softmax_loss, cross_entropy
 
 RNG = np.random.default_rng(0)
@@ -53,6 +53,23 @@ def test_a_vector_of_zeros_gives_finite_numbers():
     loss = am_softmax_loss(vectors, WEIGHT.astype(np.float32), [2])
     loss.backward()
     assert np.isfinite(loss.item()) and np.isfinite(vectors.grad).all()
+
+
+@pytest.mark.parametrize("short", ["vectors", "weight"])
+def test_what_is_shorter_than_the_shortest_is_divided_by_it(backend, short):
+    """v = 1e-12 x with |x| < 1: v / 1e-12 = x takes the place of v / |v|, so that the cosines are linear in it."""
+    h = VECTORS * (np.array([0.3, 0.5, 0.7, 0.9]) / np.linalg.norm(VECTORS, axis=1))[:, None]
+    w = WEIGHT * np.linspace(0.2, 0.9, 5) / np.linalg.norm(WEIGHT, axis=0)
+    own, others = (h, w / np.linalg.norm(w, axis=0)) if short == "vectors" else (w, h)
+    cosines = own @ others if short == "vectors" else (h / np.linalg.norm(h, axis=1, keepdims=True)) @ w
+    z = 5.0 * (cosines - 0.2 * (np.arange(5) == LABELS[:, None]))
+    expected = np.log(np.exp(z).sum(axis=1)) - z[np.arange(4), LABELS]
+
+    def loss(h, w):
+        h, w = (ops.multiply(h, 1e-12), w) if short == "vectors" else (h, ops.multiply(w, 1e-12))
+        return am_softmax_loss(h, w, LABELS, 5.0, 0.2, "none")
+
+    check_operation(loss, h, w, backend=backend, expected=expected)
 
 
 def test_against_the_reference():

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from operation_check import check_operation
 
-from npconformer import Tensor
+from npconformer import Tensor, ops
 from npconformer.losses import contrastive_logits, contrastive_loss, diversity_loss
+from npconformer.losses.contrastive import ContrastiveLogits
 
 RNG = np.random.default_rng(0)
 CONTEXT, TARGETS = RNG.standard_normal((2, 2, 6, 5))
@@ -57,6 +58,66 @@ def test_negatives_equal_to_the_positive_take_no_part(backend, negatives):
     loss.backward()
     assert loss.item() == pytest.approx(naive_loss(expected, MASK), rel=1e-11)
     assert np.isfinite(backend.to_host(c.grad)).all() and np.isfinite(backend.to_host(q.grad)).all()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_minus_zero_equals_zero(dtype):
+    """Frame 0 has the vector [0, 1], frame 1 [-0, 1]: each is the other's equal negative. Frame 2 has [0, -1]."""
+    targets = np.array([[[0.0, 1.0], [-0.0, 1.0], [0.0, -1.0]]], dtype)
+    logits = contrastive_logits(np.ones((1, 3, 2), dtype), targets, np.array([[[1, 2], [0, 2], [0, 1]]])).numpy()
+    assert np.isneginf(logits).tolist() == [[[False, True, False], [False, True, False], [False, False, False]]]
+
+
+def products_of(monkeypatch):
+    """A list that gets (utterances, frames, frames) of each matrix product of all frames with all."""
+    shapes, forward = [], ContrastiveLogits.forward
+
+    def watched(self, context, targets):
+        shapes.append((*context.shape[:2], targets.shape[1]))
+        return forward(self, context, targets)
+
+    monkeypatch.setattr(ContrastiveLogits, "forward", watched)
+    return shapes
+
+
+@pytest.mark.parametrize(
+    ("utterance", "negative", "product"),
+    [
+        (1, 6, (2, 6, 6)),  # its own first frame
+        (1, 5, (1, 12, 12)),  # the last one of the utterance before
+        (0, 5, (2, 6, 6)),  # its own last frame
+        (0, 6, (1, 12, 12)),  # the first one of the utterance after
+    ],
+)
+def test_only_negatives_of_other_utterances_need_the_larger_product(utterance, negative, product, monkeypatch):
+    shapes = products_of(monkeypatch)
+    negatives = OWN.copy()
+    negatives[utterance, 2, 1] = negative
+    codes = np.arange(12).reshape(2, 6)
+    c, q = (Tensor(x.copy(), requires_grad=True) for x in (CONTEXT, TARGETS))
+    logits = contrastive_logits(c, q, negatives, 0.2, codes=codes)
+    assert shapes == [product]
+    expected = naive_logits(CONTEXT, TARGETS, negatives, 0.2)
+    same = codes.reshape(-1)[negatives] == codes[:, :, None]
+    expected[:, :, 1:][same] = -np.inf
+    np.testing.assert_allclose(logits.numpy(), expected, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("short", ["context", "targets"])
+@pytest.mark.parametrize("negatives", [OWN, ANYWHERE], ids=["own", "anywhere"])
+def test_vectors_shorter_than_the_shortest_are_divided_by_it(backend, negatives, short):
+    """v = 1e-8 x with |x| < 1: v / 1e-8 = x takes the place of v / |v|, so that the cosines are linear in it."""
+    size = np.linspace(0.2, 0.9, 12).reshape(2, 6, 1)
+    c, q = (size * x / np.linalg.norm(x, axis=-1, keepdims=True) for x in (CONTEXT, TARGETS))
+    codes = np.arange(12).reshape(2, 6)
+    expected = naive_logits(c, q, negatives, 0.2)  # cosines, which lose what is not divided by the true length
+    factor = size if short == "context" else size.reshape(-1)[np.concatenate([codes[:, :, None], negatives], axis=2)]
+
+    def loss(c, q):
+        c, q = (ops.multiply(c, 1e-8), q) if short == "context" else (c, ops.multiply(q, 1e-8))
+        return contrastive_loss(contrastive_logits(c, q, negatives, 0.2, codes=codes), MASK)
+
+    check_operation(loss, c, q, backend=backend, expected=naive_loss(expected * factor, MASK), float32_tolerance=1e-3)
 
 
 def test_codes_say_which_negatives_are_equal():

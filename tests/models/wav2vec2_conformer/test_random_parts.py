@@ -60,6 +60,17 @@ def test_dropped_attention_weights_are_zero():
     assert 0.2 < (weights == 0).mean() < 0.8  # the module's own dropout of weights, not only that of its output
 
 
+def test_the_output_of_attention_is_dropped():
+    """Without any attention weight its bias is left, and the block's own dropout takes that away."""
+    states = []
+    for dropout, bias in ((1.0, 0.0), (1.0, 9.0), (0.0, 0.0), (0.0, 9.0)):
+        model = make_model(attention_dropout=dropout)
+        model.wav2vec2_conformer.encoder.layers[0].self_attn.linear_out.bias.data = np.linspace(-bias, bias, 16)
+        states.append(run(model).hidden_states[1].numpy())
+    np.testing.assert_array_equal(states[0], states[1])
+    assert abs(states[2] - states[3]).max() > 0.1
+
+
 def test_encoder_input_is_dropped():
     states = run(make_model(hidden_dropout=0.5)).hidden_states[0].numpy()
     assert 0.3 < (states == 0).mean() < 0.7
