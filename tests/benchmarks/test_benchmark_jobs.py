@@ -26,7 +26,6 @@ def test_a_failure_is_named():
         jobs.run("benchmarks.models:weight_bytes", {"model": "base", "models_folder": "nowhere"}, threads=1)
 
 
-@pytest.mark.with_reference
 def test_threads_are_set_for_every_library():
     environment = jobs.environment(3, CUPY_TF32="1")
     assert environment["OMP_NUM_THREADS"] == environment["MKL_NUM_THREADS"] == "3"
