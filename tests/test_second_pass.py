@@ -47,6 +47,7 @@ def run(tmp_path):
 
 def test_what_was_skipped_is_run_where_more_is_installed(run, tmp_path):
     assert run("--note-skipped", "skipped") == {"test_passes", "test_sometimes_needs_more[1]", "test_says_more"}
+    assert "gpu" not in (tmp_path / "skipped").read_text()
     (tmp_path / "more.py").write_text("")
     assert run("--only-skipped", "skipped") == {
         "test_needs_more",
