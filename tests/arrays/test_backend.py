@@ -166,6 +166,7 @@ def test_use_wins_over_the_environment():
     assert run(code, NPCONFORMER_BACKEND="cupy").stdout == "numpy\n"
 
 
+@pytest.mark.with_reference
 def test_import_loads_no_extra():
     code = "import npconformer.ops, sys\nprint(sorted({'cupy', 'scipy', 'torch', 'soundfile'} & set(sys.modules)))"
     result = run(code)
