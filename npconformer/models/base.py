@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from npconformer.arrays.backend import asarray, is_array, to_host
+from npconformer.arrays.types import Array
 from npconformer.checkpoints.pretrained import PretrainedMixin
 from npconformer.models.forward_options import ForwardOptions
 from npconformer.models.frame_clock import Lengths, Stage, count_steps, fewest_steps
@@ -34,6 +35,8 @@ class PreTrainedModel(PretrainedMixin, Module):
     head_name: ClassVar[str | None] = None
     input_axes: ClassVar[tuple[str, ...]] = ()
 
+    config: Any  # of the model's own config_class
+
     def __init__(self, config: Any) -> None:
         super().__init__()
         if not isinstance(config, self.config_class):
@@ -42,10 +45,11 @@ class PreTrainedModel(PretrainedMixin, Module):
 
     # -- what a model's own base class says -------------------------------------------------------------------------
 
-    def run(self, inputs: Any, attention_mask: Any = None, *targets: Any, **options: Any) -> Any:
+    def run(self, *arguments: Any, **options: Any) -> Any:
         """What forward does. Models with a head get it from the head, which does not know what their input is called.
 
-        targets: what is to be learnt, such as labels; options: those of `ForwardOptions`.
+        arguments: the model's input, its mask, and what is to be learnt, such as labels; options: those of
+        `ForwardOptions`.
         """
         raise NotImplementedError(f"{type(self).__name__} has no run")
 
@@ -120,7 +124,7 @@ class PreTrainedModel(PretrainedMixin, Module):
         """The fewest rows of the input that give one frame of the output."""
         return fewest_steps(1, self.encoder_stages + (self._adapter_convolutions() if self.config.add_adapter else ()))
 
-    def frame_lengths(self, inputs: Any, attention_mask: Any) -> np.ndarray | None:
+    def frame_lengths(self, inputs: Tensor | Array, attention_mask: Array | None) -> np.ndarray | None:
         """(B,) frames of each utterance that the heads see, from the mask of its rows; None without a mask."""
         if attention_mask is None:
             return None
@@ -128,7 +132,7 @@ class PreTrainedModel(PretrainedMixin, Module):
 
     # -- checks of the input ---------------------------------------------------------------------------------------
 
-    def check_inputs(self, inputs: Any) -> Tensor:
+    def check_inputs(self, inputs: Tensor | Array) -> Tensor:
         """The inputs as a tensor in the model's dtype and memory, or a ValueError that says what is wrong."""
         name = self.main_input_name
         array = inputs.data if isinstance(inputs, Tensor) else inputs
@@ -146,7 +150,7 @@ class PreTrainedModel(PretrainedMixin, Module):
             return inputs
         return Tensor(asarray(array, next(self.parameters()).data))
 
-    def own_rows(self, attention_mask: Any, shape: tuple[int, ...]) -> np.ndarray:
+    def own_rows(self, attention_mask: Array | None, shape: tuple[int, ...]) -> np.ndarray:
         """(B,) rows of each utterance, from a mask (B, N) of ones followed by zeros. shape: of the inputs."""
         mask = np.asarray(to_host(attention_mask.data if isinstance(attention_mask, Tensor) else attention_mask))
         if mask.shape != tuple(shape[:2]):

@@ -25,8 +25,8 @@ def wrong(field: str, value: Any, expected: str) -> ValueError:
 def integer(field: str, value: Any, at_least: int | None = 1, at_most: int = LARGEST) -> int:
     """An integer, of at least ``at_least`` unless that is None, and of at most ``at_most``."""
     bound = "" if at_least is None else f" of at least {at_least}"
-    if isinstance(value, numbers.Integral) and value > at_most:
-        raise wrong(field, value if value < 10**20 else math.inf, f"an integer{bound} and at most {at_most}")
+    if isinstance(value, numbers.Integral) and int(value) > at_most:
+        raise wrong(field, value if int(value) < 10**20 else math.inf, f"an integer{bound} and at most {at_most}")
     is_integer = isinstance(value, numbers.Integral) and not isinstance(value, bool)
     if not is_integer or (at_least is not None and value < at_least):
         raise wrong(field, value, f"an integer{bound}")
@@ -36,7 +36,8 @@ def integer(field: str, value: Any, at_least: int | None = 1, at_most: int = LAR
 def real(field: str, value: Any, at_least: float = -math.inf, above: float = -math.inf) -> float | int:
     """A finite number, ``>= at_least`` and ``> above``. An int stays an int, so that JSON round trips."""
     bounds = "".join(f" {sign} {bound:g}" for sign, bound in ((">=", at_least), (">", above)) if bound != -math.inf)
-    is_real = isinstance(value, numbers.Real) and not isinstance(value, bool) and abs(value) < math.inf  # NaN is not
+    is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    is_real = is_number and abs(value) < math.inf  # NaN is not
     if not is_real or value < at_least or value <= above:
         raise wrong(field, value, f"a finite number{bounds}")
     return int(value) if isinstance(value, numbers.Integral) else float(value)

@@ -76,7 +76,7 @@ class PretrainedConfig:
     def __eq__(self, other: object) -> bool:
         return type(self) is type(other) and self.to_dict() == other.to_dict()
 
-    __hash__ = None
+    __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
         return f"{type(self).__name__} {self.to_json_string()}"
@@ -112,7 +112,7 @@ class PretrainedConfig:
     @property
     def num_labels(self) -> int:
         """Number of classes of a classification head."""
-        return len(self.id2label)
+        return len(self.id2label or ())
 
     @num_labels.setter
     def num_labels(self, number: int) -> None:
@@ -218,7 +218,7 @@ def _dtype_name(dtype: Any) -> str | None:
     if dtype is None:
         return None
     name = dtype if isinstance(dtype, str) else getattr(dtype, "name", None) or getattr(dtype, "__name__", str(dtype))
-    name = name.removeprefix("torch.")
+    name = str(name).removeprefix("torch.")
     if name not in DTYPES:
         raise wrong("dtype", dtype, "one of " + ", ".join(map(repr, DTYPES)))
     return name

@@ -8,10 +8,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from npconformer import ops
 from npconformer.arrays.backend import asarray, is_array, to_host
 from npconformer.arrays.generator import get_generator
+from npconformer.arrays.types import Array
 from npconformer.tape.autograd import Tensor
 
 
@@ -19,7 +21,7 @@ def compute_mask_indices(
     shape: tuple[int, int],
     mask_prob: float,
     mask_length: int,
-    attention_mask: Any = None,
+    attention_mask: Array | None = None,
     min_masks: int = 0,
     rng: np.random.Generator | np.random.RandomState | None = None,
 ) -> np.ndarray:
@@ -74,7 +76,7 @@ def compute_mask_indices(
     return mask
 
 
-def _item_lengths(shape: tuple[int, int], attention_mask: Any) -> np.ndarray:
+def _item_lengths(shape: tuple[int, int], attention_mask: Array | None) -> np.ndarray:
     if attention_mask is None:
         return np.full(shape[0], shape[1])
     valid = (to_host(attention_mask) if is_array(attention_mask) else np.asarray(attention_mask)) != 0
@@ -99,7 +101,7 @@ def spec_augment(
     config: Any,
     mask_vector: Tensor | None,
     training: bool,
-    mask_time_indices: Any = None,
+    mask_time_indices: ArrayLike | None = None,
     frame_mask: np.ndarray | None = None,
 ) -> Tensor:
     """Spans of frames become the mask vector, spans of channels become 0.

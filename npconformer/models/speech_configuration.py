@@ -105,6 +105,11 @@ class SpeechEncoderConfig(PretrainedConfig):
 
     padding_mode: str = "reference"
 
+    @property
+    def width_after_adapter(self) -> int:
+        """output_hidden_size, once it is complete."""
+        return self.hidden_size if self.output_hidden_size is None else self.output_hidden_size
+
     def complete(self) -> None:
         if self.output_hidden_size is None:
             self.output_hidden_size = self.hidden_size

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from npconformer import ops
+from npconformer.arrays.types import Array
 from npconformer.nn import Embedding, Linear, Module, Parameter, init
 from npconformer.tape.autograd import Tensor
 
@@ -40,7 +41,7 @@ class SelfAttention(Module):
             self.distance_embedding = Embedding(self.left + self.right + 1, channels // self.heads, std)
 
     def forward(
-        self, hidden_states: Tensor, mask: Any = None, positions: Any = None, output_attentions: bool = False
+        self, hidden_states: Tensor, mask: Array | None = None, positions: Any = None, output_attentions: bool = False
     ) -> tuple[Tensor, Tensor | None]:
         """(B, T, C) -> (B, T, C), and the attention weights (B, H, T, T) if asked for.
 
@@ -49,7 +50,8 @@ class SelfAttention(Module):
         """
         turned, relative = hidden_states, dict[str, Any]()
         if self.positions_type == "rotary":
-            turned = ops.rotary(hidden_states, *positions, heads=self.heads)
+            cos, sin = positions
+            turned = ops.rotary(hidden_states, cos, sin, heads=self.heads)
         elif self.positions_type == "relative":
             relative = {
                 "positions": self.linear_pos(positions),
@@ -62,7 +64,7 @@ class SelfAttention(Module):
                 "left": self.left,
                 "right": self.right,
             }
-        result = ops.attention(
+        result: Any = ops.attention(
             self.linear_q(turned),
             self.linear_k(turned),
             self.linear_v(hidden_states),

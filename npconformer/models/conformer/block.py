@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from npconformer import ops
+from npconformer.arrays.types import Array
 from npconformer.models.conformer.attention import SelfAttention
 from npconformer.models.conformer.convolution import ConvolutionModule
 from npconformer.models.conformer.feed_forward import FeedForward
@@ -37,9 +38,9 @@ class ConformerBlock(Module):
     def forward(
         self,
         x: Tensor,
-        mask: Any = None,
+        mask: Array | None = None,
         positions: Any = None,
-        padded_frames: Any = None,
+        padded_frames: Array | None = None,
         output_attentions: bool = False,
     ) -> tuple[Tensor, Tensor | None]:
         """(B, T, C) -> (B, T, C), and the attention weights (B, H, T, T) if asked for.

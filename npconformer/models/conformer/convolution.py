@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from npconformer import ops
+from npconformer.arrays.types import Array
 from npconformer.nn import BatchNorm1d, Conv1d, Dropout, LayerNorm, Module, PointwiseConv1d
 from npconformer.tape.autograd import Tensor
 from npconformer.tape.grad_mode import is_grad_enabled
@@ -28,7 +29,7 @@ class ConvolutionModule(Module):
         self.pointwise_conv2 = PointwiseConv1d(channels, channels)
         self.dropout = Dropout(config.conformer_conv_dropout)
 
-    def forward(self, x: Tensor, padded_frames: Any = None) -> Tensor:
+    def forward(self, x: Tensor, padded_frames: Array | None = None) -> Tensor:
         """(B, T, C) -> (B, T, C). With padded_frames (B, T, 1), true at padding, the depthwise kernel sees zeros there.
 
         The reference sets them to 0 before the first pointwise layer; it has no bias, so that they are 0 behind the

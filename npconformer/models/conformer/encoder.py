@@ -12,6 +12,7 @@ import numpy as np
 from npconformer import ops
 from npconformer.arrays import generator
 from npconformer.arrays.backend import asarray
+from npconformer.arrays.types import Array
 from npconformer.models.conformer.attention_mask import attention_bias
 from npconformer.models.conformer.block import ConformerBlock
 from npconformer.models.conformer.convolution import ConvolutionModule
@@ -68,7 +69,8 @@ class ConformerEncoder(Module):
         x = self.dropout(x)
         positions = self.embed_positions(x) if self.embed_positions is not None else None
 
-        hidden_states, attentions = [x], []
+        hidden_states: list[Tensor] = [x]
+        attentions: list[Any] = []
         for layer in self.layers:
             dropped = self.training and generator.happens(self.config.layerdrop)
             if not dropped:  # else it passes its input on, and has its entry among the hidden states
@@ -82,7 +84,7 @@ class ConformerEncoder(Module):
         )
 
     def _run_layer(
-        self, layer: Module, x: Tensor, mask: Any, positions: Any, padded_frames: Any, output_attentions: bool
+        self, layer: Module, x: Tensor, mask: Any, positions: Any, padded_frames: Array | None, output_attentions: bool
     ) -> tuple[Tensor, Tensor | None]:
         if not (self.gradient_checkpointing and self.training and is_grad_enabled()):
             return layer(x, mask, positions, padded_frames, output_attentions)

@@ -7,11 +7,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from numpy.typing import ArrayLike
+
+from npconformer.arrays.types import Array
 from npconformer.models.heads.classification_loss import frame_loss
 from npconformer.models.heads.head import reject_adapter
 from npconformer.models.heads.weighted_layer_sum import WeightedLayerSum
 from npconformer.models.outputs import TokenClassifierOutput
 from npconformer.nn import Linear
+from npconformer.tape.autograd import Tensor
 
 
 class AudioFrameClassificationHead(WeightedLayerSum):
@@ -29,7 +33,11 @@ class AudioFrameClassificationHead(WeightedLayerSum):
         self.classifier = Linear(config.hidden_size, config.num_labels, std=config.initializer_range)
 
     def run(
-        self, inputs: Any, attention_mask: Any = None, labels: Any = None, **options: Any
+        self,
+        inputs: Tensor | Array,
+        attention_mask: Array | None = None,
+        labels: ArrayLike | None = None,
+        **options: Any,
     ) -> TokenClassifierOutput | tuple[Any, ...]:
         """Runs the model; with labels also the loss.
 

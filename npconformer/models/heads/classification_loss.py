@@ -6,16 +6,15 @@ means regression; several mean one class for each item if the labels are integer
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
+from numpy.typing import ArrayLike
 
 from npconformer.losses import binary_cross_entropy_with_logits, cross_entropy, mean_squared_error
 from npconformer.losses.class_labels import IGNORED, host_array
 from npconformer.tape.autograd import Tensor
 
 
-def sequence_loss(logits: Tensor, labels: Any, problem_type: str | None) -> Tensor:
+def sequence_loss(logits: Tensor, labels: ArrayLike, problem_type: str | None) -> Tensor:
     """The loss of one item per row.
 
     Args:
@@ -46,7 +45,7 @@ def sequence_loss(logits: Tensor, labels: Any, problem_type: str | None) -> Tens
     return cross_entropy(logits, labels)
 
 
-def frame_loss(logits: Tensor, labels: Any, problem_type: str | None) -> Tensor:
+def frame_loss(logits: Tensor, labels: ArrayLike, problem_type: str | None) -> Tensor:
     """The mean loss of all frames, those of padding included unless their labels are -100.
 
     Args:

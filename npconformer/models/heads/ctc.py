@@ -8,13 +8,16 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from npconformer.arrays.backend import is_array, to_host
+from npconformer.arrays.types import Array
 from npconformer.losses import ctc_loss
 from npconformer.losses.class_labels import IGNORED
 from npconformer.models.heads.head import Head
 from npconformer.models.outputs import CausalLMOutput
 from npconformer.nn import Dropout, Linear
+from npconformer.tape.autograd import Tensor
 
 
 class CTCHead(Head):
@@ -33,7 +36,11 @@ class CTCHead(Head):
         self.lm_head = Linear(width, config.vocab_size, std=config.initializer_range)
 
     def run(
-        self, inputs: Any, attention_mask: Any = None, labels: Any = None, **options: Any
+        self,
+        inputs: Tensor | Array,
+        attention_mask: Array | None = None,
+        labels: ArrayLike | None = None,
+        **options: Any,
     ) -> CausalLMOutput | tuple[Any, ...]:
         """Runs the model; with labels also the loss, in float32 as the reference does.
 
@@ -60,7 +67,7 @@ class CTCHead(Head):
             )
         return call.finish(CausalLMOutput(loss, logits, outputs.hidden_states, outputs.attentions))
 
-    def _counted_frames(self, shape: tuple[int, ...], attention_mask: Any, frames: int) -> np.ndarray:
+    def _counted_frames(self, shape: tuple[int, ...], attention_mask: Array | None, frames: int) -> np.ndarray:
         """(B,) frames of each utterance, by the formula without a mask too: an adapter may give one frame more.
 
         For unusual kernels and strides it may also give fewer than the formula says (the reference fails there).
@@ -68,7 +75,7 @@ class CTCHead(Head):
         rows = np.full(shape[0], shape[1]) if attention_mask is None else self.own_rows(attention_mask, shape)
         return np.minimum(self._get_feat_extract_output_lengths(rows), frames)
 
-    def _without_blanks(self, labels: Any) -> np.ndarray:
+    def _without_blanks(self, labels: ArrayLike) -> np.ndarray:
         """Labels equal to the blank say nothing and are padding too, as in the reference."""
         labels = to_host(labels) if is_array(labels) else np.asarray(labels)
         if labels.dtype.kind not in "iu":

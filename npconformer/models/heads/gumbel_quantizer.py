@@ -12,6 +12,7 @@ import numpy as np
 from npconformer import ops
 from npconformer.arrays import generator
 from npconformer.arrays.backend import asarray, get_array_module
+from npconformer.arrays.types import Array
 from npconformer.nn import Linear, Module, Parameter, init
 from npconformer.tape.autograd import Tensor
 
@@ -44,13 +45,13 @@ class GumbelVectorQuantizer(Module):
         self.weight_proj = Linear(config.conv_dim[-1], words, std=1.0)
 
     def forward(
-        self, features: Tensor, mask_time_indices: np.ndarray | None = None, gumbel_noise: Any = None
+        self, features: Tensor, mask_time_indices: np.ndarray | None = None, gumbel_noise: Array | None = None
     ) -> tuple[Tensor, Tensor]:
         """The quantized features and the perplexity of the codebooks; see `quantize`."""
         return self.quantize(features, mask_time_indices, gumbel_noise)[:2]
 
     def quantize(
-        self, features: Tensor, mask_time_indices: np.ndarray | None = None, gumbel_noise: Any = None
+        self, features: Tensor, mask_time_indices: np.ndarray | None = None, gumbel_noise: Array | None = None
     ) -> tuple[Tensor, Tensor, Any]:
         """Quantizes every frame.
 

@@ -5,9 +5,8 @@ Letters: B batch, T frames, K negatives of each frame.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
+from numpy.typing import ArrayLike
 
 from npconformer.arrays.generator import get_generator
 from npconformer.losses.class_labels import host_array
@@ -16,7 +15,7 @@ from npconformer.losses.class_labels import host_array
 def sample_negative_indices(
     features_shape: tuple[int, int],
     num_negatives: int,
-    mask_time_indices: Any = None,
+    mask_time_indices: ArrayLike | None = None,
     rng: np.random.Generator | np.random.RandomState | None = None,
 ) -> np.ndarray:
     """For each masked frame draws K others, evenly and with replacement, from the masked frames of its utterance.

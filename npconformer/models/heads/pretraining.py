@@ -9,8 +9,10 @@ import math
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from npconformer import ops
+from npconformer.arrays.types import Array
 from npconformer.losses.contrastive import (
     check_time_mask,
     contrastive_logits,
@@ -60,11 +62,11 @@ class PreTrainingHead(Head):
 
     def run(
         self,
-        inputs: Any,
-        attention_mask: Any = None,
-        mask_time_indices: Any = None,
-        sampled_negative_indices: Any = None,
-        gumbel_noise: Any = None,
+        inputs: Tensor | Array,
+        attention_mask: Array | None = None,
+        mask_time_indices: ArrayLike | None = None,
+        sampled_negative_indices: ArrayLike | None = None,
+        gumbel_noise: Array | None = None,
         **options: Any,
     ) -> Wav2Vec2ForPreTrainingOutput | tuple[Any, ...]:
         """Runs the model; with negatives also the losses.

@@ -7,12 +7,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from numpy.typing import ArrayLike
+
 from npconformer import ops
+from npconformer.arrays.types import Array
 from npconformer.models.heads.classification_loss import sequence_loss
 from npconformer.models.heads.head import reject_adapter
 from npconformer.models.heads.weighted_layer_sum import WeightedLayerSum
 from npconformer.models.outputs import SequenceClassifierOutput
 from npconformer.nn import Linear
+from npconformer.tape.autograd import Tensor
 
 
 class SequenceClassificationHead(WeightedLayerSum):
@@ -31,7 +35,11 @@ class SequenceClassificationHead(WeightedLayerSum):
         self.classifier = Linear(config.classifier_proj_size, config.num_labels, std=std)
 
     def run(
-        self, inputs: Any, attention_mask: Any = None, labels: Any = None, **options: Any
+        self,
+        inputs: Tensor | Array,
+        attention_mask: Array | None = None,
+        labels: ArrayLike | None = None,
+        **options: Any,
     ) -> SequenceClassifierOutput | tuple[Any, ...]:
         """Runs the model; with labels also the loss.
 

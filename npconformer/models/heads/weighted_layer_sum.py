@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from npconformer import ops
+from npconformer.arrays.types import Array
 from npconformer.models.forward_options import ForwardOptions
 from npconformer.models.heads.head import Head
 from npconformer.nn import Parameter, init
@@ -26,8 +27,8 @@ class WeightedLayerSum(Head):
 
     def run_base(
         self,
-        inputs: Any,
-        attention_mask: Any,
+        inputs: Tensor | Array,
+        attention_mask: Array | None,
         call: ForwardOptions,
     ) -> tuple[Tensor, tuple[Tensor, ...] | None, tuple[Tensor, ...] | None]:
         """What the head reads, (B, T, C); the hidden states if they were asked for; likewise the attentions."""

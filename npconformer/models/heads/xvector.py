@@ -8,8 +8,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from npconformer import ops
+from npconformer.arrays.types import Array
 from npconformer.losses import am_softmax_loss
 from npconformer.models.heads.weighted_layer_sum import WeightedLayerSum
 from npconformer.models.outputs import XVectorOutput
@@ -40,7 +42,7 @@ class AMSoftmaxObjective(Module):
         super().__init__()
         self.weight = Parameter(init.normal(0.0, 1.0, dimensions, num_labels))
 
-    def forward(self, vectors: Tensor, labels: Any) -> Tensor:
+    def forward(self, vectors: Tensor, labels: ArrayLike) -> Tensor:
         return am_softmax_loss(vectors, self.weight, labels)
 
 
@@ -59,7 +61,11 @@ class XVectorHead(WeightedLayerSum):
         self.objective = AMSoftmaxObjective(size, config.num_labels)
 
     def run(
-        self, inputs: Any, attention_mask: Any = None, labels: Any = None, **options: Any
+        self,
+        inputs: Tensor | Array,
+        attention_mask: Array | None = None,
+        labels: ArrayLike | None = None,
+        **options: Any,
     ) -> XVectorOutput | tuple[Any, ...]:
         """Runs the model; with labels also the loss.
 

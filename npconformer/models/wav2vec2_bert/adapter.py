@@ -5,13 +5,12 @@ Letters: B batch, T time, T' time after a layer, C = output_hidden_size.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from npconformer import ops
 from npconformer.arrays import generator
 from npconformer.arrays.backend import asarray
+from npconformer.arrays.types import Array
 from npconformer.models.conformer.attention import SelfAttention
 from npconformer.models.conformer.attention_mask import attention_bias
 from npconformer.models.conformer.feed_forward import FeedForward
@@ -36,7 +35,7 @@ class Wav2Vec2BertAdapterLayer(Module):
 
     def __init__(self, config: Wav2Vec2BertConfig) -> None:
         super().__init__()
-        channels, eps = config.output_hidden_size, config.layer_norm_eps
+        channels, eps = config.width_after_adapter, config.layer_norm_eps
         kernel, stride = config.adapter_kernel_size, config.adapter_stride
         self.residual_layer_norm = LayerNorm(channels, eps)
         self.residual_conv = Conv1d(channels, 2 * channels, kernel, stride, stride // 2)
@@ -47,7 +46,7 @@ class Wav2Vec2BertAdapterLayer(Module):
         self.ffn_layer_norm = LayerNorm(channels, eps)
         self.ffn = FeedForward(config, channels, config.adapter_act)
 
-    def forward(self, x: Tensor, seen: np.ndarray | None = None, padded_frames: Any = None) -> Tensor:
+    def forward(self, x: Tensor, seen: np.ndarray | None = None, padded_frames: Array | None = None) -> Tensor:
         """(B, T, C) -> (B, T', C)
 
         seen: None or (B,): how many frames after the convolutions attention may see. padded_frames: None or (B, T, 1),
@@ -60,7 +59,7 @@ class Wav2Vec2BertAdapterLayer(Module):
         x = self.self_attn_dropout(attended) + residual
         return self.ffn(self.ffn_layer_norm(x)) + x
 
-    def _pool(self, x: Tensor, convolution: Conv1d, padded_frames: Any) -> Tensor:
+    def _pool(self, x: Tensor, convolution: Conv1d, padded_frames: Array | None) -> Tensor:
         if padded_frames is not None:
             x = ops.masked_assign(x, padded_frames, 0.0)
         return ops.glu(convolution(x))
@@ -72,10 +71,11 @@ class Wav2Vec2BertAdapter(Module):
     def __init__(self, config: Wav2Vec2BertConfig) -> None:
         super().__init__()
         self.config = config
-        self.proj = self.proj_layer_norm = None
-        if config.output_hidden_size != config.hidden_size:
-            self.proj = Linear(config.hidden_size, config.output_hidden_size, std=config.initializer_range)
-            self.proj_layer_norm = LayerNorm(config.output_hidden_size, config.layer_norm_eps)
+        self.proj: Linear | None = None
+        self.proj_layer_norm: LayerNorm | None = None
+        if config.width_after_adapter != config.hidden_size:
+            self.proj = Linear(config.hidden_size, config.width_after_adapter, std=config.initializer_range)
+            self.proj_layer_norm = LayerNorm(config.width_after_adapter, config.layer_norm_eps)
         self.layers = ModuleList(Wav2Vec2BertAdapterLayer(config) for _ in range(config.num_adapter_layers))
 
     def forward(self, x: Tensor, frame_lengths: np.ndarray | None = None, exact_padding: bool = False) -> Tensor:
@@ -85,7 +85,7 @@ class Wav2Vec2BertAdapter(Module):
         also for a layer that LayerDrop skips. Its convolutions see padding, which is not 0 here, in the last frames of
         shorter utterances, unless exact_padding sets it to 0.
         """
-        if self.proj is not None:
+        if self.proj is not None and self.proj_layer_norm is not None:
             x = self.proj_layer_norm(self.proj(x))
         counted = own = frame_lengths
         for layer in self.layers:
@@ -94,7 +94,7 @@ class Wav2Vec2BertAdapter(Module):
             if self.training and generator.happens(self.config.layerdrop):
                 continue
             seen, padded_frames = counted, None
-            if exact_padding and own is not None:
+            if exact_padding and own is not None and counted is not None:
                 padded = np.arange(x.shape[1]) >= own[:, None]
                 padded_frames = asarray(padded[:, :, None], x.data)  # (B, T, 1)
                 own = count_steps(own, [convolution_stage(self.config)])

@@ -67,4 +67,4 @@ class Wav2Vec2BertConfig(SpeechEncoderConfig):
             raise check.wrong("use_intermediate_ffn_before_adapter", True, "false where add_adapter is false")
         if self.add_adapter:
             heads = self.num_attention_heads
-            check.divisible("output_hidden_size", self.output_hidden_size, "num_attention_heads", heads)
+            check.divisible("output_hidden_size", self.width_after_adapter, "num_attention_heads", heads)

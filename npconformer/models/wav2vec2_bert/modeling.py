@@ -12,7 +12,9 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+from npconformer.arrays.types import Array
 from npconformer.models.base import PreTrainedModel
 from npconformer.models.conformer.convolution import CausalConvolutionModule
 from npconformer.models.conformer.encoder import ConformerEncoder
@@ -30,6 +32,7 @@ from npconformer.models.spec_augment import spec_augment
 from npconformer.models.wav2vec2_bert.adapter import Wav2Vec2BertAdapter, convolution_stage, counted_stage
 from npconformer.models.wav2vec2_bert.configuration import Wav2Vec2BertConfig
 from npconformer.nn import Parameter, init
+from npconformer.tape.autograd import Tensor
 
 
 class Wav2Vec2BertPreTrainedModel(PreTrainedModel):
@@ -63,7 +66,9 @@ class Wav2Vec2BertPreTrainedModel(PreTrainedModel):
                 f"input_features: expected {width} features a frame (feature_projection_input_dim), got {shape[2]}"
             )
 
-    def forward(self, input_features: Any, attention_mask: Any = None, *targets: Any, **options: Any) -> Any:
+    def forward(
+        self, input_features: Tensor | Array, attention_mask: Array | None = None, *targets: Any, **options: Any
+    ) -> Any:
         """Runs the model on (B, T, F) features. What it learns from (labels, masks) and its options: see `run`."""
         return self.run(input_features, attention_mask, *targets, **options)
 
@@ -84,7 +89,11 @@ class Wav2Vec2BertModel(Wav2Vec2BertPreTrainedModel):
         self.intermediate_ffn = FeedForward(config, activation="relu") if uses_ffn else None
 
     def run(
-        self, input_features: Any, attention_mask: Any = None, mask_time_indices: Any = None, **options: Any
+        self,
+        input_features: Tensor | Array,
+        attention_mask: Array | None = None,
+        mask_time_indices: ArrayLike | None = None,
+        **options: Any,
     ) -> Wav2Vec2BaseModelOutput | tuple[Any, ...]:
         """Runs the model.
 

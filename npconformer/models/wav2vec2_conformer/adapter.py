@@ -23,7 +23,7 @@ class Wav2Vec2ConformerAdapterLayer(Module):
 
     def __init__(self, config: Wav2Vec2ConformerConfig) -> None:
         super().__init__()
-        channels = config.output_hidden_size
+        channels = config.width_after_adapter
         self.conv = Conv1d(channels, 2 * channels, config.adapter_kernel_size, config.adapter_stride, ADAPTER_PADDING)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -40,15 +40,16 @@ class Wav2Vec2ConformerAdapter(Module):
     def __init__(self, config: Wav2Vec2ConformerConfig) -> None:
         super().__init__()
         self.config = config
-        self.proj = self.proj_layer_norm = None
-        if config.output_hidden_size != config.hidden_size:
-            self.proj = Linear(config.hidden_size, config.output_hidden_size, std=config.initializer_range)
-            self.proj_layer_norm = LayerNorm(config.output_hidden_size)
+        self.proj: Linear | None = None
+        self.proj_layer_norm: LayerNorm | None = None
+        if config.width_after_adapter != config.hidden_size:
+            self.proj = Linear(config.hidden_size, config.width_after_adapter, std=config.initializer_range)
+            self.proj_layer_norm = LayerNorm(config.width_after_adapter)
         self.layers = ModuleList(Wav2Vec2ConformerAdapterLayer(config) for _ in range(config.num_adapter_layers))
 
     def forward(self, x: Tensor, frame_lengths: np.ndarray | None = None) -> Tensor:
         """(B, T, C) -> (B, T', output_hidden_size). With frame_lengths (B,), padding never enters a convolution."""
-        if self.proj is not None:
+        if self.proj is not None and self.proj_layer_norm is not None:
             x = self.proj_layer_norm(self.proj(x))
         for layer in self.layers:
             if self.training and generator.happens(self.config.layerdrop):

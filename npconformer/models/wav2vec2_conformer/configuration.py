@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from npconformer.models import config_checks as check
+from npconformer.models.configuration import PretrainedConfig
 from npconformer.models.speech_configuration import SpeechEncoderConfig, names
 
 
@@ -88,7 +89,7 @@ class Wav2Vec2ConformerConfig(SpeechEncoderConfig):
         return settings
 
     @classmethod
-    def from_dict(cls, settings: dict[str, Any], **overrides: Any) -> Wav2Vec2ConformerConfig:
+    def from_dict(cls, settings: dict[str, Any], **overrides: Any) -> PretrainedConfig:
         if "conv_dim" in overrides and isinstance(settings, dict):  # derived from what is overridden
             settings = {name: value for name, value in settings.items() if name != "num_feat_extract_layers"}
         return super().from_dict(settings, **overrides)

@@ -5,10 +5,9 @@ Letters: B batch, N samples, T frames, C channels (wav2vec 2.0, Baevski et al. 2
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
+from npconformer.arrays.types import Array
 from npconformer.models.wav2vec2_conformer.configuration import Wav2Vec2ConformerConfig
 from npconformer.models.wav2vec2_conformer.feature_windows import encode_in_windows
 from npconformer.nn import Conv1d, GroupNorm, LayerNorm, Module, ModuleList
@@ -35,10 +34,10 @@ class Wav2Vec2ConformerConvLayer(Module):
         if self.norm == "layer":
             self.layer_norm = LayerNorm(channels)
         elif self.norm == "group":
-            self.layer_norm = GroupNorm(channels, channels)
+            self.layer_norm = GroupNorm(channels, channels)  # type: ignore[assignment]
         self.activation = get_activation(config.feat_extract_activation)
 
-    def forward(self, x: Tensor, frame_mask: Any = None) -> Tensor:
+    def forward(self, x: Tensor, frame_mask: Array | None = None) -> Tensor:
         x = self.conv(x)  # (B, T, C)
         if self.norm == "group":
             x = self.layer_norm(x, frame_mask)

@@ -8,7 +8,9 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+from npconformer.arrays.types import Array
 from npconformer.models.base import PreTrainedModel
 from npconformer.models.feature_projection import FeatureProjection
 from npconformer.models.frame_clock import Stage
@@ -26,6 +28,7 @@ from npconformer.models.wav2vec2_conformer.configuration import Wav2Vec2Conforme
 from npconformer.models.wav2vec2_conformer.encoder import Wav2Vec2ConformerEncoder
 from npconformer.models.wav2vec2_conformer.feature_encoder import Wav2Vec2ConformerFeatureEncoder
 from npconformer.nn import Parameter, init
+from npconformer.tape.autograd import Tensor
 
 
 class Wav2Vec2ConformerPreTrainedModel(PreTrainedModel):
@@ -52,7 +55,9 @@ class Wav2Vec2ConformerPreTrainedModel(PreTrainedModel):
         reach = self.config.adapter_kernel_size - 2 * ADAPTER_PADDING
         return (Stage(reach, self.config.adapter_stride),) * self.config.num_adapter_layers
 
-    def forward(self, input_values: Any, attention_mask: Any = None, *targets: Any, **options: Any) -> Any:
+    def forward(
+        self, input_values: Tensor | Array, attention_mask: Array | None = None, *targets: Any, **options: Any
+    ) -> Any:
         """Runs the model on (B, N) waveforms. What it learns from (labels, masks) and its options: see `run`."""
         return self.run(input_values, attention_mask, *targets, **options)
 
@@ -75,7 +80,11 @@ class Wav2Vec2ConformerModel(Wav2Vec2ConformerPreTrainedModel):
         self.adapter = Wav2Vec2ConformerAdapter(config) if config.add_adapter else None
 
     def run(
-        self, input_values: Any, attention_mask: Any = None, mask_time_indices: Any = None, **options: Any
+        self,
+        input_values: Tensor | Array,
+        attention_mask: Array | None = None,
+        mask_time_indices: ArrayLike | None = None,
+        **options: Any,
     ) -> Wav2Vec2BaseModelOutput | tuple[Any, ...]:
         """Runs the model.
 
