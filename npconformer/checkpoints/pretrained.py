@@ -11,14 +11,13 @@ import numpy as np
 
 from npconformer.arrays.backend import backend_of, to_backend, to_host
 from npconformer.arrays.weight_layout import lay_out
+from npconformer.checkpoints.array_file import WEIGHTS_NAME, ArrayFile, open_weights
 from npconformer.checkpoints.names import belongs_elsewhere, is_computed, is_never_called, match_names
 from npconformer.checkpoints.report import LoadReport, describe_mismatches, shorten
-from npconformer.checkpoints.safetensors_file import SafetensorsFile, write_safetensors
+from npconformer.checkpoints.safetensors_file import write_safetensors
 from npconformer.storage.files import atomic_path, existing_folder, make_folder
 
-WEIGHTS_NAME = "model.safetensors"
 NEEDED = f"config.json and {WEIGHTS_NAME} (loading by repository name is not supported yet: download the files first)"
-NOT_READ_YET = ("model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json")
 
 
 class PretrainedMixin:
@@ -77,7 +76,7 @@ class PretrainedMixin:
         """
         folder = existing_folder(path, NEEDED)
         config = cls._read_config(folder, config, config_overrides)
-        file = SafetensorsFile(_find_weights(folder))
+        file = open_weights(folder)
         dtype = _resolve_dtype(dtype, config, device)
         config.dtype = dtype.name
 
@@ -130,7 +129,7 @@ class PretrainedMixin:
 
     @classmethod
     def _build_for(
-        cls, file: SafetensorsFile, config: Any, allow_missing: bool, allow_unexpected: bool, ignore_sizes: bool
+        cls, file: ArrayFile, config: Any, allow_missing: bool, allow_unexpected: bool, ignore_sizes: bool
     ) -> tuple[Any, LoadReport]:
         """The model, with random weights only if some are missing, and the report of what fits."""
         from npconformer.nn.init import no_init
@@ -159,7 +158,7 @@ class PretrainedMixin:
             )
         return (cls(config) if report.missing or report.mismatched else model), report
 
-    def _assign(self, file: SafetensorsFile, dtype: np.dtype) -> None:
+    def _assign(self, file: ArrayFile, dtype: np.dtype) -> None:
         """Put the file's arrays in the place of the model's own, in the memory it was built in."""
         parameters = dict(self.named_parameters())
         own = self.state_dict()
@@ -175,7 +174,7 @@ class PretrainedMixin:
                 self.set_buffer(name, array)
 
 
-def _compare(file: SafetensorsFile, own: dict[str, tuple[int, ...]], prefix: str) -> LoadReport:
+def _compare(file: ArrayFile, own: dict[str, tuple[int, ...]], prefix: str) -> LoadReport:
     """Which names of the file and of the model find each other."""
     report = LoadReport(path=str(file.path))
     matched = match_names(file, own, prefix)
@@ -194,17 +193,6 @@ def _compare(file: SafetensorsFile, own: dict[str, tuple[int, ...]], prefix: str
         if name not in found:
             (report.computed if is_computed(name) else report.missing).append(name)
     return report
-
-
-def _find_weights(folder: Path) -> Path:
-    if (folder / WEIGHTS_NAME).is_file():
-        return folder / WEIGHTS_NAME
-    for name in NOT_READ_YET:
-        if (folder / name).is_file():
-            raise FileNotFoundError(
-                f"{folder} has its weights in {name}, which is not supported yet; expected one {WEIGHTS_NAME}"
-            )
-    raise FileNotFoundError(f"{folder} holds no {WEIGHTS_NAME}")
 
 
 def _resolve_dtype(dtype: Any, config: Any, device: str | None) -> np.dtype:
