@@ -20,12 +20,13 @@ from __future__ import annotations
 
 import functools
 import warnings
+from typing import Any
 
 import numpy as np
 
 
-def mel_from_hertz(hertz: np.ndarray | float) -> np.ndarray | float:
-    """Pitch in mel of a frequency in Hz: 1127 ln(1 + f / 700). 1000 Hz is 1000 mel, nearly."""
+def mel_from_hertz(hertz: Any) -> Any:
+    """Pitch in mel of frequencies in Hz, one or an array: 1127 ln(1 + f / 700). 1000 Hz is 1000 mel, nearly."""
     return 1127.0 * np.log(1.0 + np.asarray(hertz) / 700.0)
 
 

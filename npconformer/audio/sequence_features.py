@@ -10,8 +10,8 @@ from __future__ import annotations
 import copy
 import os
 import warnings
-from abc import abstractmethod
-from collections.abc import Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
 from numbers import Real
 from typing import Any, ClassVar, TypeVar
 
@@ -25,20 +25,35 @@ from npconformer.storage.files import make_folder, write_json_atomically
 Extractor = TypeVar("Extractor", bound="SequenceFeatureExtractor")
 
 
-class SequenceFeatureExtractor:
+class SequenceFeatureExtractor(ABC):
     """The base of the feature extractors. A subclass names its entries and computes them in `__call__`.
 
-    model_input_names: the names of the rows and of the mask, in this order. reach: how many samples of the waveform one
-    row of the model's input sees. hop: how many samples lie between the starts of two rows. So a waveform of N samples
-    has (N - reach) // hop + 1 rows that count in the mask, and row t is made of the samples from t * hop to
-    t * hop + reach.
+    model_input_names: the names of the rows and of the mask, in this order.
 
     Settings that are not known here are kept as attributes and written back by save_pretrained.
     """
 
     model_input_names: ClassVar[tuple[str, str]]
-    reach: int
-    hop: int
+    __call__: Callable[..., BatchFeature]
+    feature_size: int
+    sampling_rate: int
+    padding_value: float
+    return_attention_mask: bool
+    padding_side: str
+
+    @property
+    @abstractmethod
+    def reach(self) -> int:
+        """How many samples of the waveform one row of the model's input sees.
+
+        Row t is made of the samples from t * hop to t * hop + reach, and a waveform of N samples has
+        (N - reach) // hop + 1 rows that count in the mask.
+        """
+
+    @property
+    @abstractmethod
+    def hop(self) -> int:
+        """How many samples lie between the starts of two rows."""
 
     def __init__(
         self,
@@ -131,12 +146,13 @@ class SequenceFeatureExtractor:
             rows, masks = [one[:limit] for one in rows], [mask[:limit] for mask in masks]
         if strategy == "do_not_pad":
             return rows, masks
-        if strategy == "max_length" and max_length is None:
+        if strategy == "longest":
+            max_length = max(map(len, rows))
+        if max_length is None:
             raise ValueError("padding='max_length' needs max_length")
         if self.padding_value is None:
             raise ValueError("padding needs a padding_value, and this extractor's is None")
-        length = max(map(len, rows)) if strategy == "longest" else max_length
-        length = round_up(length, pad_to_multiple_of)
+        length = round_up(max_length, pad_to_multiple_of)
         rows = [self._pad_one(one, length, self.padding_value) for one in rows]
         return rows, [self._pad_one(mask, length, 0) for mask in masks]
 

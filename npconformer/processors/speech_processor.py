@@ -85,12 +85,11 @@ class SpeechProcessor:
         if input_features is None and labels is None:
             raise ValueError("give input_features, labels or both")
         known = {name: value for name, value in options.items() if name != "truncation"}
-        encoding = None if labels is None else self.tokenizer.pad(labels, **known)
         if input_features is None:
-            return encoding
+            return self.tokenizer.pad(labels, **known)
         inputs = self.feature_extractor.pad(input_features, **options)
-        if encoding is not None:
-            inputs["labels"] = encoding["input_ids"]
+        if labels is not None:
+            inputs["labels"] = self.tokenizer.pad(labels, **known)["input_ids"]
         return inputs
 
     def decode(self, token_ids: Any, **options: Any) -> str | Wav2Vec2CTCTokenizerOutput:
