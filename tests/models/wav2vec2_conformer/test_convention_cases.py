@@ -15,6 +15,8 @@ from parity.arrays import Inputs
 from parity.compare import compare
 from safetensors.numpy import save_file
 
+from npconformer.models.frame_clock import FrameClock
+
 CASES = Path(__file__).resolve().parents[2] / "reference_cases"
 NAMES = (
     "conventions/adapter-kernel-2",
@@ -62,6 +64,7 @@ def test_the_loss_leaves_frames_out(name: str, tmp_path: Path) -> None:
     outputs.logits.retain_grad()
     outputs.loss.backward()
     counted = model._get_feat_extract_output_lengths(inputs.input_values.shape[1])
+    assert FrameClock.of(model, 16000).frames(inputs.input_values.shape[1]) == counted  # one count for every use
     assert counted < outputs.logits.shape[1] == arrays["eval.logits"].shape[1]
     assert outputs.logits.grad[:, :counted].any(axis=(1, 2)).all() and not outputs.logits.grad[:, counted:].any()
 
