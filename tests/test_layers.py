@@ -39,6 +39,8 @@ def test_the_readme_lists_the_folders_in_order():
     assert [folder for folder in folders if not (ROOT / folder).is_dir()] == []
     in_package = [folder.split("/")[1] for folder in folders if folder.startswith("npconformer/")]
     assert tuple(dict.fromkeys(in_package)) == (*ORDER, "pretrained")
+    of_models = {f"npconformer/models/{path.parent.name}" for path in PACKAGE.glob("models/*/__init__.py")}
+    assert of_models <= set(folders)
 
 
 # ---- the reader of imports itself, on packages made up for it

@@ -9,7 +9,7 @@ each divided by sqrt(D). Letters: B batch, T time, H heads, C channels, D = C / 
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
 from npconformer.arrays.backend import asarray
 from npconformer.arrays.types import Array
@@ -33,7 +33,7 @@ def attention(
     dropout_p: float = 0.0,
     kept: Array | None = None,
     return_weights: bool = False,
-    distance_embedding: Any = None,
+    distance_embedding: Tensor | Array | None = None,
     left: int = 0,
     right: int = 0,
 ) -> Tensor | tuple[Tensor, Tensor]:
@@ -93,12 +93,19 @@ def attention(
     return DotProductAttention(*settings)(*inputs)
 
 
-def _check_dtypes(tensors: list[Any]) -> None:
+def _check_dtypes(tensors: Sequence[Tensor | Array]) -> None:
     if len({x.dtype for x in tensors}) > 1:
         raise ValueError(f"attention: expected one dtype, got {', '.join(str(x.dtype) for x in tensors)}")
 
 
-def _check_positions(positions: Any, bias_u: Any, bias_v: Any, heads: int, time: int, channels: int) -> None:
+def _check_positions(
+    positions: Tensor | Array | None,
+    bias_u: Tensor | Array | None,
+    bias_v: Tensor | Array | None,
+    heads: int,
+    time: int,
+    channels: int,
+) -> None:
     if (positions is None) != (bias_u is None) or (positions is None) != (bias_v is None):
         raise ValueError("attention: positions, bias_u and bias_v are given together or not at all")
     if positions is not None and tuple(positions.shape) != (1, 2 * time - 1, channels):
@@ -108,7 +115,7 @@ def _check_positions(positions: Any, bias_u: Any, bias_v: Any, heads: int, time:
             raise ValueError(f"{name}: expected shape {(heads, channels // heads)}, got {tuple(bias.shape)}")
 
 
-def _check_distances(table: Any, left: int, right: int, width: int) -> None:
+def _check_distances(table: Tensor | Array | None, left: int, right: int, width: int) -> None:
     for name, limit in (("left", left), ("right", right)):
         if isinstance(limit, bool) or not isinstance(limit, int) or limit < 0:
             raise ValueError(f"{name}: expected a whole number of frames of at least 0, got {limit!r}")

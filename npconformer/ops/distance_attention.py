@@ -21,6 +21,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from npconformer.arrays.types import Array
 from npconformer.ops.dot_product_attention import SMALLEST_PIECE, DotProductAttention, by_distance
 
 
@@ -31,7 +32,7 @@ class DistanceAttention(DotProductAttention):
         super().__init__(heads, dropout_p, return_weights)
         self.left, self.right = left, right
 
-    def scores(self, inputs: tuple[Any, ...], heads: slice, queries: slice, out: Any) -> None:
+    def scores(self, inputs: tuple[Any, ...], heads: slice, queries: slice, out: Array) -> None:
         q, k, table = inputs
         matmul, q, k = self.xp.matmul, q[:, heads, queries] * self.scaling, k[:, heads]
         rises = table - table[:1]  # (N, D)
@@ -45,7 +46,7 @@ class DistanceAttention(DotProductAttention):
             part[..., near] += by_distance(self._widened(products[:, :, rows]))[..., columns]
 
     def differentiate_scores(
-        self, dscores: Any, inputs: tuple[Any, ...], heads: slice, gradients: tuple[Any, ...]
+        self, dscores: Array, inputs: tuple[Any, ...], heads: slice, gradients: tuple[Any, ...]
     ) -> None:
         (q, k, table), (dq, dk, dtables) = inputs, gradients
         super().differentiate_scores(dscores, (q, k), heads, (dq, dk))
@@ -63,7 +64,7 @@ class DistanceAttention(DotProductAttention):
         (table,) = positions
         return [self.xp.empty((self.heads, *table.shape), dtype=table.dtype) if needs[0] else None]
 
-    def backward(self, grad: Any, grad_weights: Any = None) -> tuple[Any, ...]:
+    def backward(self, grad: Array, grad_weights: Array | None = None) -> tuple[Array | None, ...]:
         *gradients, dtables = super().backward(grad, grad_weights)
         if dtables is None:
             return (*gradients, None)
@@ -84,7 +85,7 @@ class DistanceAttention(DotProductAttention):
             rows = slice(first - queries.start, stop - queries.start)
             yield rows, near, slice(near.start - start, near.stop - start)
 
-    def _widened(self, products: Any) -> Any:
+    def _widened(self, products: Array) -> Array:
         """(B, h, Q, N) -> (B, h, Q, N+2Q-2): 0 further to the left, and the last column again further to the right."""
         batch, heads, queries, distances = products.shape
         wide = self.xp.empty((batch, heads, queries, distances + 2 * queries - 2), dtype=products.dtype)
@@ -93,7 +94,7 @@ class DistanceAttention(DotProductAttention):
         wide[..., queries - 1 + distances :] = products[..., -1:]
         return wide
 
-    def _by_limit(self, dscores: Any) -> Any:
+    def _by_limit(self, dscores: Array) -> Array:
         """The gradient (B, h, T, N) of the products; whatever stands in the column of distance -L, where f is 0."""
         xp, (batch, heads, time, _) = self.xp, dscores.shape
         distances = self.left + self.right + 1

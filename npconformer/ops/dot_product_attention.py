@@ -20,6 +20,7 @@ from typing import Any
 
 from npconformer.arrays import threads
 from npconformer.arrays.backend import backend_of, sliding_view
+from npconformer.arrays.types import Array
 from npconformer.ops.softmax import softmax_in_place
 from npconformer.tape.autograd import Operation
 
@@ -40,7 +41,9 @@ class DotProductAttention(Operation):
         self.heads, self.return_weights = heads, return_weights
         self.dropout_factor = 1.0 / (1.0 - dropout_p) if dropout_p < 1 else 0.0
 
-    def forward(self, query: Any, key: Any, value: Any, mask: Any, kept: Any, *positions: Any) -> Any:
+    def forward(
+        self, query: Array, key: Array, value: Array, mask: Array | None, kept: Array | None, *positions: Array
+    ) -> Any:
         (batch, time, channels), xp = query.shape, self.xp
         self.scaling = (channels // self.heads) ** -0.5
         q, k, v = self.split(query), self.split(key), self.split(value)  # (B, H, T, D)
@@ -71,9 +74,12 @@ class DotProductAttention(Operation):
         size = batch * min(step, time) * time
         threads.run_products(attend, self.heads, size, backend, shared_size=SHARED_SIZE)
         self.save(query, key, value, kept, all_weights, *positions)
-        return (context, self._drop(all_weights, kept)) if self.return_weights else context
+        if not self.return_weights:
+            return context
+        assert all_weights is not None  # they were asked for
+        return context, self._drop(all_weights, kept)
 
-    def backward(self, grad: Any, grad_weights: Any = None) -> tuple[Any, ...]:
+    def backward(self, grad: Array, grad_weights: Array | None = None) -> tuple[Array | None, ...]:
         query, key, value, kept, all_weights, *positions = self.saved
         xp, matmul = self.xp, self.xp.matmul
         q, k, v, g = (self.split(x) for x in (query, key, value, grad))
@@ -100,7 +106,7 @@ class DotProductAttention(Operation):
         threads.run_products(differentiate, self.heads, size, backend_of(query), shared_size=SHARED_SIZE)
         return (*gradients, None, None, *dpositions)
 
-    def scores(self, inputs: tuple[Any, ...], heads: slice, queries: slice, out: Any) -> None:
+    def scores(self, inputs: tuple[Any, ...], heads: slice, queries: slice, out: Array) -> None:
         """Leaves the scores (B, h, Q, T) of these heads and queries in `out`; the mask comes later.
 
         inputs: q and k, (B, H, T, D), and the positions.
@@ -109,7 +115,7 @@ class DotProductAttention(Operation):
         self.xp.matmul(q[:, heads, queries] * self.scaling, k[:, heads].swapaxes(-1, -2), out=out)
 
     def differentiate_scores(
-        self, dscores: Any, inputs: tuple[Any, ...], heads: slice, gradients: tuple[Any, ...]
+        self, dscores: Array, inputs: tuple[Any, ...], heads: slice, gradients: tuple[Any, ...]
     ) -> None:
         """Leaves in `gradients` what these heads' dscores (B, h, T, T) give the inputs; None where nobody needs it."""
         (q, k), (dq, dk) = inputs, gradients
@@ -127,11 +133,11 @@ class DotProductAttention(Operation):
         """(B, T, C) -> a view (B, H, T, D)"""
         return x.reshape(*x.shape[:2], self.heads, -1).swapaxes(1, 2)
 
-    def _drop(self, x: Any, kept: Any) -> Any:
+    def _drop(self, x: Array, kept: Array | None) -> Array:
         return x if kept is None else x * kept * self.dropout_factor
 
 
-def by_distance(products: Any) -> Any:
+def by_distance(products: Array) -> Array:
     """A view (B, H, Q, W) of products (B, H, Q, W+Q-1): element [i, j] is column Q-1-i+j of row i.
 
     Products with positions have a column for each distance; a key's distance is one less from the next query.

@@ -14,13 +14,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from npconformer.arrays.types import Array
 from npconformer.ops.dot_product_attention import DotProductAttention, by_distance
 
 
 class RelativeAttention(DotProductAttention):
     """Attention whose further inputs are the projected positions (1, 2T-1, C) and the biases u and w (H, D)."""
 
-    def scores(self, inputs: tuple[Any, ...], heads: slice, queries: slice, out: Any) -> None:
+    def scores(self, inputs: tuple[Any, ...], heads: slice, queries: slice, out: Array) -> None:
         q, k, positions, u, w = inputs
         q, p, time = q[:, heads, queries], self.split(positions), k.shape[2]  # p (1, H, 2T-1, D)
         self.xp.matmul(self._biased(q, u, heads), k[:, heads].swapaxes(-1, -2), out=out)
@@ -28,7 +29,7 @@ class RelativeAttention(DotProductAttention):
         out += by_distance(self.xp.matmul(self._biased(q, w, heads), p.swapaxes(-1, -2)))
 
     def differentiate_scores(
-        self, dscores: Any, inputs: tuple[Any, ...], heads: slice, gradients: tuple[Any, ...]
+        self, dscores: Array, inputs: tuple[Any, ...], heads: slice, gradients: tuple[Any, ...]
     ) -> None:
         (q, k, positions, u, w), (dq, dk, dpositions, du, dw) = inputs, gradients
         matmul, q, p = self.xp.matmul, q[:, heads], self.split(positions)[:, heads]
@@ -43,14 +44,14 @@ class RelativeAttention(DotProductAttention):
         if dq is not None:
             dq[:, heads] = through_keys + through_positions
 
-    def _unshifted(self, dscores: Any) -> Any:
+    def _unshifted(self, dscores: Array) -> Array:
         """The gradient (B, h, T, 2T-1) of the products with all positions: each row's scores, in their columns."""
         batch, heads, time, _ = dscores.shape
         dproducts = self.xp.zeros((batch, heads, time, 2 * time - 1), dtype=dscores.dtype)
         by_distance(dproducts)[...] = dscores
         return dproducts
 
-    def _through_query(self, dproducts: Any, keys: Any, dbias: Any) -> Any:
+    def _through_query(self, dproducts: Array, keys: Array, dbias: Array | None) -> Array:
         """The gradient that reaches q through the products (q + bias) keys^T / sqrt(D); the bias's is left in dbias."""
         dq = self.xp.matmul(dproducts, keys)
         dq *= self.scaling
@@ -58,6 +59,6 @@ class RelativeAttention(DotProductAttention):
             dbias[...] = dq.sum(axis=(0, 2))
         return dq
 
-    def _biased(self, q: Any, bias: Any, heads: slice) -> Any:
+    def _biased(self, q: Array, bias: Array, heads: slice) -> Array:
         """(q + bias) / sqrt(D) of these heads; the bias is (H, D)."""
         return (q + bias[heads, None]) * self.scaling

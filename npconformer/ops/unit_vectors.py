@@ -13,16 +13,18 @@ These work on arrays, inside the operations that need them.
 
 from __future__ import annotations
 
-from typing import Any
+from types import ModuleType
+
+from npconformer.arrays.types import Array
 
 
-def unit_vectors(xp: Any, x: Any, shortest: float, axis: int = -1) -> tuple[Any, Any]:
+def unit_vectors(xp: ModuleType, x: Array, shortest: float, axis: int = -1) -> tuple[Array, Array]:
     """u, of x's shape, and max(|x|, ε), whose `axis` is 1. The vectors lie along `axis`; `shortest` is ε."""
     length = xp.maximum(xp.sqrt((x * x).sum(axis=axis, keepdims=True)), shortest)
     return x / length, length
 
 
-def across(xp: Any, du: Any, u: Any, along: Any, length: Any, shortest: float) -> Any:
+def across(xp: ModuleType, du: Array, u: Array, along: Array, length: Array, shortest: float) -> Array:
     """du - u ⟨u, du⟩, the part of du that turns u; du itself where x is no longer than ε.
 
     along: ⟨u, du⟩, with the axis of the vectors 1. length: as `unit_vectors` gave it.
@@ -30,7 +32,7 @@ def across(xp: Any, du: Any, u: Any, along: Any, length: Any, shortest: float) -
     return du - u * xp.where(length > shortest, along, xp.zeros((), u.dtype))
 
 
-def unit_vectors_backward(xp: Any, du: Any, u: Any, length: Any, shortest: float, axis: int = -1) -> Any:
+def unit_vectors_backward(xp: ModuleType, du: Array, u: Array, length: Array, shortest: float, axis: int = -1) -> Array:
     """dx of du, with what `unit_vectors` returned."""
     along = (u * du).sum(axis=axis, keepdims=True)
     return across(xp, du, u, along, length, shortest) / length
