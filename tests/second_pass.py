@@ -1,9 +1,11 @@
 """Running again, where more is installed, only what had to be skipped where less was: a plugin that `.ci/run` loads.
 
-    python -m pytest -p tests.second_pass --note-skipped FILE     # notes which tests were skipped, and passes as ever
-    python -m pytest -p tests.second_pass --only-skipped FILE     # runs those, and what is marked `with_reference`
+    python -m pytest -p tests.second_pass --note-skipped=FILE     # notes which tests were skipped, and passes as ever
+    python -m pytest -p tests.second_pass --only-skipped=FILE     # runs those, and what is marked `with_reference`
 
-What is skipped for want of a GPU is not noted. A module that skips as a whole is noted by its name.
+What is skipped for want of a GPU is not noted. A module that skips as a whole is noted by its name. A noted test that
+cannot be found is an error: nothing is lost on the way. (With `=`, since pytest takes a path that stands alone for one
+of tests, and names all tests from the folder above both.)
 """
 
 from __future__ import annotations
@@ -49,10 +51,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if path is None:
         return
     noted = set(path.read_text(encoding="utf-8").splitlines())
-    chosen = [
-        item
-        for item in items
-        if item.nodeid in noted or item.nodeid.split("::")[0] in noted or item.get_closest_marker("with_reference")
-    ]
+    names = {item: {item.nodeid, item.nodeid.split("::")[0]} for item in items}
+    lost = noted.difference(*names.values())
+    if lost:
+        raise pytest.UsageError(f"skipped before, and not found now: {', '.join(sorted(lost))}")
+    chosen = [item for item in items if names[item] & noted or item.get_closest_marker("with_reference")]
     config.hook.pytest_deselected(items=[item for item in items if item not in set(chosen)])
     items[:] = chosen
