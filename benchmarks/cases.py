@@ -20,9 +20,6 @@ SAMPLING_RATE = 16000
 COMMON: dict[str, Any] = {
     "vocab_size": 32,
     "hidden_act": "swish",
-    "conv_dim": (512,) * 7,
-    "conv_kernel": (10, 3, 3, 3, 3, 2, 2),
-    "conv_stride": (5, 2, 2, 2, 2, 2, 2),
     "conv_depthwise_kernel_size": 31,
     "ctc_loss_reduction": "mean",
     "ctc_zero_infinity": True,
@@ -35,8 +32,15 @@ COMMON: dict[str, Any] = {
     "layerdrop": 0.0,
     "apply_spec_augment": False,
 }
-BASE: dict[str, Any] = {
+CONFORMER: dict[str, Any] = {
     **COMMON,
+    "model_type": "wav2vec2-conformer",
+    "conv_dim": (512,) * 7,
+    "conv_kernel": (10, 3, 3, 3, 3, 2, 2),
+    "conv_stride": (5, 2, 2, 2, 2, 2, 2),
+}
+BASE: dict[str, Any] = {
+    **CONFORMER,
     "hidden_size": 768,
     "num_hidden_layers": 12,
     "num_attention_heads": 12,
@@ -47,7 +51,7 @@ BASE: dict[str, Any] = {
 }
 # As facebook/wav2vec2-conformer-rel-pos-large and -rope-large.
 LARGE: dict[str, Any] = {
-    **COMMON,
+    **CONFORMER,
     "hidden_size": 1024,
     "num_hidden_layers": 24,
     "num_attention_heads": 16,
@@ -56,10 +60,30 @@ LARGE: dict[str, Any] = {
     "conv_bias": True,
     "do_stable_layer_norm": True,
 }
+# As facebook/w2v-bert-2.0; fine-tuned ones usually have an adapter.
+BERT: dict[str, Any] = {
+    **COMMON,
+    "model_type": "wav2vec2-bert",
+    "hidden_size": 1024,
+    "num_hidden_layers": 24,
+    "num_attention_heads": 16,
+    "intermediate_size": 4096,
+    "feature_projection_input_dim": 160,
+    "position_embeddings_type": "relative_key",
+    "left_max_position_embeddings": 64,
+    "right_max_position_embeddings": 8,
+    "adapter_kernel_size": 3,
+    "adapter_stride": 2,
+    "num_adapter_layers": 1,
+    "adapter_act": "relu",
+}
 CONFIGS: dict[str, dict[str, Any]] = {
     "base": BASE,
     "large-relative": {**LARGE, "position_embeddings_type": "relative"},
     "large-rotary": {**LARGE, "position_embeddings_type": "rotary"},
+    "w2v-bert": BERT,
+    "w2v-bert-adapter": {**BERT, "add_adapter": True},
+    "w2v-bert-no-positions": {**BERT, "position_embeddings_type": None},
 }
 MODELS = ("digits", *CONFIGS)
 TRAINED = "base"  # the model of the training step
@@ -78,6 +102,11 @@ class Case:
     def samples(self) -> int:
         return round(self.seconds * SAMPLING_RATE)
 
+    @property
+    def feature_rows(self) -> int:
+        """Rows of filterbank features, for the models that take these: 560 samples each, 320 apart."""
+        return (self.samples - 560) // 320 + 1
+
     def __str__(self) -> str:
         return f"{self.model}, {self.seconds:g} s, batch {self.batch}"
 
@@ -93,6 +122,9 @@ DEFAULT = (
         for model in ("large-relative", "large-rotary")
         for case in (Case(model, 1), Case(model, 10), Case(model, 60), Case(model, 1, batch=8))
     ),
+    *(Case(model, seconds) for model in ("w2v-bert", "w2v-bert-adapter") for seconds in (1, 10, 60)),
+    Case("w2v-bert", 1, batch=8),
+    Case("w2v-bert-no-positions", 60),  # what positions cost
 )
 QUICK = (Case("digits", RECORDING_SECONDS), Case("base", 1))
 LENGTHS, BATCHES = (1.0, 10.0, 60.0), (1, 8)

@@ -53,7 +53,7 @@ def measure(
         "disk faults": faults,
         "locked": locked,
         "difference": difference,
-        "seconds": values.shape[1] / 16000,
+        "seconds": values.shape[1] / 16000 if values.ndim == 2 else case.seconds,
         "attention": attention,
     }
 

@@ -28,10 +28,10 @@ def weight_bytes(model: str, models_folder: str | Path) -> int:
 def build(model: str, models_folder: str) -> None:
     """Saves a random model in float32 to its folder; the weights, written last, get their name when complete."""
     import torch
-    from transformers import Wav2Vec2ConformerConfig, Wav2Vec2ConformerForCTC
+    from transformers import AutoConfig, AutoModelForCTC
 
     torch.manual_seed(SEED)
-    reference = Wav2Vec2ConformerForCTC(Wav2Vec2ConformerConfig(**CONFIGS[model])).eval()
+    reference = AutoModelForCTC.from_config(AutoConfig.for_model(**CONFIGS[model])).eval()
     with torch.no_grad():
         for name, parameter in reference.named_parameters():
             if parameter.ndim == 1 and not name.endswith("masked_spec_embed"):
@@ -49,7 +49,11 @@ def build(model: str, models_folder: str) -> None:
 
 
 def make_input(case: Case) -> np.ndarray:
-    """(B, N) float32: noise for random models, for the digits model the recording, normalised as its processor does."""
+    """(B, N) or (B, T, F) float32: noise for random models, for the digits model the recording, from its processor."""
+    features = CONFIGS.get(case.model, {}).get("feature_projection_input_dim")
+    if features:
+        shape = (case.batch, case.feature_rows, features)
+        return np.random.default_rng(SEED).standard_normal(shape, dtype=np.float32)
     if case.model != "digits":
         return np.random.default_rng(SEED).standard_normal((case.batch, case.samples), dtype=np.float32)
     import npconformer

@@ -9,6 +9,8 @@ Counted are the products that the model cannot do without, each once and on the 
     relative table       (2T-1, C) (C, C), once a layer whatever the batch
     scores, context      for each utterance and head, in pieces of Q queries: (Q, D) (D, T) and (Q, T) (T, D)
     relative scores      likewise with the T+Q-1 relative positions that Q queries meet: (Q, D) (D, T+Q-1)
+    distance scores      with relative_key, the queries times the table of R clipped distances: (T, D) (D, R)
+    adapter              two convolutions (B U, K C) (K C, 2C), attention without positions and feed-forward
     CTC head             (B T, C) (C, V)
 
 The reference multiplies all 2T-1 relative positions for every query; pieces need little more than half of that. The
@@ -16,7 +18,7 @@ positional convolution of the checkpoints is in neither program's forward pass, 
 positions are no matrix products: none of them is counted.
 
 Letters: B batch, T frames, U outputs of a convolution, K kernel, C channels, I inner width, H heads, D = C / H,
-V vocabulary, Q queries in a piece.
+V vocabulary, Q queries in a piece, R = left + right + 1 distances.
 """
 
 from __future__ import annotations
@@ -63,10 +65,13 @@ class Product:
 
 
 def forward_products(config: Mapping[str, Any], samples: int, batch: int) -> list[Product]:
-    """All products of one forward pass of a CTC model, in order. `config` holds the fields of config.json."""
+    """All products of one forward pass of a CTC model, in order.
+
+    config: the fields of config.json. samples: the length of the model's input, for Wav2Vec2-BERT in rows of features.
+    """
     result = []
-    length, channels = samples, 1
-    for out, kernel, stride in zip(config["conv_dim"], config["conv_kernel"], config["conv_stride"]):
+    length, channels = samples, config.get("feature_projection_input_dim", 1)
+    for out, kernel, stride in zip(*(config.get(f"conv_{name}", ()) for name in ("dim", "kernel", "stride"))):
         length = (length - kernel) // stride + 1
         result.append(Product("feature encoder", batch * length, kernel * channels, out))
         channels = out
@@ -74,8 +79,28 @@ def forward_products(config: Mapping[str, Any], samples: int, batch: int) -> lis
     result.append(Product("feature projection", batch * length, channels, width))
     for _ in range(config["num_hidden_layers"]):
         result += _layer_products(config, length, batch)
+    if config.get("add_adapter"):
+        for _ in range(config["num_adapter_layers"]):
+            kernel, stride = config["adapter_kernel_size"], config["adapter_stride"]
+            length = (length + 2 * (stride // 2) - kernel) // stride + 1
+            result += _adapter_products(config, length, batch, kernel)
     result.append(Product("CTC head", batch * length, width, config["vocab_size"]))
     return result
+
+
+def _adapter_products(config: Mapping[str, Any], frames: int, batch: int, kernel: int) -> list[Product]:
+    """A layer of Wav2Vec2-BERT's adapter, of the encoder's width, that gives so many frames."""
+    width, inner, rows = config["hidden_size"], config["intermediate_size"], batch * frames
+    heads = config["num_attention_heads"]
+    projections = [Product("query, key, value, output", rows, width, width)]
+    return [
+        *[Product("adapter", rows, kernel * width, 2 * width)] * 2,
+        *projections * 3,
+        *_attention_products(frames, batch * heads, width, heads, False),
+        *projections,
+        Product("feed-forward", rows, width, inner),
+        Product("feed-forward", rows, inner, width),
+    ]
 
 
 def _layer_products(config: Mapping[str, Any], frames: int, batch: int) -> list[Product]:
@@ -86,13 +111,17 @@ def _layer_products(config: Mapping[str, Any], frames: int, batch: int) -> list[
     ]
     projections = [Product("query, key, value, output", rows, width, width)]
     relative = config["position_embeddings_type"] == "relative"
+    stack = batch * config["num_attention_heads"]
+    distances: list[Product] = []
+    if config["position_embeddings_type"] == "relative_key":
+        count = config["left_max_position_embeddings"] + config["right_max_position_embeddings"] + 1
+        distances = [Product("distance scores", frames, width // config["num_attention_heads"], count, stack, False)]
     return [
         *feed_forward,
         *projections * 3,
         *([Product("relative table", 2 * frames - 1, width, width)] if relative else []),
-        *_attention_products(
-            frames, batch * config["num_attention_heads"], width, config["num_attention_heads"], relative
-        ),
+        *distances,
+        *_attention_products(frames, stack, width, config["num_attention_heads"], relative),
         *projections,
         Product("pointwise convolutions", rows, width, 2 * width),
         Product("pointwise convolutions", rows, width, width),

@@ -19,10 +19,10 @@ SIDES = (OURS, THEIRS)
 def import_libraries(side: str) -> None:
     """What a program needs before it can load a CTC model."""
     if side == OURS:
-        from npconformer import Wav2Vec2ConformerForCTC, no_grad  # noqa: F401
+        from npconformer import AutoModelForCTC, no_grad  # noqa: F401
     else:
         import torch  # noqa: F401
-        from transformers import Wav2Vec2ConformerForCTC  # noqa: F401
+        from transformers import AutoModelForCTC  # noqa: F401
 
 
 def load(side: str, folder: Path) -> Any:
@@ -30,18 +30,18 @@ def load(side: str, folder: Path) -> Any:
     if side == OURS:
         import npconformer
 
-        return npconformer.Wav2Vec2ConformerForCTC.from_pretrained(folder)
+        return npconformer.AutoModelForCTC.from_pretrained(folder)
     import torch
-    from transformers import Wav2Vec2ConformerForCTC
+    from transformers import AutoModelForCTC
     from transformers.utils import logging
 
     logging.set_verbosity_error()
     logging.disable_progress_bar()
-    return Wav2Vec2ConformerForCTC.from_pretrained(folder, dtype=torch.float32).eval()
+    return AutoModelForCTC.from_pretrained(folder, dtype=torch.float32).eval()
 
 
 def forward(side: str, model: Any, values: np.ndarray) -> Callable[[], np.ndarray]:
-    """A function without arguments that runs the batch (B, N) and returns the logits (B, T, V)."""
+    """A function without arguments that runs the batch, (B, N) or (B, T, F), and returns the logits (B, T, V)."""
     if side == OURS:
         import npconformer
 

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from benchmarks.cases import BASE, CONFIGS, LARGE, Case
+from benchmarks.cases import BASE, BERT, CONFIGS, LARGE, Case
 from benchmarks.products import Product, forward_products, queries_in_a_piece
 
 TINY = {
@@ -89,3 +89,22 @@ def test_sizes_of_a_product():
     product = Product("any", 2, 3, 5, stack=7)
     assert (product.left_size, product.right_size, product.out_size) == (42, 105, 70)
     assert product.flops == 2 * math.prod((7, 2, 3, 5))
+
+
+@pytest.mark.parametrize(("rows", "batch"), [(50, 1), (499, 3)])
+def test_features_need_no_encoder_and_distances_a_product_with_their_table(rows, batch):
+    plain = {**BERT, "position_embeddings_type": None}
+    assert (
+        sum(p.flops for p in forward_products(plain, rows, batch))
+        == predicted({**plain, "conv_dim": (), "conv_kernel": (), "conv_stride": ()}, rows, batch)
+        + 2 * batch * rows * (160 - 1) * 1024
+    )
+    more = [p for p in forward_products(BERT, rows, batch) if p.what == "distance scores"]
+    assert len(more) == 24 and more[0].flops == 2 * batch * 16 * rows * 64 * 73
+    assert len(forward_products(BERT, rows, batch)) == len(forward_products(plain, rows, batch)) + 24
+
+
+def test_an_adapters_products():
+    products = [p for p in forward_products({**BERT, "add_adapter": True}, 499, 1) if p.what == "adapter"]
+    assert [(p.rows, p.inner, p.columns) for p in products] == [(250, 3 * 1024, 2048)] * 2
+    assert forward_products({**BERT, "add_adapter": True}, 499, 1)[-1].rows == 250
