@@ -1,4 +1,4 @@
-"""npconformer: Wav2Vec2-Conformer speech models as explicit array code, on NumPy or CuPy, with gradients.
+"""npconformer: Wav2Vec2-Conformer and Wav2Vec2-BERT as explicit array code, on NumPy or CuPy, with gradients.
 
 >>> import npconformer
 >>> recognise = npconformer.pipeline("automatic-speech-recognition")
@@ -38,6 +38,7 @@ _HOMES = {
         "mean_squared_error",
     ],
     "npconformer.models.spec_augment": ["compute_mask_indices"],
+    "npconformer.models.frame_clock": ["FrameClock"],
     "npconformer.models.heads.negatives": ["sample_negative_indices"],
     "npconformer.models.auto": [
         "AutoConfig",

@@ -93,7 +93,7 @@ def _check_length(
             f"the model needs {targets.shortest} samples"
         )
     if not targets.fits([Piece(encoded)], fewest):
-        frames = targets.clock.frames(fewest)
+        frames = targets.clock.frames_of_loss(fewest)
         plural = "s" * (frames != 1)
         raise ValueError(f"its text is too long for its {seconds:.2f} s, which are {frames} frame{plural}{faster}")
 

@@ -97,7 +97,7 @@ class TextTargets(Targets):
         return np.concatenate(parts[1:])
 
     def fits(self, pieces: Sequence[Piece], samples: int) -> bool:
-        return samples >= self.shortest and self.clock.frames(samples) >= frames_needed(self._joined(pieces))
+        return samples >= self.shortest and self.clock.frames_of_loss(samples) >= frames_needed(self._joined(pieces))
 
     def collate(self, utterances: list[list[Piece]], layout: Layout, rng: np.random.Generator) -> dict[str, np.ndarray]:
         texts = [self._joined(pieces) for pieces in utterances]

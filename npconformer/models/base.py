@@ -65,8 +65,13 @@ class PreTrainedModel(PretrainedMixin, Module):
 
     @property
     def adapter_stages(self) -> tuple[Stage, ...]:
-        """What lies between those and the frames of the output: one stage for each layer of an adapter."""
+        """What lies between those and the frames of the output, as the reference counts them: each adapter layer."""
         return self._adapter_stages() if self.config.add_adapter else ()
+
+    @property
+    def adapter_convolutions(self) -> tuple[Stage, ...]:
+        """The same as the convolutions are: how many frames there really are."""
+        return self._adapter_convolutions() if self.config.add_adapter else ()
 
     def _adapter_stages(self) -> tuple[Stage, ...]:
         """The adapter's layers as the reference counts their frames."""
@@ -122,13 +127,20 @@ class PreTrainedModel(PretrainedMixin, Module):
     @property
     def receptive_field(self) -> int:
         """The fewest rows of the input that give one frame of the output."""
-        return fewest_steps(1, self.encoder_stages + (self._adapter_convolutions() if self.config.add_adapter else ()))
+        return fewest_steps(1, self.encoder_stages + self.adapter_convolutions)
 
-    def frame_lengths(self, inputs: Tensor | Array, attention_mask: Array | None) -> np.ndarray | None:
-        """(B,) frames of each utterance that the heads see, from the mask of its rows; None without a mask."""
+    def frame_lengths(
+        self, inputs: Tensor | Array, attention_mask: Array | None, exact: bool = False
+    ) -> np.ndarray | None:
+        """(B,) frames of each utterance that the heads see, from the mask of its rows; None without a mask.
+
+        exact: as many as it has alone, where an adapter of unusual kernel and stride has the reference count others.
+        """
         if attention_mask is None:
             return None
-        return self._get_feat_extract_output_lengths(self.own_rows(attention_mask, np.shape(inputs)))
+        rows = self.own_rows(attention_mask, np.shape(inputs))
+        adapter = self.adapter_convolutions if exact else self.adapter_stages
+        return count_steps(rows, self.encoder_stages + adapter)
 
     # -- checks of the input ---------------------------------------------------------------------------------------
 

@@ -7,6 +7,15 @@ Everything between the waveform and a model's output that changes the number of 
 
 A convolution with kernel k, stride s and p zeros on each side has reach k - 2p and hop s; a filterbank with windows of
 400 samples every 160, stacked in pairs, has reach 560 and hop 320.
+
+The time of frame t is from t to t + 1 times `seconds_per_frame`, which is the product of all hops: 20 ms for released
+models, 40 ms behind one adapter layer of stride 2. So does the reference count, except that it forgets the adapter of
+Wav2Vec2-Conformer (its `inputs_to_logits_ratio` is that of the encoder, Wav2Vec2-BERT's has the adapter in it). What
+a frame sees is wider than that, and centred within half a frame of the middle of its time: 400 samples behind the
+convolutions of Wav2Vec2-Conformer, from 320 t to 320 t + 400; 560 behind the filterbank of Wav2Vec2-BERT. An adapter
+layer centres frame j on frame s j + (k - 1)/2 - p of those before it, which keeps within half a frame as long as
+(k - 1)/2 - p is from 0 to s - 1: so for the released kernel 3 and stride 2, and for 5 and 3, 5 and 2, or 4 and 3.
+(Attention sees everything; this is about what a frame is mostly made of.)
 """
 
 from __future__ import annotations
@@ -55,19 +64,21 @@ class FrameClock:
         input: from the waveform to the rows that the model takes: raw samples are (1, 1).
         encoder: from these rows to the frames of the encoder.
         adapter: from those to the frames of the output, where the model has an adapter.
-        fewest_rows: rows that the model needs to give one frame.
+        counted_adapter: the same as the reference counts it for lengths, which for unusual kernels and strides is not
+            what the convolutions give.
     """
 
     sampling_rate: int
     input: Stage
     encoder: tuple[Stage, ...]
     adapter: tuple[Stage, ...] = ()
-    fewest_rows: int = 1
+    counted_adapter: tuple[Stage, ...] = ()
 
     @classmethod
     def of(cls, model: Any, sampling_rate: int, reach: int = 1, hop: int = 1) -> FrameClock:
         """The clock of a model behind a feature extractor, one of whose rows sees `reach` samples, `hop` apart."""
-        return cls(sampling_rate, Stage(reach, hop), model.encoder_stages, model.adapter_stages, model.receptive_field)
+        row, counted = Stage(reach, hop), model.adapter_stages
+        return cls(sampling_rate, row, model.encoder_stages, model.adapter_convolutions, counted)
 
     @property
     def _stages(self) -> tuple[Stage, ...]:
@@ -76,7 +87,7 @@ class FrameClock:
     @property
     def receptive_field(self) -> int:
         """The fewest samples that give one frame."""
-        return max(self.samples_for(1), fewest_steps(self.fewest_rows, [self.input]))
+        return self.samples_for(1)
 
     @property
     def samples_per_encoder_frame(self) -> int:
@@ -94,8 +105,12 @@ class FrameClock:
         return self.samples_per_frame / self.sampling_rate
 
     def frames(self, samples: Lengths) -> Lengths:
-        """How many frames of the output so many samples have; below 1 for too few samples."""
+        """How many frames of the output so many samples have by themselves; below 1 for too few samples."""
         return count_steps(samples, self._stages)
+
+    def frames_of_loss(self, samples: int) -> int:
+        """How many of them the CTC loss uses: as many as the reference counts, if there are so many."""
+        return min(self.frames(samples), count_steps(samples, (self.input, *self.encoder, *self.counted_adapter)))
 
     def frames_of_rows(self, rows: Lengths) -> Lengths:
         """How many frames of the output so many rows of the model's input have, those of padding included."""

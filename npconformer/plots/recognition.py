@@ -52,8 +52,8 @@ class Recognition:
         Args:
             waveform: (N,) at the rate of the processor's feature extractor.
             logits: (T, V) of the whole waveform, a tensor or an array.
-            processor: a Wav2Vec2Processor.
-            samples_per_frame: the model's config.inputs_to_logits_ratio, times what an adapter strides.
+            processor: the model's, such as AutoProcessor loads.
+            samples_per_frame: of the pipeline, or of the model's FrameClock.
             text: what is said, if known; None takes what greedy decoding reads.
 
         Raises ValueError as `align_text` does.

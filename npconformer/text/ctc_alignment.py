@@ -55,8 +55,9 @@ def ctc_align(logits: Any, labels: Any, blank: int = 0) -> CTCAlignment:
 
         labels = processor(text="THREE ONE").input_ids
         alignment = ctc_align(outputs.logits[0], labels, blank=processor.tokenizer.pad_token_id)
-        step = model.config.inputs_to_logits_ratio / processor.feature_extractor.sampling_rate
-        [(start * step, end * step) for start, end in alignment.spans]  # seconds
+        extractor = processor.feature_extractor
+        clock = FrameClock.of(model, extractor.sampling_rate, extractor.reach, extractor.hop)
+        [(clock.start(start), clock.start(end)) for start, end in alignment.spans]  # seconds
 
     Of equally probable paths, the one that reaches later states later is taken. Memory: T · L bytes beside the logits.
 

@@ -82,7 +82,8 @@ class XVectorHead(WeightedLayerSum):
         """
         call = self.complete_options(options)
         hidden, hidden_states, attentions = self.run_base(inputs, attention_mask, call)
-        lengths = self._pooled_lengths(hidden.shape, self.frame_lengths(inputs, attention_mask), call.exact_padding)
+        exact = call.exact_padding
+        lengths = self._pooled_lengths(hidden.shape, self.frame_lengths(inputs, attention_mask, exact), exact)
         x = self.projector(hidden)
         for layer in self.tdnn:
             x = layer(x)  # (B, T', C)
