@@ -16,7 +16,7 @@ from npconformer.commands import classify, compare, demo, diarize, embed, evalua
 from npconformer.commands.arguments import describe, say
 from npconformer.commands.threads import use_threads
 
-DESCRIPTION = "Wav2Vec2-Conformer in NumPy: what is said, who speaks and when, on the command line."
+DESCRIPTION = "Wav2Vec2-Conformer and Wav2Vec2-BERT in NumPy: what is said, who speaks and when, on the command line."
 EXAMPLES = """\
 examples:
   npconformer demo                                      see it work, nothing to download

@@ -20,7 +20,7 @@ NO_CLASS = -1
 
 
 class AutomaticSpeechRecognitionPipeline(FramePipeline):
-    """Transcribes recordings with a CTC model and its Wav2Vec2Processor.
+    """Transcribes recordings with a CTC model and its processor.
 
     A call gives {"text": str} for each recording. Its option `return_timestamps`, "char" or "word", adds
     "chunks": [{"text": str, "timestamp": (start, end)}], in seconds. chunk_length_s and stride_length_s, for long
@@ -71,13 +71,16 @@ class AutomaticSpeechRecognitionPipeline(FramePipeline):
         self._check_long_enough(len(waveform), recording)
         return waveform, to_host(self.run_model([waveform]).logits.data)[0]
 
-    def run_frames(self, waveforms: list[np.ndarray]) -> list[np.ndarray]:
-        """The best class of every frame: [(N_1,), ...] -> [(T_1,), ...], only frames that hold speech.
+    def decode(self, logits: np.ndarray, **options: Any) -> dict[str, Any]:
+        """What a call with these options gives for a recording of which `logits_of` has given these (T, V).
 
-        NO_CLASS stands where the logits are NaN or infinite.
+        For those who need the logits as well: the model runs once. Raises ValueError for logits that are not finite.
         """
-        logits = to_host(self.run_model(waveforms).logits.data)  # (B, T, V)
-        best = np.where(np.isfinite(logits).all(axis=-1), logits.argmax(axis=-1), NO_CLASS)  # (B, T)
+        return self.answer(Frames(0, best_classes(logits)), self._complete(options))
+
+    def run_frames(self, waveforms: list[np.ndarray]) -> list[np.ndarray]:
+        """The best class of every frame: [(N_1,), ...] -> [(T_1,), ...], only frames that hold speech."""
+        best = best_classes(to_host(self.run_model(waveforms).logits.data))  # (B, T)
         return [ids[:frames] for ids, frames in zip(best, self.frames_of(waveforms))]
 
     def answer(self, output: Frames, options: dict[str, Any]) -> dict[str, Any]:
@@ -95,12 +98,17 @@ class AutomaticSpeechRecognitionPipeline(FramePipeline):
         if unit is None:
             return {"text": tokenizer.decode(ids)}
         decoded = tokenizer.decode(ids, **{f"output_{unit}_offsets": True})
-        step = self.seconds_per_frame
+        start = self.clock.start
         chunks = [
-            {"text": offset[unit], "timestamp": (offset["start_offset"] * step, offset["end_offset"] * step)}
+            {"text": offset[unit], "timestamp": (start(offset["start_offset"]), start(offset["end_offset"]))}
             for offset in decoded[f"{unit}_offsets"]
         ]
         return {"text": decoded["text"], "chunks": chunks}
+
+
+def best_classes(logits: np.ndarray) -> np.ndarray:
+    """(..., V) -> (...): the class with the largest logit; NO_CLASS where the logits are NaN or infinite."""
+    return np.where(np.isfinite(logits).all(axis=-1), logits.argmax(axis=-1), NO_CLASS)
 
 
 def _check_vocabulary(tokenizer: Any, vocab_size: int) -> None:
@@ -125,24 +133,22 @@ def _check_vocabulary(tokenizer: Any, vocab_size: int) -> None:
 
 
 def _find_processor(processor: Any, tokenizer: Any, feature_extractor: Any, folder: Any) -> Any:
-    """The processor given, or made of the two parts given, or read from a folder."""
-    from npconformer.processors.wav2vec2_processor import Wav2Vec2Processor
+    """The processor given, or made of the two parts given, or read from a folder; each may be given as a folder."""
+    from npconformer.processors.auto import AutoFeatureExtractor, AutoProcessor, AutoTokenizer
 
-    if is_path(processor):
-        return Wav2Vec2Processor.from_pretrained(processor)
     if processor is not None:
-        return processor
-    if tokenizer is not None and feature_extractor is not None:
-        return Wav2Vec2Processor(feature_extractor=feature_extractor, tokenizer=tokenizer)
-    if folder is None:
+        return AutoProcessor.from_pretrained(processor) if is_path(processor) else processor
+    if tokenizer is None and feature_extractor is None and folder is not None:
+        return AutoProcessor.from_pretrained(folder)
+    tokenizer = folder if tokenizer is None else tokenizer
+    feature_extractor = folder if feature_extractor is None else feature_extractor
+    if tokenizer is None or feature_extractor is None:
         raise ValueError(
             "a loaded model needs processor=, or tokenizer= and feature_extractor=; "
             "only a model given as a folder brings its own"
         )
-    loaded = Wav2Vec2Processor.from_pretrained(folder)
-    if tokenizer is None and feature_extractor is None:
-        return loaded
-    return Wav2Vec2Processor(
-        feature_extractor=feature_extractor or loaded.feature_extractor,
-        tokenizer=tokenizer or loaded.tokenizer,
-    )
+    if is_path(tokenizer):
+        tokenizer = AutoTokenizer.from_pretrained(tokenizer)
+    if is_path(feature_extractor):
+        feature_extractor = AutoFeatureExtractor.from_pretrained(feature_extractor)
+    return AutoProcessor.from_parts(feature_extractor, tokenizer)

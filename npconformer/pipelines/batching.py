@@ -2,9 +2,10 @@
 
 Letters: B utterances in a batch, N samples, T frames.
 
-Batching never changes a result. Padding would leak into the last frames of shorter utterances (the
-reference's Conformer does not mask its depthwise convolution), so batches run with padding_mode="exact", in
-which an utterance gives the same output as alone, and what the model says of padded frames is cut away.
+Batching never changes a result. Padding would leak into the last frames of shorter utterances (the reference does
+not mask Wav2Vec2-Conformer's depthwise convolution, nor the convolutions of adapters), so batches run with
+padding_mode="exact", in which an utterance gives the same output as alone, and what the model says of padded frames
+is cut away. A recording alone is not padded at all.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ class AudioPipeline:
     options: ClassVar[dict[str, Any]] = {}  # the settings of a call, with their defaults
 
     def __init__(self, model: Any, feature_extractor: Any, batch_size: int = 1, **options: Any) -> None:
+        check_fits(model, feature_extractor)
         self.model = model.eval()
         self.feature_extractor = feature_extractor
         self.clock = FrameClock.of(
@@ -252,6 +254,16 @@ class AudioPipeline:
     def frames_of(self, waveforms: list[np.ndarray]) -> list[int]:
         """How many frames each waveform has when it is alone."""
         return [self.clock.frames(len(waveform)) for waveform in waveforms]
+
+
+def check_fits(model: Any, feature_extractor: Any) -> None:
+    """Raise a ValueError for a feature extractor that gives another input than the model takes."""
+    given = feature_extractor.model_input_names[0]
+    if given != model.main_input_name:
+        raise ValueError(
+            f"feature_extractor: a {type(feature_extractor).__name__} gives {given}, "
+            f"and a {type(model).__name__} takes {model.main_input_name}: use the one that the model was trained with"
+        )
 
 
 def check_batch_size(batch_size: Any) -> int:

@@ -30,13 +30,13 @@ def load_model(head_name: str, model: Any, device: str | None, dtype: Any) -> An
 
 def load_feature_extractor(feature_extractor: Any, processor: Any, model: Any) -> Any:
     """The feature extractor given, or the processor's, or the one in the model's folder."""
-    from npconformer.audio.feature_extraction import Wav2Vec2FeatureExtractor
+    from npconformer.processors.auto import AutoFeatureExtractor
 
     of_processor = getattr(processor, "feature_extractor", processor)
     of_model = model if is_path(model) else None
     for given in (feature_extractor, of_processor, of_model):
         if given is not None:
-            return Wav2Vec2FeatureExtractor.from_pretrained(given) if is_path(given) else given
+            return AutoFeatureExtractor.from_pretrained(given) if is_path(given) else given
     raise ValueError("a loaded model needs feature_extractor=; only a model given as a folder brings its own")
 
 

@@ -36,6 +36,10 @@ HOMES = {
     },
 }  # modules are imported when one of their classes is chosen
 PROCESSOR_OF_MODEL = {"wav2vec2-conformer": "Wav2Vec2Processor", "wav2vec2-bert": "Wav2Vec2BertProcessor"}
+PROCESSOR_OF_EXTRACTOR = {
+    "Wav2Vec2FeatureExtractor": "Wav2Vec2Processor",
+    "SeamlessM4TFeatureExtractor": "Wav2Vec2BertProcessor",
+}
 
 
 class _Auto:
@@ -93,6 +97,13 @@ class AutoProcessor(_Auto):
         """
         folder = existing_folder(folder, "the processor's files, such as processor_config.json")
         return _processor_class(folder).from_pretrained(folder, **overrides)
+
+    @classmethod
+    def from_parts(cls, feature_extractor: Any, tokenizer: Any) -> Any:
+        """The processor that a feature extractor is usually part of, with this tokenizer."""
+        kinds = (PROCESSOR_OF_EXTRACTOR.get(kind.__name__) for kind in type(feature_extractor).__mro__)
+        name = next(filter(None, kinds), "Wav2Vec2Processor")
+        return getattr(importlib.import_module(HOMES["processor"][name]), name)(feature_extractor, tokenizer)
 
 
 def _processor_class(folder: Path) -> Any:
