@@ -71,7 +71,8 @@ def run(arguments: argparse.Namespace) -> int:
     start = time.perf_counter()
     recognise = load_pipeline("automatic-speech-recognition", arguments)
     loaded = time.perf_counter()
-    result = recognise(RECORDING, return_timestamps="word")
+    waveform, logits = recognise.logits_of(RECORDING)
+    result = recognise.decode(logits, return_timestamps="word")
     done = time.perf_counter()
     print(f"\ntext       {result['text']}")
     print("words      start     end")
@@ -80,16 +81,16 @@ def run(arguments: argparse.Namespace) -> int:
     times = f"loaded in {loaded - start:.2f} s, transcribed in {done - loaded:.2f} s"
     print(f"\n{times}, with NumPy {np.__version__}", flush=True)  # drawing takes longer
     if not arguments.no_plot:
-        _draw(recognise, arguments.plot)
+        _draw(recognise, waveform, logits, arguments.plot)
     print("next: npconformer transcribe YOUR.wav --model CHECKPOINT, or npconformer transcribe --help")
     return 0
 
 
-def _draw(recognise: Any, path: str | None) -> None:
+def _draw(recognise: Any, waveform: Any, logits: Any, path: str | None) -> None:
     """The picture where it was asked for; where it was not, in this folder, or with letters, or said why not."""
     from npconformer.plots import Recognition
 
-    recognition = Recognition.of(recognise, RECORDING)
+    recognition = Recognition.from_logits(waveform, logits, recognise.processor, recognise.samples_per_frame)
     if path == ON_THE_TERMINAL:
         print()
         print_plot(recognition)

@@ -6,12 +6,44 @@ import argparse
 import os
 import shutil
 import sys
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from npconformer.commands.arguments import check_can_hold
 
 ON_THE_TERMINAL = "-"
 NARROWEST, WIDEST = 60, 100  # columns of a picture made of letters
+
+
+class PlottedRecogniser:
+    """A recogniser that keeps what the picture of its last recording shows, so that the model runs only once.
+
+    In place of the pipeline for `Recordings.answers`; recordings are run as a whole.
+    """
+
+    def __init__(self, recognise: Any) -> None:
+        self.recognise = recognise
+        self._heard: tuple[Any, Any] | None = None
+
+    def stream(self, recordings: Iterable[Any], return_errors: bool, progress: Any, **options: Any) -> Iterator[Any]:
+        """The results of the recordings, or their errors."""
+        for recording in recordings:
+            try:
+                waveform, logits = self.recognise.logits_of(recording)
+                result = self.recognise.decode(logits, **options)
+            except (ValueError, OSError) as error:
+                if not return_errors:
+                    raise
+                yield error
+                continue
+            self._heard = waveform, logits
+            yield result
+
+    def recognition(self) -> Any:
+        """What a picture shows of the last recording that did not fail."""
+        from npconformer.plots import Recognition
+
+        return Recognition.from_logits(*self._heard, self.recognise.processor, self.recognise.samples_per_frame)
 
 
 def check_plot(arguments: argparse.Namespace, recordings: list[str]) -> None:

@@ -22,7 +22,7 @@ from npconformer.commands.arguments import (
     say,
 )
 from npconformer.commands.formats import EXTENSIONS, FORMATS, format_of
-from npconformer.commands.plotting import ON_THE_TERMINAL, check_plot, print_plot, write_plot
+from npconformer.commands.plotting import ON_THE_TERMINAL, PlottedRecogniser, check_plot, print_plot, write_plot
 from npconformer.commands.recordings import Recordings, stems
 from npconformer.commands.writing import open_output, write_together
 
@@ -115,6 +115,8 @@ def run(arguments: argparse.Namespace) -> int:
         say("no --model given: using the embedded recogniser, which knows the spoken digits ZERO to NINE only")
     chunks = {"chunk_length_s": arguments.chunk_length_s, "stride_length_s": arguments.stride_length_s}
     recognise = load_pipeline("automatic-speech-recognition", arguments, batch_size=arguments.batch_size, **chunks)
+    if arguments.plot is not None:
+        recognise = PlottedRecogniser(recognise)
 
     timestamps = arguments.timestamps or ("word" if arguments.format in EXTENSIONS else None)
     note = NOTE if arguments.chunk_length_s == "auto" else None
@@ -124,7 +126,7 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         write_together(results, format_of(arguments, recordings.several), arguments.output)
     if arguments.plot is not None and recordings.status == 0:
-        _plot(recognise, recordings.names[0], arguments.plot)
+        _plot(recognise.recognition(), recordings.names[0], arguments.plot)
     return recordings.status
 
 
@@ -163,11 +165,7 @@ def _check_plot(arguments: argparse.Namespace, names: list[str]) -> None:
             error(f"--plot draws recordings of up to {MOST_SECONDS} s, and {names[0]} is {seconds:.1f} s long")
 
 
-def _plot(recognise: Any, name: str, path: str) -> None:
-    """Run the model once more, for every probability, and draw."""
-    from npconformer.plots import Recognition
-
-    recognition = Recognition.of(recognise, name)
+def _plot(recognition: Any, name: str, path: str) -> None:
     if path == ON_THE_TERMINAL:
         print_plot(recognition)
     else:

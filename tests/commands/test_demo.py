@@ -10,6 +10,7 @@ import soundfile
 from command_line import run
 
 from npconformer.commands.demo import PICTURE, RECORDING
+from npconformer.pipelines import AutomaticSpeechRecognitionPipeline
 
 PNG = b"\x89PNG\r\n\x1a\n"
 TEXT = "THREE ONE FOUR ONE FIVE NINE TWO SIX"
@@ -171,6 +172,19 @@ def test_help_teaches(capsys):
     for words in ("--no-plot", PICTURE, "npconformer[plots]", "spectrogram", "alignment", "exit status: 0"):
         assert words in out
     assert "--plot PNG" in run(capsys, "transcribe", "--help")[1]
+
+
+@pytest.mark.parametrize("argv", [["demo"], ["transcribe", RECORDING]])
+def test_the_model_runs_once(capsys, folder, monkeypatch, argv):
+    runs, run_model = [], AutomaticSpeechRecognitionPipeline.run_model
+    monkeypatch.setattr(
+        AutomaticSpeechRecognitionPipeline,
+        "run_model",
+        lambda self, waveforms: runs.append(len(waveforms)) or run_model(self, waveforms),
+    )
+    status, out, _ = run(capsys, *argv, "--plot", "-")
+    assert status == 0 and TEXT in out and has_panels(out)
+    assert runs == [1]
 
 
 # ---- transcribe --plot
