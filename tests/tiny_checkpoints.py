@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 import npconformer
-from npconformer import Wav2Vec2ConformerConfig, Wav2Vec2FeatureExtractor
-from npconformer.models import wav2vec2_conformer
+from npconformer import AutoConfig, SeamlessM4TFeatureExtractor, Wav2Vec2CTCTokenizer, Wav2Vec2FeatureExtractor
+from npconformer.models.auto import model_class
+from npconformer.processors.auto import AutoProcessor
 
-SIZES = {
+SHARED_SIZES = {
     "vocab_size": 12,
     "hidden_size": 16,
     "num_hidden_layers": 2,
     "num_attention_heads": 2,
     "intermediate_size": 24,
     "hidden_act": "swish",
-    "conv_dim": (8, 8, 12),
-    "conv_kernel": (10, 8, 4),
-    "conv_stride": (10, 8, 4),  # a frame is 320 samples, 20 ms
-    "conv_bias": True,
     "conv_depthwise_kernel_size": 7,
-    "num_conv_pos_embeddings": 8,
-    "num_conv_pos_embedding_groups": 4,
     "classifier_proj_size": 8,
     "tdnn_dim": (10, 10, 12),
     "tdnn_kernel": (3, 2, 1),
@@ -32,30 +28,96 @@ SIZES = {
     "xvector_output_dim": 6,
     "initializer_range": 0.3,  # far from 0, so that different recordings give different answers
 }
+SIZES = {
+    **SHARED_SIZES,
+    "conv_dim": (8, 8, 12),
+    "conv_kernel": (10, 8, 4),
+    "conv_stride": (10, 8, 4),  # a frame is 320 samples, 20 ms
+    "conv_bias": True,
+    "num_conv_pos_embeddings": 8,
+    "num_conv_pos_embedding_groups": 4,
+}
+BERT_SIZES = {**SHARED_SIZES, "left_max_position_embeddings": 6, "right_max_position_embeddings": 3}
+KINDS = ("layer", "group", "bert")  # Wav2Vec2-Conformer with either norm in its feature encoder, and Wav2Vec2-BERT
+MODELS = ("layer", "bert")  # one of each model
+SHORTEST = {"layer": 320, "group": 320, "bert": 560}  # samples that give one frame; frames are 320 apart
+
+HEAD_NAMES = {
+    "ForCTC": "ctc",
+    "ForSequenceClassification": "sequence_classification",
+    "ForAudioFrameClassification": "audio_frame_classification",
+    "ForXVector": "xvector",
+    "ForPreTraining": "pretraining",
+}
+OUTPUT_LAYERS = {
+    "ForCTC": "lm_head",
+    "ForSequenceClassification": "classifier",
+    "ForAudioFrameClassification": "classifier",
+}
+
+VOCABULARY = {token: index for index, token in enumerate(["<pad>", "<s>", "</s>", "<unk>", "|", *"ABCDEFG"])}
 
 
-def save_checkpoint(head: str, folder: Path, feat_extract_norm: str = "layer", **settings: Any) -> Path:
-    """A Wav2Vec2Conformer{head} with random weights, and its feature extractor, in `folder`."""
+def make_config(kind: str, **settings: Any) -> Any:
+    """The configuration of a tiny model of that kind; `settings` replace its fields."""
+    if kind == "bert":
+        return AutoConfig.for_model("wav2vec2-bert", **{**BERT_SIZES, **settings})
+    return AutoConfig.for_model("wav2vec2-conformer", **{**SIZES, "feat_extract_norm": kind, **settings})
+
+
+def make_extractor(kind: str, **settings: Any) -> Any:
+    """The feature extractor of that kind's models."""
+    if kind == "bert":
+        return SeamlessM4TFeatureExtractor(**{"padding_value": 1.0, **settings})
+    return Wav2Vec2FeatureExtractor(**{"return_attention_mask": kind == "layer", **settings})
+
+
+def save_checkpoint(head: str, folder: Path, kind: str = "layer", **settings: Any) -> Path:
+    """A model of the kind with that head ("ForCTC", ...) and random weights, and its feature extractor, in `folder`."""
     npconformer.manual_seed(5)
-    config = Wav2Vec2ConformerConfig(**{**SIZES, "feat_extract_norm": feat_extract_norm, **settings})
-    model = getattr(wav2vec2_conformer, f"Wav2Vec2Conformer{head}")(config).eval()
-    extractor = Wav2Vec2FeatureExtractor(return_attention_mask=feat_extract_norm == "layer")
-    if head in ("ForSequenceClassification", "ForAudioFrameClassification"):
-        _spread_logits(model, extractor)
+    config = make_config(kind, **settings)
+    model = model_class(config.model_type, HEAD_NAMES[head])(config).eval()
+    extractor = make_extractor(kind)
+    if head in OUTPUT_LAYERS:
+        _spread_logits(model, getattr(model, OUTPUT_LAYERS[head]), extractor)
     model.save_pretrained(folder)
     extractor.save_pretrained(folder)
     return folder
 
 
-def _spread_logits(model: Any, extractor: Wav2Vec2FeatureExtractor) -> None:
+def save_recogniser(folder: Path, kind: str = "layer", **settings: Any) -> Path:
+    """A model of the kind that recognises the letters of VOCABULARY, and its processor, in `folder`."""
+    save_checkpoint("ForCTC", folder, kind, **settings)
+    AutoProcessor.from_parts(make_extractor(kind), Wav2Vec2CTCTokenizer(VOCABULARY)).save_pretrained(folder)
+    (folder / "preprocessor_config.json").unlink()
+    return folder
+
+
+def lay_out_as_in_4(folder: Path) -> Path:
+    """Turn a recogniser's folder into what transformers 4 and old fine-tunes have: every setting in its own file.
+
+    They name a Wav2Vec2Processor, whatever feature extractor is in it.
+    """
+    processor = AutoProcessor.from_pretrained(folder)
+    (folder / "processor_config.json").unlink()
+    settings = {**processor.feature_extractor.to_dict(), "processor_class": "Wav2Vec2Processor"}
+    (folder / "preprocessor_config.json").write_text(json.dumps(settings))
+    special = {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>", "pad_token": "<pad>"}
+    (folder / "special_tokens_map.json").write_text(json.dumps(special))
+    settings = json.loads((folder / "tokenizer_config.json").read_text())
+    (folder / "tokenizer_config.json").write_text(json.dumps({**settings, "processor_class": "Wav2Vec2Processor"}))
+    return folder
+
+
+def _spread_logits(model: Any, layer: Any, extractor: Any) -> None:
     """Give each logit mean 0 and deviation 2 over recordings or frames: random weights say the same of all."""
-    features = extractor(np.stack(make_waveforms([16000] * 8, seed=99)), sampling_rate=16000, return_tensors="np")
+    features = extractor(make_waveforms([16000] * 8, seed=99), sampling_rate=16000, return_tensors="np")
     with npconformer.no_grad():
-        logits = model(**features).logits.numpy().reshape(-1, model.config.num_labels)
+        logits = model(**features).logits.numpy()
+    logits = logits.reshape(-1, logits.shape[-1])
     factor = 2 / logits.std(axis=0)
-    weight, bias = model.classifier.weight, model.classifier.bias
-    weight.data = weight.data * factor[:, None]
-    bias.data = (bias.data - logits.mean(axis=0)) * factor
+    layer.weight.data = layer.weight.data * factor[:, None]
+    layer.bias.data = (layer.bias.data - logits.mean(axis=0)) * factor
 
 
 def make_waveforms(lengths: list[int], seed: int = 0) -> list[np.ndarray]:

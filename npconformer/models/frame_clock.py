@@ -105,7 +105,7 @@ class FrameClock:
         return self.samples_per_frame / self.sampling_rate
 
     def frames(self, samples: Lengths) -> Lengths:
-        """How many frames of the output so many samples have by themselves; below 1 for too few samples."""
+        """How many frames of the output so many samples, at least `receptive_field`, have by themselves."""
         return count_steps(samples, self._stages)
 
     def frames_of_loss(self, samples: int) -> int:

@@ -111,7 +111,7 @@ def test_with_adapters_frames_are_further_apart(tmp_path, layers):
 
 @pytest.mark.parametrize("feat_extract_norm", ["layer", "group"])
 def test_the_batch_size_changes_nothing_with_full_attention(tmp_path, feat_extract_norm):
-    run = build(tmp_path, near_sighted=False, normalize=True, feat_extract_norm=feat_extract_norm)
+    run = build(tmp_path, near_sighted=False, normalize=True, kind=feat_extract_norm)
     (waveform,) = make_waveforms([50_000])
     alone = run(waveform, **ENOUGH).rows
     for batch_size in (2, 3, 50):
