@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from backends import backend  # noqa: F401
-from tiny_checkpoints import make_waveforms, save_checkpoint
+from tiny_checkpoints import MODELS, make_waveforms, save_checkpoint
 
 from npconformer import pipeline
 
@@ -14,9 +14,10 @@ TASKS = {
 }
 
 
+@pytest.mark.parametrize("kind", MODELS)
 @pytest.mark.parametrize("task", list(TASKS))
-def test_the_same_answers(task, backend, tmp_path):  # noqa: F811
-    folder = save_checkpoint(TASKS[task], tmp_path, num_labels=3)
+def test_the_same_answers(task, kind, backend, tmp_path):  # noqa: F811
+    folder = save_checkpoint(TASKS[task], tmp_path, kind, num_labels=3)
     waveforms = make_waveforms([9000, 16000, 5000])
     expected = pipeline(task, model=folder)(waveforms)
     on_device = pipeline(task, model=folder)
