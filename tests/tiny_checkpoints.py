@@ -11,6 +11,7 @@ import numpy as np
 import npconformer
 from npconformer import AutoConfig, SeamlessM4TFeatureExtractor, Wav2Vec2CTCTokenizer, Wav2Vec2FeatureExtractor
 from npconformer.models.auto import model_class
+from npconformer.models.conformer.attention import SelfAttention
 from npconformer.processors.auto import AutoProcessor
 
 SHARED_SIZES = {
@@ -70,6 +71,26 @@ def make_extractor(kind: str, **settings: Any) -> Any:
     if kind == "bert":
         return SeamlessM4TFeatureExtractor(**{"padding_value": 1.0, **settings})
     return Wav2Vec2FeatureExtractor(**{"return_attention_mask": kind == "layer", **settings})
+
+
+class UnnormalizedFeatures(SeamlessM4TFeatureExtractor):
+    """Rows that depend on their own samples only, not on the level of the whole recording."""
+
+    def __call__(self, *arguments: Any, **options: Any) -> Any:
+        return super().__call__(*arguments, do_normalize_per_mel_bins=False, **options)
+
+
+def make_local_extractor(kind: str) -> Any:
+    """The feature extractor of that kind's models, without normalisation."""
+    return UnnormalizedFeatures(padding_value=1.0) if kind == "bert" else make_extractor(kind, do_normalize=False)
+
+
+def silence_attention(model: Any) -> None:
+    """Attention that adds nothing leaves a frame to its neighbours, in the encoder and in the adapter."""
+    for module in model.modules():
+        if isinstance(module, SelfAttention):
+            for parameter in (module.linear_v.weight, module.linear_v.bias):
+                parameter.data = np.zeros_like(parameter.data)
 
 
 def save_checkpoint(head: str, folder: Path, kind: str = "layer", **settings: Any) -> Path:

@@ -7,36 +7,20 @@ that a frame sees is found by moving the click, and its middle compared with the
 
 import numpy as np
 import pytest
-from tiny_checkpoints import BERT_SIZES, SIZES, VOCABULARY, make_extractor
+from tiny_checkpoints import MODELS, VOCABULARY, make_config, make_local_extractor, silence_attention
 
-from npconformer import (
-    SeamlessM4TFeatureExtractor,
-    Tensor,
-    Wav2Vec2BertConfig,
-    Wav2Vec2BertForCTC,
-    Wav2Vec2ConformerConfig,
-    Wav2Vec2ConformerForCTC,
-    Wav2Vec2CTCTokenizer,
-    manual_seed,
-    pipeline,
-)
+from npconformer import Tensor, Wav2Vec2CTCTokenizer, manual_seed, pipeline
+from npconformer.models.auto import model_class
 from npconformer.nn import Module
 
 LOCAL = {"num_hidden_layers": 0, "position_embeddings_type": None}
 RELEASED = {"conv_kernel": (10, 3, 3, 3, 3, 2, 2), "conv_stride": (5, 2, 2, 2, 2, 2, 2), "conv_dim": (4,) * 7}
-SEEN = {"conformer": 400, "bert": 560}  # samples behind a frame of the encoder, which are 320 apart
+SEEN = {"layer": 400, "bert": 560}  # samples behind a frame of the encoder, which are 320 apart
 ADAPTERS = [
     None,
     *((kernel, stride, layers) for kernel, stride in [(3, 2), (5, 3), (5, 2), (4, 3)] for layers in (1, 2, 3)),
 ]
 FRAME = 3  # the one that is looked at
-
-
-class UnnormalisedFeatures(SeamlessM4TFeatureExtractor):
-    """A click changes those frames only that it is in, not the level of all."""
-
-    def __call__(self, *arguments, **options):
-        return super().__call__(*arguments, do_normalize_per_mel_bins=False, **options)
 
 
 class ChangedFrames(Module):
@@ -52,36 +36,34 @@ class ChangedFrames(Module):
         return Tensor(np.eye(len(VOCABULARY))[np.where(changed, VOCABULARY["A"], 0)])
 
 
-def build(model, adapter):
+def build(kind, adapter):
     manual_seed(3)
     settings = dict(LOCAL)
     if adapter is not None:
         kernel, stride, layers = adapter
         settings |= {"add_adapter": True, "num_adapter_layers": layers}
         settings |= {"adapter_kernel_size": kernel, "adapter_stride": stride}
-    if model == "bert":
-        network = Wav2Vec2BertForCTC(Wav2Vec2BertConfig(**{**BERT_SIZES, **settings}))
-        for layer in network.base_model.adapter.layers if adapter else ():
-            values = layer.self_attn.linear_v
-            values.weight.data, values.bias.data = np.zeros_like(values.weight.data), np.zeros_like(values.bias.data)
-        extractor = UnnormalisedFeatures()
-    else:
-        sizes = {**SIZES, **RELEASED, "feat_extract_norm": "layer", **settings}
-        network = Wav2Vec2ConformerForCTC(Wav2Vec2ConformerConfig(**sizes))
-        extractor = make_extractor("layer", do_normalize=False)
-    network.lm_head = ChangedFrames()
+    if kind == "layer":
+        settings |= RELEASED
+    config = make_config(kind, **settings)
+    model = model_class(config.model_type, "ctc")(config)
+    silence_attention(model)
+    model.lm_head = ChangedFrames()
     return pipeline(
-        model=network, feature_extractor=extractor, tokenizer=Wav2Vec2CTCTokenizer(VOCABULARY), dtype="float64"
+        model=model,
+        feature_extractor=make_local_extractor(kind),
+        tokenizer=Wav2Vec2CTCTokenizer(VOCABULARY),
+        dtype="float64",
     )
 
 
 @pytest.mark.parametrize("adapter", ADAPTERS, ids=str)
-@pytest.mark.parametrize("model", ["conformer", "bert"])
-def test_the_reported_time_of_a_frame_is_that_of_what_it_sees(model, adapter):
-    recognise = build(model, adapter)
+@pytest.mark.parametrize("kind", MODELS)
+def test_the_reported_time_of_a_frame_is_that_of_what_it_sees(kind, adapter):
+    recognise = build(kind, adapter)
     kernel, stride, layers = adapter or (1, 1, 0)
     size = 320 * stride**layers  # samples from one frame to the next
-    waveform = 0.01 * np.random.default_rng(1).standard_normal(7 * size + SEEN[model])
+    waveform = 0.01 * np.random.default_rng(1).standard_normal(7 * size + SEEN[kind])
     assert recognise(waveform, return_timestamps="word") == {"text": "", "chunks": []}  # remembered as quiet
 
     def shows(sample):
@@ -96,11 +78,11 @@ def test_the_reported_time_of_a_frame_is_that_of_what_it_sees(model, adapter):
     assert abs((first + last) / 2 - middle) <= size / 2
 
     # and exactly, as frame_clock.py derives it
-    padding = 1 if model == "conformer" else stride // 2
+    padding = 1 if kind == "layer" else stride // 2
     encoder_frames = FRAME
     for _ in range(layers):
         encoder_frames = stride * encoder_frames + (kernel - 1) / 2 - padding
-    assert (first + last) / 2 == pytest.approx(320 * encoder_frames + SEEN[model] / 2, abs=1)
+    assert (first + last) / 2 == pytest.approx(320 * encoder_frames + SEEN[kind] / 2, abs=1)
 
 
 def edge(shows, inside, outside):
