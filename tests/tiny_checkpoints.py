@@ -56,7 +56,7 @@ OUTPUT_LAYERS = {
     "ForAudioFrameClassification": "classifier",
 }
 
-VOCABULARY = {token: index for index, token in enumerate(["<pad>", "<s>", "</s>", "<unk>", "|", *"ABCDEFG"])}
+VOCABULARY = {token: index for index, token in enumerate(["<pad>", "|", *"ABCDEFGHIJ"])}
 
 
 def make_config(kind: str, **settings: Any) -> Any:

@@ -7,16 +7,18 @@ import json
 import pytest
 import soundfile
 from command_line import run
-from tiny_checkpoints import make_waveforms, save_checkpoint
+from tiny_checkpoints import MODELS, make_waveforms, save_checkpoint
 
 from npconformer import pipeline
 
 LABELS = {0: "happy", 1: "sad, or so", 2: "angry"}
 
 
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    return save_checkpoint("ForSequenceClassification", tmp_path_factory.mktemp("model"), id2label=LABELS)
+@pytest.fixture(scope="module", params=MODELS)
+def model(request, tmp_path_factory):
+    return save_checkpoint(
+        "ForSequenceClassification", tmp_path_factory.mktemp("model"), request.param, id2label=LABELS
+    )
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ import json
 import pytest
 import soundfile
 from command_line import run
-from tiny_checkpoints import make_waveforms, save_checkpoint
+from tiny_checkpoints import MODELS, make_waveforms, save_checkpoint
 
 from npconformer import pipeline
 from npconformer.commands.timeline import draw_timeline
@@ -15,9 +15,11 @@ from npconformer.segments.rttm import from_rttm
 NAMES = {0: "ANNA", 1: "Dr BEN"}
 
 
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    return save_checkpoint("ForAudioFrameClassification", tmp_path_factory.mktemp("model"), id2label=NAMES)
+@pytest.fixture(scope="module", params=MODELS)
+def model(request, tmp_path_factory):
+    return save_checkpoint(
+        "ForAudioFrameClassification", tmp_path_factory.mktemp("model"), request.param, id2label=NAMES
+    )
 
 
 @pytest.fixture(scope="module")

@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 import soundfile
 from command_line import run
-from tiny_checkpoints import make_waveforms, save_checkpoint
+from tiny_checkpoints import MODELS, make_waveforms, save_checkpoint
 
 from npconformer import pipeline
 from npconformer.pipelines import SpeakerEmbeddingPipeline, cosine_similarity
 
 
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    return save_checkpoint("ForXVector", tmp_path_factory.mktemp("model"))
+@pytest.fixture(scope="module", params=MODELS)
+def model(request, tmp_path_factory):
+    return save_checkpoint("ForXVector", tmp_path_factory.mktemp("model"), request.param)
 
 
 @pytest.fixture(scope="module")

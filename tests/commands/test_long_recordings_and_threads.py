@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import soundfile
 from command_line import run
-from tiny_checkpoints import make_waveforms, save_checkpoint
+from tiny_checkpoints import MODELS, make_waveforms, save_checkpoint
 
 from npconformer.commands.demo import RECORDING
 from npconformer.commands.progress import SecondsBar
@@ -66,8 +66,9 @@ def test_the_note_says_what_the_settings_are():
     assert "five minutes" in NOTE and "30 seconds" in NOTE
 
 
-def test_diarizing_in_chunks(capsys, tmp_path):
-    folder = save_checkpoint("ForAudioFrameClassification", tmp_path / "model", num_labels=2)
+@pytest.mark.parametrize("kind", MODELS)
+def test_diarizing_in_chunks(capsys, tmp_path, kind):
+    folder = save_checkpoint("ForAudioFrameClassification", tmp_path / "model", kind, num_labels=2)
     soundfile.write(tmp_path / "a.wav", make_waveforms([60_000])[0], 16000)
     options = ("--model", folder, "--chunk-length-s", 1, "--format", "json")
     status, out, err = run(capsys, "diarize", tmp_path / "a.wav", *options)

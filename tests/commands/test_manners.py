@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import soundfile
 from command_line import run
-from tiny_checkpoints import make_waveforms, save_checkpoint
+from tiny_checkpoints import MODELS, make_waveforms, save_checkpoint
 
 from npconformer.pipelines import EMBEDDED_DIGITS
 
@@ -18,9 +18,9 @@ def command(request):
     return request.param
 
 
-@pytest.fixture(scope="module")
-def model(command, tmp_path_factory):
-    return save_checkpoint(HEADS[command], tmp_path_factory.mktemp(command), num_labels=3)
+@pytest.fixture(scope="module", params=MODELS)
+def model(request, command, tmp_path_factory):
+    return save_checkpoint(HEADS[command], tmp_path_factory.mktemp(command), request.param, num_labels=3)
 
 
 @pytest.fixture(scope="module")

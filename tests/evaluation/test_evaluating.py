@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import soundfile
-from tiny_checkpoints import make_waveforms, save_checkpoint
+from tiny_checkpoints import MODELS, SHORTEST, make_waveforms, save_checkpoint
 
 import npconformer
 from npconformer.data import Example
@@ -25,10 +25,15 @@ def recordings(tmp_path_factory):
     return [str(folder / f"{i}.wav") for i in range(len(LENGTHS))]
 
 
+@pytest.fixture(scope="module", params=MODELS)
+def kind(request):
+    return request.param
+
+
 @pytest.fixture(scope="module")
-def load(tmp_path_factory):
+def load(kind, tmp_path_factory):
     def load(task, head, **settings):
-        return npconformer.pipeline(task, save_checkpoint(head, tmp_path_factory.mktemp(head), **settings))
+        return npconformer.pipeline(task, save_checkpoint(head, tmp_path_factory.mktemp(head), kind, **settings))
 
     return load
 
@@ -73,7 +78,7 @@ def test_accuracy(classify, recordings, batch_size):
 
 
 @pytest.mark.parametrize("batch_size", [1, 4])
-def test_failures_stand_in_their_places(classify, recordings, tmp_path, batch_size):
+def test_failures_stand_in_their_places(classify, kind, recordings, tmp_path, batch_size):
     (tmp_path / "empty.wav").write_bytes(b"")
     soundfile.write(tmp_path / "short.wav", np.zeros(100), 16000)
     examples = [
@@ -93,7 +98,7 @@ def test_failures_stand_in_their_places(classify, recordings, tmp_path, batch_si
         "is empty (0 bytes)",
         "no label is given",
         "its label 'z' is none of the model's",
-        "100 samples at 16000 Hz are too short: the model needs 320 (0.020 s)",
+        f"100 samples at 16000 Hz are too short: the model needs {SHORTEST[kind]} ({SHORTEST[kind] / 16000:.3f} s)",
         "no such file",
         "the recording ends before this stretch starts",
         None,
@@ -110,10 +115,10 @@ def test_stretches(classify, recordings):
     assert scorer.rows[0]["file"].endswith("4.wav [0.25 to 0.75 s]")
 
 
-@pytest.mark.parametrize(("settings", "kind"), [({"num_labels": 1}, "regression"), (
+@pytest.mark.parametrize(("settings", "problem"), [({"num_labels": 1}, "regression"), (
     {"num_labels": 2, "problem_type": "multi_label_classification"}, "multi_label")])  # fmt: skip
-def test_accuracy_is_for_single_labels(load, settings, kind):
-    with pytest.raises(ValueError, match=f"this one does {kind}"):
+def test_accuracy_is_for_single_labels(load, settings, problem):
+    with pytest.raises(ValueError, match=f"this one does {problem}"):
         scorer_for(load("audio-classification", "ForSequenceClassification", **settings))
 
 
@@ -159,7 +164,7 @@ KNOWN = [(0.0, 0.3, "ben"), (0.2, 0.6, "anna")]
 
 
 @pytest.mark.parametrize("names", [{"anna": "anna", "ben": "ben"}, {"anna": "x", "ben": "y"}])
-def test_diarization_error_rate(diarize, recordings, tmp_path, names):
+def test_diarization_error_rate(diarize, kind, recordings, tmp_path, names):
     rttm = write_rttm(tmp_path / "a.rttm", [(s, e, names[who]) for s, e, who in KNOWN])
     examples = [Example(path, rttm=rttm) for path in recordings[:3]]
     scorer, failures = run(diarize, examples, threshold=0.6)
@@ -167,14 +172,14 @@ def test_diarization_error_rate(diarize, recordings, tmp_path, names):
     errors = []
     for path, length in zip(recordings, LENGTHS[:3]):
         answer = diarize(path, threshold=0.6, min_duration=0.0, max_gap=0.0)
-        frames = length // 320
+        frames = (length - SHORTEST[kind]) // 320 + 1
         said = active_frames([Segment(**one) for one in answer["segments"]], ["anna", "ben"], frames, 0.02)
         known = active_frames([Segment(*one) for one in KNOWN], ["anna", "ben"], frames, 0.02)
         errors.append(frame_errors(known, said, match_speakers="x" in names.values()))
     total = sum(errors[1:], errors[0])
     summary = scorer.summary()
     assert summary["diarization_error_rate"] == pytest.approx(total.rate)
-    assert summary["frames"] == sum(length // 320 for length in LENGTHS[:3])
+    assert summary["frames"] == sum((length - SHORTEST[kind]) // 320 + 1 for length in LENGTHS[:3])
     assert [row["missed"] for row in scorer.rows] == [one.missed for one in errors]
 
 
@@ -219,7 +224,9 @@ def test_words_of_the_embedded_recogniser(shared):
     ("architectures", "task"),
     [
         (["Wav2Vec2ConformerForCTC"], "automatic-speech-recognition"),
+        (["Wav2Vec2BertForCTC"], "automatic-speech-recognition"),
         (["Wav2Vec2ConformerForXVector"], "speaker-embedding"),
+        (["Wav2Vec2BertForAudioFrameClassification"], "speaker-diarization"),
         (["Wav2Vec2ConformerForPreTraining"], None),
         (["Wav2Vec2ConformerModel"], None),
         ([], None),
