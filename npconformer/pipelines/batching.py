@@ -230,10 +230,12 @@ class AudioPipeline:
     def _batches(self, lengths: dict[int, int], batch_size: int) -> list[list[int]]:
         """Group recordings {index: N} into batches of similar length.
 
-        Padding needs the attention mask that tells it from speech. Checkpoints whose feature extractor gives
-        none ("group" norm ones) share a batch only between recordings of one length.
+        Padding needs the attention mask that tells it from speech, and belongs on the right. Where the feature
+        extractor gives no mask ("group" norm checkpoints' do not), or pads on the left, only recordings of one length
+        share a batch.
         """
-        may_pad = self.feature_extractor.return_attention_mask
+        extractor = self.feature_extractor
+        may_pad = extractor.return_attention_mask and extractor.padding_side == "right"
         batches: list[list[int]] = []
         for i in sorted(lengths, key=lambda i: lengths[i]):
             fits = batches and len(batches[-1]) < batch_size

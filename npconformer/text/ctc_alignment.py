@@ -56,7 +56,7 @@ def ctc_align(logits: Any, labels: Any, blank: int = 0) -> CTCAlignment:
         labels = processor(text="THREE ONE").input_ids
         alignment = ctc_align(outputs.logits[0], labels, blank=processor.tokenizer.pad_token_id)
         extractor = processor.feature_extractor
-        clock = FrameClock.of(model, extractor.sampling_rate, extractor.reach, extractor.hop)
+        clock = npconformer.FrameClock.of(model, extractor.sampling_rate, extractor.reach, extractor.hop)
         [(clock.start(start), clock.start(end)) for start, end in alignment.spans]  # seconds
 
     Of equally probable paths, the one that reaches later states later is taken. Memory: T · L bytes beside the logits.

@@ -11,7 +11,7 @@ from npconformer.text.ctc_decoding import Span, group_words, runs
 
 @dataclass(frozen=True, eq=False)
 class TextAlignment:
-    """A text and the frames [start, end) that say it; `FrameClock.start` and pipelines turn frames into seconds.
+    """A text and the frames [start, end) that say it; `npconformer.FrameClock.start` turns frames into seconds.
 
     Attributes:
         text: what is said.

@@ -13,8 +13,8 @@ class Wav2Vec2CTCTokenizerOutput:
     """Text with the frames it came from. For a batch every field is a list with one entry per utterance.
 
     char_offsets: [{"char", "start_offset", "end_offset"}, ...]; word_offsets: the same with "word". Offsets
-    count frames, the end is exclusive; `FrameClock.start` turns them into seconds, and a pipeline called with
-    return_timestamps does it by itself.
+    count frames, the end is exclusive; `npconformer.FrameClock.start` turns them into seconds, and a pipeline called
+    with return_timestamps does it by itself.
     """
 
     text: Any

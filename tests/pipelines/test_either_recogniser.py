@@ -107,12 +107,12 @@ def test_a_recording_of_one_frame(recognise, kind):
             recognise(shortest[1:], **options)
 
 
-@pytest.mark.parametrize("mask", [True, False])
-def test_recordings_share_a_batch_only_where_a_mask_tells_padding(recognise, kind, mask, waveforms):
-    extractor = make_extractor(kind, return_attention_mask=mask)
+@pytest.mark.parametrize(("mask", "side"), [(True, "right"), (False, "right"), (True, "left")])
+def test_recordings_share_a_batch_only_where_a_mask_tells_padding(recognise, kind, mask, side, waveforms):
+    extractor = make_extractor(kind, return_attention_mask=mask, padding_side=side)
     other = pipeline(model=recognise.model, feature_extractor=extractor, tokenizer=Wav2Vec2CTCTokenizer(VOCABULARY))
     batches = other._batches(dict(enumerate(LENGTHS)), 6)
-    assert batches == ([[4, 0, 3, 2, 5, 1]] if mask else [[4], [0, 3], [2], [5], [1]])
+    assert batches == ([[4, 0, 3, 2, 5, 1]] if mask and side == "right" else [[4], [0, 3], [2], [5], [1]])
     assert other(waveforms, batch_size=6) == other(waveforms)
 
 
