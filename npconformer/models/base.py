@@ -118,13 +118,24 @@ class PreTrainedModel(PretrainedMixin, Module):
     @property
     def receptive_field(self) -> int:
         """The fewest rows of the input that give one frame of the output."""
-        return fewest_steps(1, self.encoder_stages + (self._adapter_convolutions() if self.config.add_adapter else ()))
+        return fewest_steps(1, self._convolutions)
 
-    def frame_lengths(self, inputs: Any, attention_mask: Any) -> np.ndarray | None:
-        """(B,) frames of each utterance that the heads see, from the mask of its rows; None without a mask."""
+    @property
+    def _convolutions(self) -> tuple[Stage, ...]:
+        """What lies between the rows of the input and the frames of the output, as the convolutions are."""
+        return self.encoder_stages + (self._adapter_convolutions() if self.config.add_adapter else ())
+
+    def frame_lengths(self, inputs: Any, attention_mask: Any, exact: bool = False) -> np.ndarray | None:
+        """(B,) frames of each utterance that the heads see, from the mask of its rows; None without a mask.
+
+        They are counted as the reference does, which may be more than an adapter gives; exact: no more than it gives
+        for the utterance alone.
+        """
         if attention_mask is None:
             return None
-        return self._get_feat_extract_output_lengths(self.own_rows(attention_mask, np.shape(inputs)))
+        rows = self.own_rows(attention_mask, np.shape(inputs))
+        counted = self._get_feat_extract_output_lengths(rows)
+        return np.minimum(counted, count_steps(rows, self._convolutions)) if exact else counted
 
     # -- checks of the input ---------------------------------------------------------------------------------------
 

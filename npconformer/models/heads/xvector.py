@@ -76,7 +76,8 @@ class XVectorHead(WeightedLayerSum):
         """
         call = self.complete_options(options)
         hidden, hidden_states, attentions = self.run_base(inputs, attention_mask, call)
-        lengths = self._pooled_lengths(hidden.shape, self.frame_lengths(inputs, attention_mask), call.exact_padding)
+        frame_lengths = self.frame_lengths(inputs, attention_mask, call.exact_padding)
+        lengths = self._pooled_lengths(hidden.shape, frame_lengths, call.exact_padding)
         x = self.projector(hidden)
         for layer in self.tdnn:
             x = layer(x)  # (B, T', C)
