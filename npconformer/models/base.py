@@ -124,6 +124,10 @@ class PreTrainedModel(PretrainedMixin, Module):
         with_adapter = self.config.add_adapter if add_adapter is None else add_adapter
         return count_steps(input_lengths, self.encoder_stages + (self._adapter_stages() if with_adapter else ()))
 
+    def count_frames(self, rows: Lengths) -> Lengths:
+        """Rows of the input -> frames that come out."""
+        return count_steps(rows, self.encoder_stages + self.adapter_convolutions)
+
     @property
     def receptive_field(self) -> int:
         """The fewest rows of the input that give one frame of the output."""
@@ -139,8 +143,7 @@ class PreTrainedModel(PretrainedMixin, Module):
         if attention_mask is None:
             return None
         rows = self.own_rows(attention_mask, np.shape(inputs))
-        adapter = self.adapter_convolutions if exact else self.adapter_stages
-        return count_steps(rows, self.encoder_stages + adapter)
+        return self.count_frames(rows) if exact else self._get_feat_extract_output_lengths(rows)
 
     # -- checks of the input ---------------------------------------------------------------------------------------
 

@@ -14,11 +14,11 @@ IGNORED_LABEL = -100
 
 @dataclass(frozen=True)
 class Inputs:
-    """One batch: B utterances of N samples, S labels, T frames, V classes."""
+    """One batch: B utterances of N rows, S labels, T frames, V classes."""
 
-    input_values: np.ndarray  # (B, N) float32
+    values: np.ndarray  # (B, N) waveforms or (B, N, F) features, float32
     attention_mask: np.ndarray | None  # (B, N) int64
-    labels: np.ndarray  # (B, S) int64, padded with -100
+    labels: np.ndarray | None  # (B, S) int64, padded with -100; None where the reference cannot compute the loss
     logits_gradient: np.ndarray  # (B, T, V) float64, random: that of a random linear functional of the logits
 
 
@@ -29,28 +29,13 @@ def generator(case: Case, purpose: str) -> np.random.Generator:
 
 def make_inputs(case: Case) -> Inputs:
     random = generator(case, "inputs")
-    batch, samples = len(case.lengths), max(case.lengths)
-    input_values = random.standard_normal((batch, samples)).astype(np.float32)
-    attention_mask = np.ones((batch, samples), np.int64)
-    for row, length in enumerate(case.lengths):
-        input_values[row, length:] = 0
-        attention_mask[row, length:] = 0
-    labels = np.full((batch, max(len(row) for row in case.labels)), IGNORED_LABEL, np.int64)
-    for row, values in enumerate(case.labels):
-        labels[row, : len(values)] = values
-    logits_gradient = random.standard_normal((batch, frames(case, samples), case.config["vocab_size"]))
-    return Inputs(input_values, attention_mask if case.masked else None, labels, logits_gradient)
-
-
-def frames(case: Case, length: int) -> int:
-    """How many frames of logits a batch has whose longest utterance is of that many samples."""
-    config = case.config
-    for kernel, stride in zip(config["conv_kernel"], config["conv_stride"], strict=True):
-        length = (length - kernel) // stride + 1
-    if config.get("add_adapter"):
-        for _ in range(config["num_adapter_layers"]):
-            length = (length + 2 - config.get("adapter_kernel_size", 3)) // config.get("adapter_stride", 2) + 1
-    return length
+    values, mask = case.family.make_inputs(case.config, case.lengths, random)
+    labels = np.full((len(values), max(len(row) for row in case.labels)), IGNORED_LABEL, np.int64)
+    for row, targets in enumerate(case.labels):
+        labels[row, : len(targets)] = targets
+    frames = case.family.frames(case.config, max(case.lengths))
+    logits_gradient = random.standard_normal((len(values), frames, case.config["vocab_size"]))
+    return Inputs(values, mask if case.masked else None, labels if case.has_loss else None, logits_gradient)
 
 
 def randomise(name: str, value: np.ndarray, random: np.random.Generator) -> np.ndarray:

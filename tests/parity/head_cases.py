@@ -7,14 +7,13 @@ not. TDNN layers are dilated, so that the reference's own count of frames after 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
-from .cases import TINY
+from .families import BERT, CONFORMER, Family
 
 HEADS = ("ForSequenceClassification", "ForAudioFrameClassification", "ForXVector", "ForPreTraining")
 
 SMALL_HEADS: dict[str, Any] = {
-    **TINY,
     "num_labels": 3,
     "classifier_proj_size": 7,
     "tdnn_dim": (9, 8, 10),
@@ -37,13 +36,17 @@ SMALL_HEADS: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class HeadCase:
-    """One small random model with a head. `lengths` and `masked` are as in `Case`."""
+    """One small random model with a head. `changes`, `lengths` and `masked` are as in `Case`."""
 
     head: str
     kind: str
     changes: dict[str, Any] = field(default_factory=dict)
     lengths: tuple[int, ...] = (1600, 1600, 1600)
     masked: bool = False
+    family: Family = CONFORMER
+
+    batches_tracked: ClassVar[int] = 0
+    perturb_rotary_frequencies: ClassVar[bool] = False
 
     @property
     def name(self) -> str:
@@ -51,13 +54,7 @@ class HeadCase:
 
     @property
     def config(self) -> dict[str, Any]:
-        return {**SMALL_HEADS, **self.changes}
-
-    @property
-    def positions(self) -> str:
-        return self.config["position_embeddings_type"] or "none"
-
-    perturb_rotary_frequencies = False
+        return {**self.family.tiny, **SMALL_HEADS, **self.changes}
 
 
 MASKED = {"lengths": (1300, 2000, 1580), "masked": True}
@@ -75,7 +72,7 @@ KINDS: tuple[tuple[str, dict[str, Any], dict[str, Any]], ...] = (
     ("none-layer-masked-former", {"use_weighted_layer_sum": True, "tie_last_hidden_states": True}, MASKED),
 )  # fmt: skip
 
-HEAD_CASES = tuple(
+CONFORMER_HEAD_CASES = tuple(
     HeadCase(head, kind, changes, **inputs)
     for head in HEADS
     for kind, changes, inputs in KINDS
@@ -87,3 +84,29 @@ HEAD_CASES = tuple(
         "diversity_loss_weight": 2.5,
     }),
 )  # fmt: skip
+
+BERT_MASKED = {"lengths": (13, 20, 16), "masked": True}
+BERT_KINDS: tuple[tuple[str, dict[str, Any], dict[str, Any]], ...] = (
+    ("bert-relative_key", {"position_embeddings_type": "relative_key"}, {}),
+    ("bert-relative_key-masked-mixed", {
+        "position_embeddings_type": "relative_key", "use_weighted_layer_sum": True,
+    }, BERT_MASKED),
+    ("bert-relative-masked", {"position_embeddings_type": "relative"}, BERT_MASKED),
+    ("bert-rotary-mixed", {"position_embeddings_type": "rotary", "use_weighted_layer_sum": True}, {}),
+    ("bert-none-masked", {}, BERT_MASKED),
+)  # fmt: skip
+
+BERT_HEAD_CASES = tuple(
+    HeadCase(head, kind, changes, **{"lengths": (16, 16, 16), **inputs}, family=BERT)
+    for head in HEADS
+    for kind, changes, inputs in BERT_KINDS
+    if head != "ForPreTraining"
+) + (
+    HeadCase("ForXVector", "bert-adapter-masked-mixed", {
+        "position_embeddings_type": "relative_key", "add_adapter": True, "num_adapter_layers": 1,
+        "use_intermediate_ffn_before_adapter": True, "use_weighted_layer_sum": True,
+    }, (40, 52), True, BERT),
+    HeadCase("ForXVector", "bert-adapter-masked", {"add_adapter": True, "num_adapter_layers": 1}, (40, 52), True, BERT),
+)  # fmt: skip
+
+HEAD_CASES = CONFORMER_HEAD_CASES + BERT_HEAD_CASES

@@ -7,19 +7,19 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from .arrays import frames, generator
+from .arrays import generator
 from .head_cases import HeadCase
 
 
 @dataclass(frozen=True)
 class HeadInputs:
-    """One batch: B utterances of N samples, T frames. `extra` are the arguments of the head at hand.
+    """One batch: B utterances of N rows, T frames. `extra` are the arguments of the head at hand.
 
     For pre-training `exponential` (B T G, V) holds numbers of the exponential distribution: the Gumbel noise is -log
     of them.
     """
 
-    input_values: np.ndarray  # (B, N) float32
+    values: np.ndarray  # (B, N) waveforms or (B, N, F) features, float32
     attention_mask: np.ndarray | None  # (B, N) int64
     extra: dict[str, np.ndarray] = field(default_factory=dict)
     exponential: np.ndarray | None = None
@@ -27,11 +27,9 @@ class HeadInputs:
 
 def make_head_inputs(case: HeadCase) -> HeadInputs:
     random = generator(case, "inputs")
-    batch, samples = len(case.lengths), max(case.lengths)
-    values = random.standard_normal((batch, samples)).astype(np.float32)
-    mask = (np.arange(samples) < np.array(case.lengths)[:, None]).astype(np.int64)
-    values *= mask
-    config, number = case.config, frames(case, samples)
+    config, batch = case.config, len(case.lengths)
+    values, mask = case.family.make_inputs(config, case.lengths, random)
+    number = case.family.frames(config, max(case.lengths))
     classes = config["num_labels"]
     exponential = None
     if case.head == "ForPreTraining":
@@ -48,7 +46,7 @@ def make_head_inputs(case: HeadCase) -> HeadInputs:
 def _masks_and_negatives(case: HeadCase, number: int, random: np.random.Generator) -> dict[str, np.ndarray]:
     """Masked frames, never padding; negatives of each among the others of its utterance."""
     batch = len(case.lengths)
-    own = [frames(case, n) if case.masked else number for n in case.lengths]
+    own = [case.family.frames(case.config, n) if case.masked else number for n in case.lengths]
     masked = random.random((batch, number)) < 0.5
     masked[:, 1:4] = True
     masked &= np.arange(number) < np.array(own)[:, None]

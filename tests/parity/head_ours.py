@@ -7,33 +7,23 @@ from typing import Any
 
 import numpy as np
 
-import npconformer
-
 from .head_inputs import HeadInputs
-from .ours import gradients
+from .ours import gradients, load
 
 OUTPUTS = ("logits", "embeddings", "projected_states", "projected_quantized_states", "codevector_perplexity")
 LOSSES = ("loss", "contrastive_loss", "diversity_loss")
-
-
-def load(head: str, folder: Path, dtype: str, **overrides: Any) -> Any:
-    """The model of a folder, every weight of which must have found its place."""
-    cls = getattr(npconformer, "Wav2Vec2Conformer" + head)
-    model, report = cls.from_pretrained(folder, dtype=dtype, output_loading_info=True, **overrides)
-    assert not report.missing and not report.unexpected, report
-    return model
 
 
 def run(
     head: str, folder: Path, inputs: HeadInputs, dtype: str, train: bool, exact: bool = True
 ) -> dict[str, np.ndarray]:
     """Outputs, losses, running statistics and gradients, under the names that `head_reference.run` gives them."""
-    model = load(head, folder, dtype).train(train)
+    model = load(folder, dtype, head).train(train)
     arguments: dict[str, Any] = dict(inputs.extra)
     if inputs.exponential is not None:
         arguments["gumbel_noise"] = -np.log(inputs.exponential)
     outputs = model(
-        inputs.input_values,
+        inputs.values,
         attention_mask=inputs.attention_mask,
         output_hidden_states=True,
         output_attentions=True,

@@ -1,52 +1,21 @@
-"""The reference side of the models with heads: built, saved to a folder, run, and read out as arrays."""
+"""The reference side of the models with heads: run, and read out as arrays."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
-from pathlib import Path
 from typing import Any
 from unittest import mock
 
 import numpy as np
 import torch
-import transformers
 
-from .arrays import generator, randomise
-from .head_cases import HEAD_CASES, HeadCase
+from .head_cases import HeadCase
 from .head_inputs import HeadInputs, make_head_inputs
-from .reference import _folders, _gradients
+from .reference import build, gradients
 
 OUTPUTS = ("logits", "embeddings", "projected_states", "projected_quantized_states", "codevector_perplexity")
 LOSSES = ("loss", "contrastive_loss", "diversity_loss")
-
-
-def build(case: HeadCase) -> Any:
-    """The case's model in float32 and eval mode, every parameter and running statistic random."""
-    config = transformers.Wav2Vec2ConformerConfig(**case.config, attn_implementation="eager")
-    model = getattr(transformers, "Wav2Vec2Conformer" + case.head)(config).eval()
-    random = generator(case, "weights")
-    with torch.no_grad():
-        for name, parameter in model.named_parameters():
-            parameter.copy_(torch.from_numpy(randomise(name, parameter.numpy(), random)))
-        for name, buffer in model.named_buffers():
-            if name.endswith(("running_mean", "running_var")):
-                buffer.copy_(torch.from_numpy(randomise(name, buffer.numpy(), random)))
-    return model
-
-
-@cache
-def saved(case_name: str) -> Path:
-    """The folder that transformers saved the model of a case in `HEAD_CASES` to, written on first use."""
-    return saved_folder(next(case for case in HEAD_CASES if case.name == case_name))
-
-
-def saved_folder(case: HeadCase) -> Path:
-    """A folder that transformers saved the case's model to just now; it vanishes with the process."""
-    folder = Path(_folders.name) / case.name
-    build(case).save_pretrained(folder)
-    return folder
 
 
 @contextmanager
@@ -81,7 +50,7 @@ def run(case: HeadCase, dtype: str, train: bool, exact: bool = True) -> dict[str
 def read_out(model: Any, inputs: HeadInputs, dtype: str, exact: bool) -> dict[str, np.ndarray]:
     arguments = {name: torch.from_numpy(value) for name, value in inputs.extra.items()}
     mask = None if inputs.attention_mask is None else torch.from_numpy(inputs.attention_mask)
-    values = torch.from_numpy(inputs.input_values).to(getattr(torch, dtype))
+    values = torch.from_numpy(inputs.values).to(getattr(torch, dtype))
     with injected(inputs.exponential, exact):
         outputs = model(values, attention_mask=mask, output_hidden_states=True, output_attentions=True, **arguments)
     first = "exact loss" if exact else "loss"
@@ -90,9 +59,9 @@ def read_out(model: Any, inputs: HeadInputs, dtype: str, exact: bool) -> dict[st
     result |= {f"hidden_states.{i}": state for i, state in enumerate(outputs.hidden_states)}
     result |= {f"attentions.{i}": weights for i, weights in enumerate(outputs.attentions)}
     result |= {f"statistics.{n}": b.clone() for n, b in model.named_buffers() if ".batch_norm.running" in n}
-    gradients = {}
+    found: dict[str, np.ndarray] = {}
     for name in LOSSES:
         if name in outputs and outputs[name].requires_grad:
             outputs[name].backward(retain_graph=True)
-            gradients |= _gradients(model, f"{first} gradients.{name}.")
-    return {name: value.detach().numpy() for name, value in result.items()} | gradients
+            found |= gradients(model, f"{first} gradients.{name}.")
+    return {name: value.detach().numpy() for name, value in result.items()} | found

@@ -15,11 +15,11 @@ from torch.nn import functional  # noqa: E402
 import npconformer  # noqa: E402
 from npconformer.losses import contrastive_logits  # noqa: E402
 
-from . import head_ours, head_reference  # noqa: E402
-from .compare import compare, relative_difference, wrong_dtypes  # noqa: E402
+from . import head_ours, head_reference, ours, reference  # noqa: E402
+from .compare import assert_equal_enough, compare, relative_difference, wrong_dtypes  # noqa: E402
+from .families import BERT, CONFORMER, Family  # noqa: E402
 from .head_cases import HEAD_CASES, HEADS, HeadCase  # noqa: E402
 from .head_inputs import make_head_inputs  # noqa: E402
-from .test_conformer_ctc import assert_equal_enough  # noqa: E402
 
 BY_NAME = {case.name: case for case in HEAD_CASES}
 PRETRAINING = [case for case in HEAD_CASES if case.head == "ForPreTraining"]
@@ -31,7 +31,7 @@ DTYPES = ("float32", "float64")
 @pytest.mark.parametrize("case", HEAD_CASES, ids=lambda case: case.name)
 def test_every_tensor_agrees(case: HeadCase, dtype: str, train: bool) -> None:
     theirs = head_reference.run(case, dtype, train)
-    mine = head_ours.run(case.head, head_reference.saved(case.name), make_head_inputs(case), dtype, train)
+    mine = head_ours.run(case.head, reference.saved(case), make_head_inputs(case), dtype, train)
     assert not wrong_dtypes(mine, dtype)
     assert_equal_enough(compare(case.config, dtype, mine, theirs))
     if case.head == "ForPreTraining":
@@ -44,32 +44,36 @@ def test_every_tensor_agrees(case: HeadCase, dtype: str, train: bool) -> None:
 def test_pretraining_beside_the_reference_as_it_stands(case: HeadCase, train: bool) -> None:
     """In a float64 model the reference rounds the quantizer's probabilities and the contrastive loss to float32."""
     theirs = head_reference.run(case, "float64", train, exact=False)
-    mine = head_ours.run(case.head, head_reference.saved(case.name), make_head_inputs(case), "float64", train, False)
+    mine = head_ours.run(case.head, reference.saved(case), make_head_inputs(case), "float64", train, False)
     differences = compare(case.config, "float64", mine, theirs)
     assert_equal_enough([dataclasses.replace(difference, limit=5e-6) for difference in differences])
 
 
-@pytest.mark.parametrize("head", HEADS)
-def test_transformers_loads_what_npconformer_saves(head: str, tmp_path) -> None:
-    for kind in ("none-layer", "none-layer-masked-former"):
-        case = BY_NAME[f"{head}-{kind}"]
-        model = head_ours.load(head, head_reference.saved(case.name), "float32")
-        assert (model.config.hidden_states_convention == "4.x") == kind.endswith("former")
-        model.save_pretrained(tmp_path / kind)
-        loaded, report = getattr(transformers, "Wav2Vec2Conformer" + head).from_pretrained(
-            tmp_path / kind, output_loading_info=True, attn_implementation="eager"
-        )
-        assert not report["missing_keys"] and not report["unexpected_keys"] and not report["mismatched_keys"]
-        inputs = make_head_inputs(case)
-        ours = head_reference.read_out(loaded, inputs, "float32", True)
-        for name, value in head_reference.read_out(head_reference.build(case), inputs, "float32", True).items():
-            np.testing.assert_array_equal(ours[name], value, err_msg=name)
+SAVED = [case for case in HEAD_CASES if case.kind in ("none-layer", "none-layer-masked-former")]
+SAVED += [case for case in HEAD_CASES if case.kind in ("bert-relative_key-masked-mixed", "bert-adapter-masked")]
+
+
+@pytest.mark.parametrize("case", SAVED, ids=lambda case: case.name)
+def test_transformers_loads_what_npconformer_saves(case: HeadCase, tmp_path) -> None:
+    model = ours.load(reference.saved(case), "float32", case.head)
+    if case.family is CONFORMER:
+        assert (model.config.hidden_states_convention == "4.x") == case.kind.endswith("former")
+    model.save_pretrained(tmp_path)
+    loaded, report = getattr(transformers, case.family.name + case.head).from_pretrained(
+        tmp_path, output_loading_info=True, attn_implementation="eager"
+    )
+    assert not report["missing_keys"] and not report["unexpected_keys"] and not report["mismatched_keys"]
+    assert set(loaded.state_dict()) == set(model.state_dict())
+    inputs = make_head_inputs(case)
+    found = head_reference.read_out(loaded, inputs, "float32", True)
+    for name, value in head_reference.read_out(reference.build(case), inputs, "float32", True).items():
+        np.testing.assert_array_equal(found[name], value, err_msg=name)
 
 
 @pytest.mark.parametrize("head", HEADS)
 def test_fine_tuning_starts_from_a_pretrained_model(head: str) -> None:
     """Weights of the base are loaded, heads of other tasks left out, and the new head starts at random."""
-    folder = head_reference.saved("ForPreTraining-none-layer")
+    folder = reference.saved(BY_NAME["ForPreTraining-none-layer"])
     cls = getattr(npconformer, "Wav2Vec2Conformer" + head)
     if head != "ForPreTraining":
         with pytest.raises(ValueError, match="allow_missing=True"):
@@ -79,17 +83,27 @@ def test_fine_tuning_starts_from_a_pretrained_model(head: str) -> None:
     assert np.isfinite([float(np.abs(p.data).max()) for p in model.parameters()]).all()
 
 
-@pytest.mark.parametrize("head", HEADS)
-def test_initial_values_are_spread_as_the_references(head: str) -> None:
-    wide = {"hidden_size": 64, "num_labels": 40, "classifier_proj_size": 50, "tdnn_dim": (60, 50, 64),
-            "xvector_output_dim": 48, "num_codevectors_per_group": 40, "codevector_dim": 64, "conv_dim": (32, 32, 48),
-            "proj_codevector_dim": 40, "use_weighted_layer_sum": True, "initializer_range": 0.05}  # fmt: skip
-    case = HeadCase(head, "wide", wide)
-    theirs = getattr(transformers, "Wav2Vec2Conformer" + head)(transformers.Wav2Vec2ConformerConfig(**case.config))
-    mine = getattr(npconformer, "Wav2Vec2Conformer" + head)(npconformer.Wav2Vec2ConformerConfig(**case.config))
+WIDE = {"hidden_size": 64, "num_labels": 40, "classifier_proj_size": 50, "tdnn_dim": (60, 50, 64),
+        "xvector_output_dim": 48, "use_weighted_layer_sum": True, "initializer_range": 0.05}  # fmt: skip
+WIDE_BY_FAMILY = {
+    CONFORMER: {"num_codevectors_per_group": 40, "codevector_dim": 64, "conv_dim": (32, 32, 48),
+                "proj_codevector_dim": 40},
+    BERT: {"position_embeddings_type": "relative_key", "feature_projection_input_dim": 48},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("family", "head"), {(case.family, case.head): 0 for case in HEAD_CASES})
+def test_initial_values_are_spread_as_the_references(family: Family, head: str) -> None:
+    case = HeadCase(head, "wide", {**WIDE, **WIDE_BY_FAMILY[family]}, family=family)
+    torch.manual_seed(0)
+    npconformer.manual_seed(0)
+    theirs, mine = (
+        getattr(program, family.name + head)(getattr(program, family.name + "Config")(**case.config))
+        for program in (transformers, npconformer)
+    )
     own = dict(mine.named_parameters())
     for name, parameter in theirs.named_parameters():
-        if name.startswith("wav2vec2_conformer."):
+        if family is CONFORMER and name.startswith("wav2vec2_conformer."):
             continue
         expected, found = parameter.detach().numpy(), own[name].data
         assert found.shape == expected.shape and found.dtype == expected.dtype, name
@@ -97,14 +111,15 @@ def test_initial_values_are_spread_as_the_references(head: str) -> None:
             np.testing.assert_allclose(found.mean(), expected.mean(), atol=0.1, err_msg=name)
             continue
         assert found.std() == pytest.approx(expected.std(), rel=0.25), name
-        assert found.mean() == pytest.approx(expected.mean(), abs=4 * expected.std() / np.sqrt(expected.size)), name
+        spread = expected.std() * np.sqrt(2 / expected.size)  # of the difference of two means
+        assert found.mean() == pytest.approx(expected.mean(), abs=4 * spread), name
 
 
 def test_a_negative_with_the_codewords_of_its_positive_takes_no_part() -> None:
     case = BY_NAME["ForPreTraining-rotary-one-codebook"]
     inputs = make_head_inputs(case)
-    model = head_ours.load(case.head, head_reference.saved(case.name), "float64").train()
-    out = model(inputs.input_values, gumbel_noise=-np.log(inputs.exponential), **inputs.extra)
+    model = ours.load(reference.saved(case), "float64", case.head).train()
+    out = model(inputs.values, gumbel_noise=-np.log(inputs.exponential), **inputs.extra)
     logits = contrastive_logits(
         out.projected_states, out.projected_quantized_states, inputs.extra["sampled_negative_indices"]
     ).numpy()

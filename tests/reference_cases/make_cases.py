@@ -104,7 +104,9 @@ def frozen(case: Case) -> dict[str, np.ndarray]:
     model, inputs = reference.build(case), make_inputs(case)
     arrays = {"config": np.array(json.dumps(model.config.to_dict()))}
     arrays |= {f"weights.{name}": value.numpy() for name, value in model.state_dict().items()}
-    arrays |= {f"inputs.{name}": value for name, value in vars(inputs).items() if value is not None}
+    given = {case.family.input_name: inputs.values, "attention_mask": inputs.attention_mask}
+    given |= {"labels": inputs.labels, "logits_gradient": inputs.logits_gradient}
+    arrays |= {f"inputs.{name}": value for name, value in given.items() if value is not None}
     for name, value in reference.run(case, "float64", train=False).items():
         if not name.startswith(("loss gradients.", "exact loss gradients.", "statistics.")):
             arrays[f"eval.{name}"] = value

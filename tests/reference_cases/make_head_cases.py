@@ -11,7 +11,7 @@ import json
 
 import numpy as np
 
-from tests.parity import head_reference
+from tests.parity import head_reference, reference
 from tests.parity.head_cases import MASKED, HeadCase
 from tests.parity.head_inputs import make_head_inputs
 
@@ -27,10 +27,10 @@ CASES = (
 
 
 def frozen(case: HeadCase) -> dict[str, np.ndarray]:
-    model, inputs = head_reference.build(case), make_head_inputs(case)
+    model, inputs = reference.build(case), make_head_inputs(case)
     arrays = {"head": np.array(case.head), "config": np.array(json.dumps(model.config.to_dict()))}
     arrays |= {f"weights.{name}": value.numpy() for name, value in model.state_dict().items()}
-    arrays |= {"inputs.input_values": inputs.input_values, "inputs.attention_mask": inputs.attention_mask}
+    arrays |= {f"inputs.{case.family.input_name}": inputs.values, "inputs.attention_mask": inputs.attention_mask}
     arrays |= {f"extra.{name}": value for name, value in inputs.extra.items()}
     if inputs.exponential is not None:
         arrays["inputs.exponential"] = inputs.exponential
@@ -38,7 +38,7 @@ def frozen(case: HeadCase) -> dict[str, np.ndarray]:
         if not name.startswith(("statistics.", "exact loss gradients.contrastive", "exact loss gradients.diversity")):
             arrays[f"eval.{name}"] = value
     for name, value in head_reference.run(case, "float64", train=True).items():
-        of_the_base = "gradients." in name and ".wav2vec2_conformer." in name
+        of_the_base = "gradients." in name and f".{model.base_model_prefix}." in name
         if not of_the_base and not name.startswith(("hidden_states.", "attentions.")):
             arrays[f"train.{name}"] = value
     return arrays

@@ -60,20 +60,24 @@ class CTCHead(Head):
             loss = ctc_loss(
                 logits,
                 self._without_blanks(labels),
-                self._counted_frames(np.shape(inputs), attention_mask, logits.shape[1]),
+                self._counted_frames(inputs, attention_mask, logits.shape[1], call.exact_padding),
                 blank=self.config.pad_token_id,
                 reduction=self.config.ctc_loss_reduction,
                 zero_infinity=self.config.ctc_zero_infinity,
             )
         return call.finish(CausalLMOutput(loss, logits, outputs.hidden_states, outputs.attentions))
 
-    def _counted_frames(self, shape: tuple[int, ...], attention_mask: Array | None, frames: int) -> np.ndarray:
+    def _counted_frames(
+        self, inputs: Tensor | Array, attention_mask: Array | None, frames: int, exact: bool
+    ) -> np.ndarray:
         """(B,) frames of each utterance, by the formula without a mask too: an adapter may give one frame more.
 
         For unusual kernels and strides it may also give fewer than the formula says (the reference fails there).
         """
+        shape = np.shape(inputs)[:2]
         rows = np.full(shape[0], shape[1]) if attention_mask is None else self.own_rows(attention_mask, shape)
-        return np.minimum(self._get_feat_extract_output_lengths(rows), frames)
+        counted = np.minimum(self._get_feat_extract_output_lengths(rows), frames)
+        return np.minimum(counted, self.count_frames(rows)) if exact else counted
 
     def _without_blanks(self, labels: ArrayLike) -> np.ndarray:
         """Labels equal to the blank say nothing and are padding too, as in the reference."""

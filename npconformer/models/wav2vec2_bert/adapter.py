@@ -83,7 +83,8 @@ class Wav2Vec2BertAdapter(Module):
 
         frame_lengths: None or (B,) frames of each utterance. Attention sees as many frames as the reference counts,
         also for a layer that LayerDrop skips. Its convolutions see padding, which is not 0 here, in the last frames of
-        shorter utterances, unless exact_padding sets it to 0.
+        shorter utterances. With exact_padding they see 0 there, and attention sees the frames that the utterance has
+        alone, without a mask.
         """
         if self.proj is not None and self.proj_layer_norm is not None:
             x = self.proj_layer_norm(self.proj(x))
@@ -94,10 +95,9 @@ class Wav2Vec2BertAdapter(Module):
             if self.training and generator.happens(self.config.layerdrop):
                 continue
             seen, padded_frames = counted, None
-            if exact_padding and own is not None and counted is not None:
+            if exact_padding and own is not None:
                 padded = np.arange(x.shape[1]) >= own[:, None]
                 padded_frames = asarray(padded[:, :, None], x.data)  # (B, T, 1)
-                own = count_steps(own, [convolution_stage(self.config)])
-                seen = np.minimum(counted, own)
+                seen = own = count_steps(own, [convolution_stage(self.config)])
             x = layer(x, seen, padded_frames)
         return x

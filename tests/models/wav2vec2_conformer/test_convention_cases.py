@@ -60,11 +60,11 @@ def test_the_loss_leaves_frames_out(name: str, tmp_path: Path) -> None:
     """The longest utterance has fewer frames than there are logits, and the last ones have no gradient of the loss."""
     _, inputs, arrays = frozen(name, tmp_path)
     model = ours.load(tmp_path, "float64")
-    outputs = model(inputs.input_values, inputs.attention_mask, labels=inputs.labels)
+    outputs = model(inputs.values, inputs.attention_mask, labels=inputs.labels)
     outputs.logits.retain_grad()
     outputs.loss.backward()
-    counted = model._get_feat_extract_output_lengths(inputs.input_values.shape[1])
-    assert FrameClock.of(model, 16000).frames(inputs.input_values.shape[1]) == counted  # one count for every use
+    counted = model._get_feat_extract_output_lengths(inputs.values.shape[1])
+    assert FrameClock.of(model, 16000).frames_of_loss(inputs.values.shape[1]) == counted  # one count for every use
     assert counted < outputs.logits.shape[1] == arrays["eval.logits"].shape[1]
     assert outputs.logits.grad[:, :counted].any(axis=(1, 2)).all() and not outputs.logits.grad[:, counted:].any()
 
@@ -80,7 +80,7 @@ def test_the_former_last_hidden_state_is_the_present_one_after_the_final_layer_n
     expected = normal * weights["weight"].astype(np.float64) + weights["bias"]
     model = ours.load(tmp_path, "float64")
     model.config.hidden_states_convention = "4.x"
-    states = model(inputs.input_values, inputs.attention_mask, output_hidden_states=True).hidden_states
+    states = model(inputs.values, inputs.attention_mask, output_hidden_states=True).hidden_states
     assert len(states) == 3
     # Positions are float32 in the reference, so that hidden states agree to 5e-6 where there are any.
     tolerance = 1e-9 if config["position_embeddings_type"] is None else 5e-6

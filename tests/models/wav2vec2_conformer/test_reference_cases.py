@@ -7,49 +7,28 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from parity import ours
-from parity.arrays import Inputs
-from parity.compare import compare
-from safetensors.numpy import save_file
+from parity import frozen
 
 from npconformer.models.spec_augment import compute_mask_indices
 
-FOLDER = Path(__file__).resolve().parents[2] / "reference_cases"
-NAMES = sorted(path.stem for path in FOLDER.glob("*.npz") if path.stem != "span_masks")
+NAMES = frozen.names()
 
 
 def test_the_cases_are_there() -> None:
     assert len(NAMES) == 6
 
 
-def part(arrays: dict[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
-    return {name.removeprefix(prefix): value for name, value in arrays.items() if name.startswith(prefix)}
-
-
 @pytest.mark.parametrize("mode", ["eval", "train"])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("name", NAMES)
 def test_every_frozen_tensor_agrees(name: str, dtype: str, mode: str, tmp_path: Path) -> None:
-    with np.load(FOLDER / f"{name}.npz") as file:
-        arrays = dict(file)
-    config = json.loads(str(arrays["config"]))
-    (tmp_path / "config.json").write_text(json.dumps(config))
-    save_file(part(arrays, "weights."), tmp_path / "model.safetensors")
-    given = part(arrays, "inputs.")
-    inputs = Inputs(given["input_values"], given.get("attention_mask"), given["labels"], given["logits_gradient"])
-    theirs = part(arrays, f"{mode}.")
-    found = ours.run(tmp_path, inputs, dtype, train=mode == "train")
-    # Everything frozen must be found; what was not frozen is not compared.
-    kinds = {tensor.split(".")[0] for tensor in theirs}
-    mine = {tensor: value for tensor, value in found.items() if tensor.split(".")[0] in kinds}
-    wrong = [difference for difference in compare(config, dtype, mine, theirs) if difference.too_large]
-    assert not wrong, wrong[:12]
+    frozen.check(name, dtype, mode, tmp_path)
 
 
 def test_span_masks_are_those_of_the_reference() -> None:
     """Equal at every position of every item. For an item without room for a span the reference hides the last position
     of the row, which is padding and is set to zero later; npconformer never hides padding."""
-    with np.load(FOLDER / "span_masks.npz") as file:
+    with np.load(frozen.FOLDER / "span_masks.npz") as file:
         arrays = dict(file)
     masks = {name.removesuffix(".mask"): value for name, value in arrays.items() if name.endswith(".mask")}
     assert len(masks) == 8
