@@ -112,6 +112,21 @@ def test_exact_padding_gives_what_the_utterance_gives_alone(positions: str | Non
                 assert abs(leaking[row, : len(alone)] - alone).max() > 1e-6
 
 
+@pytest.mark.parametrize("kernel", [2, 3, 5])
+def test_losses_with_exact_padding_are_those_of_each_utterance_alone(kernel: int) -> None:
+    """Lengths are counted as if an adapter's kernel was 1: of a wider one some frames are only in the count."""
+    model = make_model(add_adapter=True, num_adapter_layers=1, adapter_kernel_size=kernel, ctc_loss_reduction="sum")
+    values, mask = batch_of([1900, 1240, 1220, 1200])
+    labels = np.array([[3], [4], [5], [6]])
+    with no_grad():
+        together = model(values, mask, labels=labels, padding_mode="exact").loss.item()
+        alone = [
+            model(values[row : row + 1, :length], labels=labels[row : row + 1]).loss.item()
+            for row, length in enumerate(mask.sum(axis=1))
+        ]
+    assert together == pytest.approx(sum(alone), rel=1e-6)  # the loss is computed in float32
+
+
 def test_recomputing_blocks_changes_no_gradient_and_no_statistic() -> None:
     values, mask = batch_of([700, 500])
     results = []
