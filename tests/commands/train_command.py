@@ -1,7 +1,7 @@
 """What the tests of `npconformer train` share: its call, the tiny configurations, and a training of four steps."""
 
 from command_line import run
-from tiny_checkpoints import SIZES
+from tiny_checkpoints import BERT_SIZES, SIZES
 
 CONFIG = {
     **SIZES,
@@ -16,13 +16,12 @@ CONFIG = {
     "id2label": {"0": "a", "1": "b"},
 }
 CONFIG.pop("vocab_size")
-CONVOLUTIONS = ("conv_dim", "conv_kernel", "conv_stride", "conv_bias", "feat_extract_norm")
 BERT_CONFIG = {
-    **{name: value for name, value in CONFIG.items() if name not in CONVOLUTIONS},
+    **{name: value for name, value in CONFIG.items() if name not in SIZES},
+    **BERT_SIZES,
     "model_type": "wav2vec2-bert",
-    "left_max_position_embeddings": 6,
-    "right_max_position_embeddings": 3,
 }
+BERT_CONFIG.pop("vocab_size")
 CONFIGS = {"conformer": CONFIG, "bert": BERT_CONFIG}
 FAST = ("--steps", 4, "--batch-seconds", 3, "--log-every", 1, "--save-every", 2)
 

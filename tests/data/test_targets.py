@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
-from tiny_checkpoints import SIZES
+from tiny_checkpoints import HEAD_NAMES, MODELS, make_config
 
 import npconformer
-from npconformer import AutoFeatureExtractor, Wav2Vec2BertConfig, Wav2Vec2ConformerConfig, Wav2Vec2CTCTokenizer
+from npconformer import AutoFeatureExtractor, Wav2Vec2CTCTokenizer
 from npconformer.data import Example, Targets, targets_for
 from npconformer.data.targets import ClassTargets, FrameTargets, Layout, Piece, TextTargets, frames_needed
-from npconformer.models import wav2vec2_bert, wav2vec2_conformer
+from npconformer.models.auto import model_class
 from npconformer.models.frame_clock import FrameClock, Stage
 from npconformer.segments.diarization import Segment
 
@@ -195,15 +195,12 @@ class TestFrames:
 class TestOfModels:
     """Every head takes the batch that its targets make, and its loss is finite, for the shortest utterance too."""
 
-    def make(self, head, kind="conformer", **settings):
+    def make(self, head, kind="layer", **settings):
         npconformer.manual_seed(3)
-        if kind == "bert":
-            sizes = {**{name: size for name, size in SIZES.items() if "conv_" not in name}, "vocab_size": 14}
-            return getattr(wav2vec2_bert, f"Wav2Vec2Bert{head}")(Wav2Vec2BertConfig(**sizes, **settings))
-        settings = {**SIZES, "feat_extract_norm": "layer", "vocab_size": 14, **settings}
-        return getattr(wav2vec2_conformer, f"Wav2Vec2Conformer{head}")(Wav2Vec2ConformerConfig(**settings))
+        config = make_config(kind, **{"vocab_size": 14, **settings})
+        return model_class(config.model_type, HEAD_NAMES.get(head))(config)
 
-    @pytest.mark.parametrize("kind", ["conformer", "bert"])
+    @pytest.mark.parametrize("kind", MODELS)
     @pytest.mark.parametrize(
         ("head", "settings", "example"),
         [
