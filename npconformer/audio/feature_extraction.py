@@ -47,6 +47,11 @@ class Wav2Vec2FeatureExtractor(SequenceFeatureExtractor):
             feature_size, sampling_rate, padding_value, return_attention_mask, padding_side, **unknown_settings
         )
 
+    @classmethod
+    def for_config(cls, config: Any) -> Wav2Vec2FeatureExtractor:
+        """One that gives an attention mask where a model with this configuration takes it."""
+        return cls(return_attention_mask=config.feat_extract_norm == "layer")
+
     def __call__(
         self,
         raw_speech: Any,

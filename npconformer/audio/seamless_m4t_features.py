@@ -59,6 +59,20 @@ class SeamlessM4TFeatureExtractor(SequenceFeatureExtractor):
             feature_size, sampling_rate, padding_value, return_attention_mask, padding_side, **unknown_settings
         )
 
+    @classmethod
+    def for_config(cls, config: Any) -> SeamlessM4TFeatureExtractor:
+        """One whose rows are as wide as the model's input: pairs of frames, as released models have them.
+
+        Raises ValueError for an odd `feature_projection_input_dim`.
+        """
+        width, stride = config.feature_projection_input_dim, 2
+        if width % stride:
+            raise ValueError(
+                f"config.feature_projection_input_dim is {width}; expected an even number, as a row is two frames"
+            )
+        bands = width // stride
+        return cls(feature_size=max(bands, 2), num_mel_bins=bands, stride=stride)
+
     @property
     def reach(self) -> int:
         """Samples that a row sees: 560 for two frames of 400, 160 apart."""

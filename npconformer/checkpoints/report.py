@@ -54,6 +54,15 @@ def shorten(names: list[str]) -> str:
     return ", ".join(names[:SHOWN]) + more
 
 
+def count_by_part(names: list[str]) -> str:
+    """How many there are in each part: 22 in wav2vec2_bert.adapter, 4 in wav2vec2_bert.feature_projection."""
+    parts: dict[str, int] = {}
+    for name in names:
+        part = ".".join(name.split(".")[:2])
+        parts[part] = parts.get(part, 0) + 1
+    return ", ".join(part if part in names else f"{count} in {part}" for part, count in parts.items())
+
+
 def describe_mismatches(mismatched: list[tuple[str, tuple[int, ...], tuple[int, ...]]]) -> str:
     """The first few as text: lm_head.bias is (32,) in the file and (30,) in the model."""
     return shorten([f"{name} is {stored} in the file and {own} in the model" for name, stored, own in mismatched])

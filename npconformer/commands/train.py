@@ -32,6 +32,7 @@ DEFAULTS: dict[str, Any] = {
     "set": [],
     "new_head": False,
     "freeze_feature_encoder": False,
+    "freeze": [],
     "gradient_checkpointing": False,
     "ema": None,
     "patience": None,
@@ -56,6 +57,12 @@ examples:
       the label of words/yes/1.wav is yes
   npconformer train --task sequence --from my-classifier --new-head --train words/ --output out --epochs 5
       the same from a classifier of other labels
+  npconformer train --task ctc --from w2v-bert-2.0 --train train.csv --eval eval.csv --output out \\
+      --set add_adapter=true --set ctc_loss_reduction=mean --set mask_time_prob=0.0 --set layerdrop=0.0 \\
+      --set attention_dropout=0.0 --set hidden_dropout=0.0 --set feat_proj_dropout=0.0 \\
+      --batch-size 16 --batch-seconds 480 --accumulate 2 --epochs 10 --lr 5e-5 --warmup 500 --weight-decay 0 \\
+      --gradient-checkpointing --log-every 300 --eval-every 300 --save-every 600 --keep 2
+      a recogniser from a pre-trained Wav2Vec2-BERT, which has no letters yet: those of the texts, on a new adapter
 
 tasks, and what the data must say:
   ctc          speech recognition; text
@@ -64,6 +71,9 @@ tasks, and what the data must say:
                unless its problem_type says otherwise or one of them is "silence")
   xvector      vectors of speakers; speaker
   pretraining  nothing but sound
+
+--freeze takes names of weights as far as they go: feature_projection, encoder, encoder.layers.0-11, adapter;
+base is everything but the head.
 
 output:
   out/model/          the model at the end; out/best/ the best in the evaluations
@@ -109,6 +119,7 @@ def add_parser(subcommands: Any) -> None:
     add("--patience", type=count, metavar="N", help="stop after N evaluations without a better one")
     add("--ema", type=number(0, 1), metavar="DECAY", help="give out a running average of the weights, such as 0.999")
     add("--freeze-feature-encoder", action="store_true", help="do not train the convolutions that read the waveform")
+    add("--freeze", nargs="+", metavar="PART", help="do not train these parts, such as encoder.layers.0-3, or base")
     add("--set", action="append", metavar="FIELD=VALUE", help="a field of the model's configuration; may be repeated")
     add("--seed", type=_seed, metavar="N", help="of every random choice; default: 0")
 

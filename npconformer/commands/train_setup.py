@@ -77,6 +77,8 @@ def _augmentation(options: dict[str, Any]) -> Any:
 
 def _model(options: dict[str, Any], checkpoint: Path | None, examples: list[Any]) -> tuple[Any, Any]:
     """The model on its device, and its processor: those of the checkpoint to go on from, or a start."""
+    from npconformer.checkpoints.report import count_by_part
+    from npconformer.training.freezing import freeze
     from npconformer.training.starting_point import starting_point
 
     overrides = dict(map(_field, options["set"]))
@@ -91,6 +93,9 @@ def _model(options: dict[str, Any], checkpoint: Path | None, examples: list[Any]
     )
     if options["freeze_feature_encoder"]:
         model.freeze_feature_encoder()
+    if options["freeze"]:
+        frozen = freeze(model, options["freeze"])
+        say(f"weights that are not trained: {count_by_part(frozen)}")
     if options["device"] != "cpu":
         model.to(options["device"])
     return model, processor

@@ -109,6 +109,13 @@ class PreTrainedModel(PretrainedMixin, Module):
         """Stops training of everything but the head."""
         self.base_model.requires_grad_(False)
 
+    def freeze_feature_encoder(self) -> None:
+        """Stops training of the convolutions that read the waveform. Raises ValueError where there are none."""
+        raise ValueError(
+            f"{type(self).__name__} has no feature encoder to freeze: its input is {self.main_input_name}, "
+            "computed from the waveform without weights"
+        )
+
     def gradient_checkpointing_enable(self) -> None:
         """In training, computes each block's inner arrays again during backward instead of keeping them."""
         self.base_model.encoder.gradient_checkpointing = True

@@ -8,7 +8,8 @@
     processor           processor_class            any of these three files
 
 Where nothing is named, the extractor is a Wav2Vec2FeatureExtractor and the tokenizer a Wav2Vec2CTCTokenizer, as in the
-reference, and the processor is that of the `model_type` in config.json.
+reference, and the processor is that of the `model_type` in config.json. What is made for a configuration that has no
+files beside it is of the classes that its model type has in `PARTS_OF_MODEL`.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from __future__ import annotations
 import importlib
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from npconformer.audio.extractor_files import PROCESSOR_FILE, SETTINGS_FILE, TYPE, read_extractor_settings
 from npconformer.storage.files import existing_folder, read_json_object
@@ -35,10 +36,18 @@ HOMES = {
         "Wav2Vec2BertProcessor": "npconformer.processors.wav2vec2_bert_processor",
     },
 }  # modules are imported when one of their classes is chosen
-PROCESSOR_OF_MODEL = {"wav2vec2-conformer": "Wav2Vec2Processor", "wav2vec2-bert": "Wav2Vec2BertProcessor"}
-PROCESSOR_OF_EXTRACTOR = {
-    "Wav2Vec2FeatureExtractor": "Wav2Vec2Processor",
-    "SeamlessM4TFeatureExtractor": "Wav2Vec2BertProcessor",
+
+
+class Parts(NamedTuple):
+    """The classes that go with a model type."""
+
+    feature_extractor: str
+    processor: str
+
+
+PARTS_OF_MODEL = {
+    "wav2vec2-conformer": Parts("Wav2Vec2FeatureExtractor", "Wav2Vec2Processor"),
+    "wav2vec2-bert": Parts("SeamlessM4TFeatureExtractor", "Wav2Vec2BertProcessor"),
 }
 
 
@@ -50,6 +59,13 @@ class _Auto:
 
 class AutoFeatureExtractor(_Auto):
     """Loads the feature extractor of a checkpoint folder, of the class that its files name."""
+
+    @classmethod
+    def for_config(cls, config: Any) -> Any:
+        """A new feature extractor that suits a model with this configuration. Raises ValueError where none does."""
+        if config.model_type not in PARTS_OF_MODEL:
+            raise ValueError(f"model_type is {config.model_type!r}; expected one of {', '.join(PARTS_OF_MODEL)}")
+        return _load("feature extractor", PARTS_OF_MODEL[config.model_type].feature_extractor).for_config(config)
 
     @classmethod
     def from_pretrained(cls, folder: str | os.PathLike, **overrides: Any) -> Any:
@@ -101,9 +117,10 @@ class AutoProcessor(_Auto):
     @classmethod
     def from_parts(cls, feature_extractor: Any, tokenizer: Any) -> Any:
         """The processor that a feature extractor is usually part of, with this tokenizer."""
-        kinds = (PROCESSOR_OF_EXTRACTOR.get(kind.__name__) for kind in type(feature_extractor).__mro__)
+        of_extractor = {parts.feature_extractor: parts.processor for parts in PARTS_OF_MODEL.values()}
+        kinds = (of_extractor.get(kind.__name__) for kind in type(feature_extractor).__mro__)
         name = next(filter(None, kinds), "Wav2Vec2Processor")
-        return getattr(importlib.import_module(HOMES["processor"][name]), name)(feature_extractor, tokenizer)
+        return _load("processor", name)(feature_extractor, tokenizer)
 
 
 def _processor_class(folder: Path) -> Any:
@@ -112,11 +129,11 @@ def _processor_class(folder: Path) -> Any:
         if name is not None:
             return _class_named("processor", name, "processor_class", folder / file)
     model_type = _setting(folder / MODEL_FILE, "model_type")
-    if isinstance(model_type, str) and model_type in PROCESSOR_OF_MODEL:
-        return _class_named("processor", PROCESSOR_OF_MODEL[model_type], "processor_class", folder / MODEL_FILE)
+    if isinstance(model_type, str) and model_type in PARTS_OF_MODEL:
+        return _load("processor", PARTS_OF_MODEL[model_type].processor)
     raise ValueError(
         f"{folder}: no file names a processor_class, and {MODEL_FILE} has the model_type {model_type!r}, not "
-        f"{' or '.join(PROCESSOR_OF_MODEL)}; AutoFeatureExtractor and AutoTokenizer load what is there one by one"
+        f"{' or '.join(PARTS_OF_MODEL)}; AutoFeatureExtractor and AutoTokenizer load what is there one by one"
     )
 
 
@@ -126,7 +143,10 @@ def _setting(path: Path, name: str) -> Any:
 
 
 def _class_named(kind: str, name: Any, setting: str, path: Path) -> Any:
-    homes = HOMES[kind]
-    if not isinstance(name, str) or name not in homes:
-        raise ValueError(f"{path}: {setting} is {name!r}; offered is {' or '.join(homes)}")
-    return getattr(importlib.import_module(homes[name]), name)
+    if not isinstance(name, str) or name not in HOMES[kind]:
+        raise ValueError(f"{path}: {setting} is {name!r}; offered is {' or '.join(HOMES[kind])}")
+    return _load(kind, name)
+
+
+def _load(kind: str, name: str) -> Any:
+    return getattr(importlib.import_module(HOMES[kind][name]), name)

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from npconformer.audio.feature_extraction import Wav2Vec2FeatureExtractor
+from npconformer.audio.extractor_files import PROCESSOR_FILE, SETTINGS_FILE
 from npconformer.models.auto import AutoConfig, heads_of
+from npconformer.processors.auto import AutoFeatureExtractor
 from npconformer.storage.files import read_json_object
 from npconformer.text.tokenizer import Wav2Vec2CTCTokenizer
 from npconformer.text.tokenizer_files import VOCABULARY_FILE
@@ -62,12 +63,17 @@ class Source:
         folder = self.folder
         return folder is not None and (any(folder.glob("*.safetensors")) or any(folder.glob("pytorch_model*")))
 
-    def feature_extractor(self) -> Wav2Vec2FeatureExtractor:
+    @property
+    def own_config(self) -> Any:
+        """What it says without the overrides."""
+        return AutoConfig.from_pretrained(self.path)
+
+    def feature_extractor(self) -> Any:
         """Its own, or one that suits the configuration."""
         folder = self.folder
-        if folder is not None and any((folder / f"{n}_config.json").is_file() for n in ("processor", "preprocessor")):
-            return Wav2Vec2FeatureExtractor.from_pretrained(folder)
-        return Wav2Vec2FeatureExtractor(return_attention_mask=self.config.feat_extract_norm == "layer")
+        if folder is not None and any((folder / name).is_file() for name in (PROCESSOR_FILE, SETTINGS_FILE)):
+            return AutoFeatureExtractor.from_pretrained(folder)
+        return AutoFeatureExtractor.for_config(self.config)
 
     def tokenizer(self) -> Wav2Vec2CTCTokenizer | None:
         """Its own, or None where there is no vocabulary."""

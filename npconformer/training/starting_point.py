@@ -2,7 +2,8 @@
 
 A checkpoint gives the weights it has, and a head of its own kind with its labels or vocabulary. What it lacks starts
 at random: a head of another kind, for labels or letters taken from the training data. So does, where a new head is
-asked for, the layer that tells labels or letters apart; the rest of a head (projections, TDNN layers) stays.
+asked for, the layer that tells labels or letters apart; the rest of a head (projections, TDNN layers) stays. And so
+do weights that a field of the configuration adds where it is replaced: an adapter, with `add_adapter`.
 """
 
 from __future__ import annotations
@@ -12,9 +13,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from npconformer.arrays import generator
+from npconformer.checkpoints.report import count_by_part
 from npconformer.data.examples import Example
 from npconformer.models.auto import model_class
-from npconformer.processors.wav2vec2_processor import Wav2Vec2Processor
+from npconformer.processors.auto import AutoProcessor
 from npconformer.training.first_weights import OUTPUTS, load_weights
 from npconformer.training.new_heads import HEADS
 from npconformer.training.source import Source
@@ -53,15 +55,31 @@ def starting_point(
     found = Source.find(source, head_name, overrides, new_head)
     kind = model_class(found.config.model_type, head_name)
     extractor = found.feature_extractor()
+    _check_input(kind, extractor, source)
     head = HEADS[task](found, examples, report)
-    processor = extractor if head.tokenizer is None else Wav2Vec2Processor(extractor, head.tokenizer)
     config = type(found.config).from_dict(found.config.to_dict(), **head.settings)
+    processor = extractor if head.tokenizer is None else AutoProcessor.from_parts(extractor, head.tokenizer)
 
     generator.manual_seed(seed)
     if not found.has_weights:
         report(f"all weights start at random: {source} is a configuration without weights")
         return kind(config), processor
-    model, at_random = load_weights(kind, config, found, task)
-    if at_random:
-        report(f"these start at random: {', '.join(at_random)}")
-    return model, processor
+    first = load_weights(kind, config, found, task)
+    fields = " and ".join(found.overrides)
+    if first.added:
+        report(f"weights that {fields} added, which start at random: {count_by_part(first.added)}")
+    if first.removed:
+        report(f"weights that {fields} left out: {count_by_part(first.removed)}")
+    if first.at_random:
+        report(f"these start at random: {', '.join(first.at_random)}")
+    return first.model, processor
+
+
+def _check_input(model_class: Any, extractor: Any, source: str | os.PathLike) -> None:
+    """Raises ValueError for a feature extractor that makes something else than the model takes."""
+    made, taken = extractor.model_input_names[0], model_class.main_input_name
+    if made != taken:
+        raise ValueError(
+            f"{source}: its feature extractor, a {type(extractor).__name__}, makes {made}, and a "
+            f"{model_class.__name__} takes {taken}; the folder's files are of two kinds of models"
+        )

@@ -46,7 +46,7 @@ def validate(
                 loss = outputs.loss.item()
                 total += loss * things if task.reduction == MEAN and things else loss
                 count += things
-                lengths = model.frame_lengths(batch[model.main_input_name], batch.get("attention_mask"))
+                lengths = model.frame_lengths(batch[model.main_input_name], batch.get("attention_mask"), exact=True)
                 measures.add(outputs, batch, lengths)
     finally:
         model.train(was_training)

@@ -11,7 +11,7 @@ import pytest
 import soundfile
 from tiny_checkpoints import make_waveforms
 
-from npconformer import Wav2Vec2CTCTokenizer, Wav2Vec2FeatureExtractor
+from npconformer import SeamlessM4TFeatureExtractor, Wav2Vec2CTCTokenizer, Wav2Vec2FeatureExtractor
 from npconformer.data import (
     AudioReader,
     Augmentation,
@@ -33,6 +33,8 @@ ALL = Augmentation(Speed(), Joining(), Silence(), Noise(), Gain())
 
 
 CLOCK = FrameClock(16000, Stage(1, 1), (Stage(320, 320),))
+ROWS = FrameClock(16000, Stage(560, 320), ())  # of a filterbank
+KINDS = ["waveform", "filterbank"]
 
 
 @pytest.fixture(scope="module")
@@ -52,11 +54,14 @@ def examples(tmp_path_factory):
 @pytest.fixture
 def make(letters, examples):
     def make(**settings):
-        targets = TextTargets(letters, CLOCK, 11, 0, 320)
+        filterbank = settings.pop("kind", "waveform") == "filterbank"
+        clock = ROWS if filterbank else CLOCK
+        targets = TextTargets(letters, clock, 11, 0, clock.receptive_field)
         reader = settings.pop("reader", None) or AudioReader(16000)
         selection = select_examples(settings.pop("examples", examples), targets, reader)
         settings = {"seed": 3, "max_seconds": 6.0, "augmentation": ALL, "workers": 0, **settings}
-        extractor = Wav2Vec2FeatureExtractor(return_attention_mask=settings.pop("mask", True))
+        extractor = SeamlessM4TFeatureExtractor() if filterbank else Wav2Vec2FeatureExtractor()
+        extractor.return_attention_mask = settings.pop("mask", True)
         return Loader(selection, targets, extractor, reader=reader, **settings)
 
     return make
@@ -103,29 +108,54 @@ def test_batches_keep_to_the_seconds_after_augmentation(make):
             assert count == 1 or count * samples / 16000 <= 6.0 + 0.01
 
 
+def test_rows_of_a_filterbank(make):
+    """A mask always, rows of two frames each, and no text that is longer than its rows."""
+    for batch in make(kind="filterbank").epoch(0):
+        features, mask = batch["input_features"], batch["attention_mask"]
+        assert (features.dtype, mask.dtype) == (np.float32, np.int32)
+        assert features.shape == (*mask.shape, 160) and len(batch["labels"]) == len(mask)
+        for rows, marked, ids in zip(features, mask, batch["labels"]):
+            bands = rows[marked == 1].reshape(-1, 80)
+            assert np.abs(bands.mean(axis=0)).max() < 0.2 and abs(bands.std() - 1) < 0.1  # seen are whole rows
+            assert marked.sum() >= len(ids[ids >= 0])
+
+
+def test_rows_that_count_are_those_of_the_clock(make, examples):
+    loader = make(kind="filterbank", augmentation=None, batch_size=4, max_seconds=None)
+    for index, batch in enumerate(loader.epoch(0)):
+        samples = np.array([soundfile.info(name).frames for name in loader.names(0, index)])
+        assert batch["attention_mask"].sum(axis=1).tolist() == ROWS.frames(samples).tolist()
+        frames = (samples.max() - 400) // 160 + 1
+        assert batch["attention_mask"].shape[1] == -(-frames // 2)  # to a multiple of two frames
+
+
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(("workers", "look_ahead"), [(1, 1), (1, 4), (3, 2), (4, 9)])
-def test_threads_change_nothing(make, workers, look_ahead):
-    expected = list(make().epoch(1))
-    got = list(make(workers=workers, look_ahead=look_ahead).epoch(1))
-    assert len(got) == len(expected) == make().num_batches(1)
+def test_threads_change_nothing(make, kind, workers, look_ahead):
+    expected = list(make(kind=kind).epoch(1))
+    got = list(make(kind=kind, workers=workers, look_ahead=look_ahead).epoch(1))
+    assert len(got) == len(expected) == make(kind=kind).num_batches(1)
     assert all(map(equal, got, expected))
 
 
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("workers", [0, 2])
-def test_going_on_at_any_batch(make, workers):
-    whole = list(make().epoch(1))
+def test_going_on_at_any_batch(make, kind, workers):
+    whole = list(make(kind=kind).epoch(1))
     for start in (0, 1, len(whole) // 2, len(whole)):
-        rest = list(make(workers=workers).epoch(1, start))
+        rest = list(make(kind=kind, workers=workers).epoch(1, start))
         assert len(rest) == len(whole) - start
         assert all(map(equal, rest, whole[start:]))
-    assert equal(make().load(1, 3), whole[3])
+    assert equal(make(kind=kind).load(1, 3), whole[3])
 
 
-def test_epochs_and_seeds_differ(make):
-    first = make().load(0, 0)
-    assert not equal(first, make().load(1, 0))
-    assert not equal(first, make(seed=4).load(0, 0))
-    assert equal(first, make().load(0, 0))
+@pytest.mark.parametrize("kind", KINDS)
+def test_epochs_and_seeds_differ(make, kind):
+    first = make(kind=kind).load(0, 0)
+    assert not equal(first, make(kind=kind).load(1, 0))
+    assert not equal(first, make(kind=kind, seed=4).load(0, 0))
+    assert equal(first, make(kind=kind).load(0, 0))
+    assert make(kind=kind).fingerprint() != make(kind="filterbank" if kind == "waveform" else "waveform").fingerprint()
 
 
 def test_the_cache_changes_nothing(make):

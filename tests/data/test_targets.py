@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
-from tiny_checkpoints import SIZES
+from tiny_checkpoints import HEAD_NAMES, MODELS, make_config
 
 import npconformer
-from npconformer import Wav2Vec2ConformerConfig, Wav2Vec2CTCTokenizer, Wav2Vec2FeatureExtractor
+from npconformer import AutoFeatureExtractor, Wav2Vec2CTCTokenizer
 from npconformer.data import Example, Targets, targets_for
 from npconformer.data.targets import ClassTargets, FrameTargets, Layout, Piece, TextTargets, frames_needed
-from npconformer.models import wav2vec2_conformer
+from npconformer.models.auto import model_class
 from npconformer.models.frame_clock import FrameClock, Stage
 from npconformer.segments.diarization import Segment
 
@@ -195,11 +195,12 @@ class TestFrames:
 class TestOfModels:
     """Every head takes the batch that its targets make, and its loss is finite, for the shortest utterance too."""
 
-    def make(self, head, **settings):
+    def make(self, head, kind="layer", **settings):
         npconformer.manual_seed(3)
-        settings = {**SIZES, "feat_extract_norm": "layer", "vocab_size": 14, **settings}
-        return getattr(wav2vec2_conformer, f"Wav2Vec2Conformer{head}")(Wav2Vec2ConformerConfig(**settings))
+        config = make_config(kind, **{"vocab_size": 14, **settings})
+        return model_class(config.model_type, HEAD_NAMES.get(head))(config)
 
+    @pytest.mark.parametrize("kind", MODELS)
     @pytest.mark.parametrize(
         ("head", "settings", "example"),
         [
@@ -225,12 +226,14 @@ class TestOfModels:
             ("ForPreTraining", {**PRETRAINING, "mask_time_length": 1}, Example("a.wav")),
         ],
     )  # fmt: skip
-    def test_a_batch(self, head, settings, example, tokenizer, tmp_path):
+    def test_a_batch(self, kind, head, settings, example, tokenizer, tmp_path):
+        if kind == "bert" and head == "ForPreTraining":
+            pytest.skip("this model has no such head")
         if example.rttm:
             (tmp_path / "a.rttm").write_text("SPEAKER a 1 0.0 0.1 <NA> <NA> x <NA> <NA>\n")
             example = Example("a.wav", rttm=str(tmp_path / "a.rttm"))
-        model = self.make(head, **settings)
-        extractor = Wav2Vec2FeatureExtractor(return_attention_mask=True)
+        model = self.make(head, kind, **settings)
+        extractor = AutoFeatureExtractor.for_config(model.config)
         targets = targets_for(model, extractor, tokenizer)
         encoded = targets.encode(example)
         lengths = [targets.shortest, 16000]
@@ -238,7 +241,8 @@ class TestOfModels:
             lengths[0] += 1
         waveforms = [RANDOM.standard_normal(length).astype(np.float32) for length in lengths]
         features = extractor(waveforms, sampling_rate=16000, padding=True, return_tensors="np")
-        batch = {**features, **targets.collate([[Piece(encoded)]] * 2, Layout(lengths, 16000), RANDOM)}
+        rows = features[extractor.model_input_names[0]].shape[1]
+        batch = {**features, **targets.collate([[Piece(encoded)]] * 2, Layout(lengths, rows), RANDOM)}
         assert np.isfinite(model(**batch, padding_mode="exact").loss.item())
         if head not in ("ForPreTraining",):
             assert targets.clock.frames(lengths[0]) >= 1
@@ -247,6 +251,18 @@ class TestOfModels:
     def test_without_a_head(self):
         with pytest.raises(ValueError, match="has no head that can be trained"):
             targets_for(self.make("Model"))
+
+    @pytest.mark.parametrize("adapter", [False, True])
+    def test_frames_of_a_filterbank(self, adapter, tokenizer):
+        """Rows of 560 samples, 320 apart; an adapter halves them, and the text has to fit into what is left."""
+        model = self.make("ForCTC", "bert", add_adapter=adapter)
+        targets = targets_for(model, AutoFeatureExtractor.for_config(model.config), tokenizer)
+        assert targets.shortest == 560
+        two = [Piece(targets.encode(Example("", text="TWO")))]
+        shortest = 560 + 320 * (4 if adapter else 2)  # three frames
+        assert targets.fits(two, shortest) and not targets.fits(two, shortest - 1)
+        with pytest.raises(ValueError, match="feature_extractor: Wav2Vec2BertForCTC needs one"):
+            targets_for(model, tokenizer=tokenizer)
 
     def test_missing_pieces(self):
         with pytest.raises(ValueError, match="tokenizer: "):

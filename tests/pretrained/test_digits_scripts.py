@@ -55,6 +55,28 @@ def test_train_and_measure(recordings, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("adapter", [(), ("--adapter",)])
+def test_the_other_network_has_the_same_recipe(adapter, recordings, tmp_path):
+    arguments = ("--output", tmp_path / "out", "--steps", 1, "--model-type", "wav2vec2-bert", *adapter)
+    assert "8 recordings" in script("train.py", recordings, *arguments)
+    result = tmp_path / "out" / "digits"
+    assert (result / "vocab.json").read_text() == (EMBEDDED_DIGITS / "vocab.json").read_text()
+    assert npconformer.AutoConfig.from_pretrained(result).add_adapter == bool(adapter)
+    assert "| connected | 4 |" in script("measure.py", recordings, "--model", result)
+    both = (f"one={EMBEDDED_DIGITS}", f"other={result}", "--output", tmp_path / "rows.csv")
+    said = script(ROOT / "benchmarks" / "bert_digits.py", recordings, *both)
+    assert "| one | 1,334,452 | " in said and "| two models | words | begin: median | " in said
+    rows = (tmp_path / "rows.csv").read_text().splitlines()
+    assert rows[1].startswith("one,wav2vec2-conformer,False,1334452,bare,4,4,") and len(rows) >= 9
+
+
+@pytest.mark.slow
+def test_time_of_a_step(recordings):
+    said = script(ROOT / "benchmarks" / "bert_digits_steps.py", recordings, "--steps", 1)
+    assert "| Wav2Vec2-Conformer | 1,334,452 | " in said and "| Wav2Vec2-BERT with adapter | 1,504,500 | " in said
+
+
+@pytest.mark.slow
 def test_pre_training_gives_a_start(recordings, tmp_path):
     script("pretrain.py", recordings, "--output", tmp_path / "pre", "--steps", 2)
     said = script(

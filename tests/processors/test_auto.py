@@ -6,6 +6,7 @@ import pytest
 
 import npconformer
 from npconformer import (
+    AutoConfig,
     AutoFeatureExtractor,
     AutoProcessor,
     AutoTokenizer,
@@ -15,7 +16,9 @@ from npconformer import (
     Wav2Vec2FeatureExtractor,
     Wav2Vec2Processor,
 )
+from npconformer.models.auto import FAMILIES
 from npconformer.pipelines import EMBEDDED_DIGITS
+from npconformer.processors.auto import PARTS_OF_MODEL
 
 VOCAB = {"<pad>": 0, "<s>": 1, "</s>": 2, "<unk>": 3, "|": 4, "A": 5}
 EXTRACTORS = [Wav2Vec2FeatureExtractor, SeamlessM4TFeatureExtractor]
@@ -64,6 +67,31 @@ def test_extractor_without_a_type_is_wav2vec2s(tmp_path):
     with pytest.raises(ValueError, match=r"^\S*preprocessor_config.json: feature_size .* names no feature_extractor_t"):
         AutoFeatureExtractor.from_pretrained(tmp_path)
     assert SeamlessM4TFeatureExtractor.from_pretrained(tmp_path).num_mel_bins == 80
+
+
+def test_parts_made_for_a_configuration():
+    bert = AutoConfig.for_model("wav2vec2-bert", feature_projection_input_dim=80)
+    extractor = AutoFeatureExtractor.for_config(bert)
+    assert type(extractor) is SeamlessM4TFeatureExtractor
+    assert extractor([0.1] * 16000, sampling_rate=16000, return_tensors="np")["input_features"].shape == (1, 49, 80)
+    assert AutoFeatureExtractor.for_config(AutoConfig.for_model("wav2vec2-bert")).to_dict() == (
+        SeamlessM4TFeatureExtractor().to_dict()
+    )
+    for norm in ("layer", "group"):
+        conformer = AutoConfig.for_model("wav2vec2-conformer", feat_extract_norm=norm)
+        other = AutoFeatureExtractor.for_config(conformer)
+        assert type(other) is Wav2Vec2FeatureExtractor and other.return_attention_mask == (norm == "layer")
+    tokenizer = Wav2Vec2CTCTokenizer(VOCAB)
+    for part, kind in ((extractor, Wav2Vec2BertProcessor), (other, Wav2Vec2Processor)):
+        processor = AutoProcessor.from_parts(part, tokenizer)
+        assert type(processor) is kind and processor.feature_extractor is part and processor.tokenizer is tokenizer
+    conformer.model_type = "whisper"
+    with pytest.raises(ValueError, match=r"model_type is 'whisper'; expected one of wav2vec2-conformer, wav2vec2-bert"):
+        AutoFeatureExtractor.for_config(conformer)
+
+
+def test_every_model_type_has_its_parts():
+    assert PARTS_OF_MODEL.keys() == FAMILIES.keys()
 
 
 def test_tokenizer_by_its_class_and_without(tmp_path):

@@ -1,14 +1,15 @@
 """A tiny training in a process of its own, to be killed.
 
-    python killed_training.py OUTPUT STEPS [--die-at N]
+    python killed_training.py OUTPUT STEPS [--kind KIND] [--die-at N]
 
-Resumes what is in OUTPUT. With --die-at the process sends itself SIGKILL just before the N-th time that it opens,
-renames or removes something in OUTPUT, which is how a test reaches every moment of saving. Prints "training" when the
-loop begins.
+Resumes what is in OUTPUT; KIND is one of those of `tiny_training`. With --die-at the process sends itself SIGKILL just
+before the N-th time that it opens, renames or removes something in OUTPUT, which is how a test reaches every moment of
+saving. Prints "training" when the loop begins.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import signal
 import subprocess
@@ -19,10 +20,10 @@ HERE = Path(__file__).resolve().parent
 EVENTS = {"open", "os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.chmod", "shutil.rmtree"}
 
 
-def start(output: Path, steps: int, die_at: int | None = None) -> subprocess.Popen:
+def start(output: Path, steps: int, die_at: int | None = None, kind: str = "conformer") -> subprocess.Popen:
     """The process, with the package of this checkout."""
     paths = [str(HERE.parents[1]), str(HERE), os.environ.get("PYTHONPATH", "")]
-    command = [sys.executable, __file__, str(output), str(steps)]
+    command = [sys.executable, __file__, str(output), str(steps), "--kind", kind]
     command += [] if die_at is None else ["--die-at", str(die_at)]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"}
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -41,14 +42,20 @@ def die_at_event(number: int, output: str) -> None:
 
 
 def main() -> None:
-    output, steps = Path(sys.argv[1]), int(sys.argv[2])
+    parser = argparse.ArgumentParser()
+    parser.add_argument("output", type=Path)
+    parser.add_argument("steps", type=int)
+    parser.add_argument("--kind", default="conformer")
+    parser.add_argument("--die-at", type=int)
+    args = parser.parse_args()
     from tiny_training import tiny_trainer
 
-    trainer = tiny_trainer(output, steps=steps, save_every=2, keep=2, evaluation=True, evaluate_every=6, ema=0.9)
+    options = {"save_every": 2, "keep": 2, "evaluation": True, "evaluate_every": 6, "ema": 0.9}
+    trainer = tiny_trainer(args.output, kind=args.kind, steps=args.steps, **options)
     trainer._report = lambda line: print(line, file=sys.stderr, flush=True)
     print("training", flush=True)
-    if "--die-at" in sys.argv:
-        die_at_event(int(sys.argv[sys.argv.index("--die-at") + 1]), str(output))
+    if args.die_at is not None:
+        die_at_event(args.die_at, str(args.output))
     trainer.train(resume=True)
 
 

@@ -21,18 +21,23 @@ KILLS = int(os.environ.get("NPCONFORMER_KILLS", "4"))
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL on Windows")
 
 
+@pytest.fixture(scope="module", params=["conformer", "bert-adapter"])
+def kind(request):
+    return request.param
+
+
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory):
+def undisturbed(kind, tmp_path_factory):
     """The folder of a training that nobody killed."""
     folder = tmp_path_factory.mktemp("undisturbed")
-    process = start(folder, STEPS)
+    process = start(folder, STEPS, kind=kind)
     assert process.wait() == 0, process.stderr.read()
     return folder
 
 
-def finish(folder):
+def finish(folder, kind):
     """Resumes to the end; returns what was said."""
-    process = start(folder, STEPS)
+    process = start(folder, STEPS, kind=kind)
     _, said = process.communicate()
     assert process.returncode == 0, said
     return said
@@ -50,14 +55,14 @@ def assert_same(folder, other):
 
 
 @pytest.mark.slow
-def test_kills_at_random_moments(undisturbed, tmp_path):
+def test_kills_at_random_moments(kind, undisturbed, tmp_path):
     random = np.random.default_rng(1)
     kills = round_ = 0
     while kills < KILLS:
         folder = tmp_path / str(round_)
         round_ += 1
         while True:
-            process = start(folder, STEPS)
+            process = start(folder, STEPS, kind=kind)
             process.stdout.readline()  # the loop begins
             time.sleep(random.uniform(0.0, 0.5))
             process.kill()
@@ -68,17 +73,17 @@ def test_kills_at_random_moments(undisturbed, tmp_path):
             kills += 1
             if kills >= KILLS:
                 break
-        assert "is damaged" not in finish(folder)
+        assert "is damaged" not in finish(folder, kind)
         assert_same(folder, undisturbed)
 
 
 @pytest.mark.slow
-def test_kills_inside_saving(undisturbed, tmp_path):
+def test_kills_inside_saving(kind, undisturbed, tmp_path):
     random = np.random.default_rng(2)
     for kill in range(KILLS):
         folder = tmp_path / str(kill)
-        process = start(folder, STEPS, die_at=int(random.integers(1, 680)))
+        process = start(folder, STEPS, die_at=int(random.integers(1, 680)), kind=kind)
         _, said = process.communicate()
         assert process.returncode == -signal.SIGKILL, said
-        assert "is damaged" not in finish(folder)
+        assert "is damaged" not in finish(folder, kind)
         assert_same(folder, undisturbed)

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from tiny_training import TinyLoader, digest, tiny_model, tiny_processor, tiny_trainer
+from tiny_training import CASES, KINDS, TinyLoader, digest, tiny_model, tiny_processor, tiny_trainer
 
 import npconformer
 from npconformer.checkpoints.safetensors_file import SafetensorsFile
@@ -18,17 +18,18 @@ from npconformer.training.step import run_step
 HEADS = ["ForCTC", "ForSequenceClassification", "ForAudioFrameClassification", "ForXVector", "ForPreTraining"]
 
 
-@pytest.mark.parametrize("head", HEADS)
-def test_every_task_trains_and_resumes_to_the_same_bits(head, tmp_path):
-    whole = tiny_trainer(tmp_path / "whole", head, evaluation=True, ema=0.9)
+@pytest.mark.parametrize(("kind", "head"), CASES)
+def test_every_task_trains_and_resumes_to_the_same_bits(kind, head, tmp_path):
+    options = {"head": head, "kind": kind, "evaluation": True, "ema": 0.9}
+    whole = tiny_trainer(tmp_path / "whole", **options)
     assert whole.train().step == 12
 
     for _ in range(2):  # stopped after 5 and 10 steps, in the middle of an epoch and between checkpoints
-        interrupted = tiny_trainer(tmp_path / "parts", head, evaluation=True, ema=0.9)
+        interrupted = tiny_trainer(tmp_path / "parts", **options)
         stop_after(interrupted, 5)
         with pytest.raises(KeyboardInterrupt):
             interrupted.train(resume=True)
-    resumed = tiny_trainer(tmp_path / "parts", head, evaluation=True, ema=0.9)
+    resumed = tiny_trainer(tmp_path / "parts", **options)
     npconformer.manual_seed(12345)
     assert resumed.train(resume=True).step == 12
 
@@ -54,13 +55,13 @@ def stop_after(trainer, steps):
     trainer._step = step
 
 
-@pytest.mark.parametrize("head", HEADS[:3])
-def test_it_learns(head, tmp_path):
+@pytest.mark.parametrize(("kind", "head"), [case for case in CASES if case[1] in HEADS[:3]])
+def test_it_learns(kind, head, tmp_path):
     """A few batches again and again, without randomness: the loss falls."""
-    model = tiny_model(head, layerdrop=0.0, hidden_dropout=0.0, mask_time_prob=0.0, mask_feature_prob=0.0)
+    model = tiny_model(head, kind=kind, layerdrop=0.0, hidden_dropout=0.0, mask_time_prob=0.0, mask_feature_prob=0.0)
     trainer = Trainer(
         model,
-        Same(TinyLoader(head, batches=2)),
+        Same(TinyLoader(head, batches=2, kind=kind)),
         tmp_path,
         TrainingSettings(steps=60, learning_rate=0.02, log_every=5),
         report=[].append,
@@ -97,12 +98,12 @@ def test_accumulation_is_one_large_batch(reduction):
     np.testing.assert_allclose(weights[0], weights[1], rtol=1e-6)
 
 
-@pytest.mark.parametrize("head", HEADS)
-def test_scales_of_accumulated_batches(head):
+@pytest.mark.parametrize(("kind", "head"), CASES)
+def test_scales_of_accumulated_batches(kind, head):
     """The reported loss of two batches is the mean over what is counted in both."""
-    model = tiny_model(head).eval()
+    model = tiny_model(head, kind=kind).eval()
     task = task_for(model)
-    batches = [TinyLoader(head, size=3).batch(0, 0), TinyLoader(head, size=2).batch(0, 1)]
+    batches = [TinyLoader(head, size=3, kind=kind).batch(0, 0), TinyLoader(head, size=2, kind=kind).batch(0, 1)]
     with npconformer.no_grad():
         losses = [model(**batch).loss.item() for batch in batches]
     counts = [task.count(batch) for batch in batches]
@@ -129,9 +130,10 @@ def test_a_frame_classifier_tells_what_its_loss_was(labels, expected, tmp_path):
     assert config.problem_type == expected
 
 
-def test_gradient_checkpointing_changes_nothing(tmp_path):
+@pytest.mark.parametrize("kind", KINDS)
+def test_gradient_checkpointing_changes_nothing(kind, tmp_path):
     for name, on in (("with", True), ("without", False)):
-        tiny_trainer(tmp_path / name, steps=5, gradient_checkpointing=on).train()
+        tiny_trainer(tmp_path / name, steps=5, gradient_checkpointing=on, kind=kind).train()
     first, second = (SafetensorsFile(tmp_path / name / "model/model.safetensors") for name in ("with", "without"))
     for name in first:
         np.testing.assert_allclose(first.read(name), second.read(name), rtol=1e-5, atol=1e-6, err_msg=name)

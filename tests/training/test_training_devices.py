@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from strict_device import STRICT, count_synchronisations
 from test_trainer import stop_after
-from tiny_training import TinyLoader, tiny_model, tiny_trainer
+from tiny_training import KINDS, TinyLoader, tiny_model, tiny_trainer
 
 from npconformer.arrays.backend import NUMPY, backend_of
 from npconformer.checkpoints.safetensors_file import SafetensorsFile
@@ -14,21 +14,22 @@ from npconformer.training.log import read_log
 from npconformer.training.step import run_step
 
 
-def trainer_on(backend, output):
-    trainer = tiny_trainer(output, evaluation=True, ema=0.9, steps=8)
+def trainer_on(backend, output, kind):
+    trainer = tiny_trainer(output, evaluation=True, ema=0.9, steps=8, kind=kind)
     trainer.model.to(backend)
     trainer.optimizer = trainer.settings.make_optimizer(trainer.model)
     trainer.average = ExponentialAverage(trainer.model, 0.9)
     return trainer
 
 
-def test_the_same_everywhere(backend, tmp_path):
-    trainer_on(NUMPY, tmp_path / "host").train()
-    first = trainer_on(backend, tmp_path / "device")
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_same_everywhere(kind, backend, tmp_path):
+    trainer_on(NUMPY, tmp_path / "host", kind).train()
+    first = trainer_on(backend, tmp_path / "device", kind)
     stop_after(first, 5)
     with pytest.raises(KeyboardInterrupt):
         first.train()
-    second = trainer_on(backend, tmp_path / "device")
+    second = trainer_on(backend, tmp_path / "device", kind)
     second.train(resume=True)
     for name, parameter in second.model.named_parameters():
         assert backend_of(parameter.data) is backend, name
@@ -41,11 +42,12 @@ def test_the_same_everywhere(backend, tmp_path):
         np.testing.assert_allclose(a.read(name), b.read(name), rtol=2e-3, atol=2e-3, err_msg=name)
 
 
-def test_the_host_waits_twice_in_a_step():
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_host_waits_twice_in_a_step(kind):
     """For the loss and for the gradients' norm."""
-    model = tiny_model().to(STRICT)
+    model = tiny_model(kind=kind).to(STRICT)
     optimizer, average, task = AdamW(model), ExponentialAverage(model, 0.9), task_for(model)
-    batch = TinyLoader().batch(0, 0)
+    batch = TinyLoader(kind=kind).batch(0, 0)
     run_step(model, [batch], task, optimizer, 1.0)
     with count_synchronisations() as waits:
         run_step(model, [batch], task, optimizer, 1.0)

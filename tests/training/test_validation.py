@@ -4,21 +4,19 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from tiny_training import TinyLoader, tiny_model, tiny_processor
+from tiny_training import CASES, KINDS, TinyLoader, tiny_model, tiny_processor
 
 from npconformer.arrays import generator
 from npconformer.metrics import equal_error_rate
 from npconformer.training import evaluate, task_for, validate
 from npconformer.training.validation_measures import ClassMeasures, FrameMeasures, SpeakerMeasures, TextMeasures
 
-HEADS = ["ForCTC", "ForSequenceClassification", "ForAudioFrameClassification", "ForXVector", "ForPreTraining"]
 
-
-@pytest.mark.parametrize("head", HEADS)
-def test_chance_has_no_part_and_nothing_changes(head):
-    model = tiny_model(head).train()
+@pytest.mark.parametrize(("kind", "head"), CASES)
+def test_chance_has_no_part_and_nothing_changes(kind, head):
+    model = tiny_model(head, kind=kind).train()
     state, before = generator.get_state(), {name: array.copy() for name, array in model.state_dict().items()}
-    batches = list(TinyLoader(head, batches=2, size=4).epoch(0))
+    batches = list(TinyLoader(head, batches=2, size=4, kind=kind).epoch(0))
     figures = [validate(model, batches, tiny_processor()) for _ in range(2)]
     assert figures[0] == figures[1] and np.isfinite(figures[0]["loss"])
     assert task_for(model).metric in figures[0]
@@ -26,10 +24,11 @@ def test_chance_has_no_part_and_nothing_changes(head):
     assert all((array == before[name]).all() for name, array in model.state_dict().items())
 
 
-def test_batches_have_no_part():
+@pytest.mark.parametrize("kind", KINDS)
+def test_batches_have_no_part(kind):
     """One utterance at a time, cut to its length, or all at once."""
-    model = tiny_model()
-    batch = TinyLoader(size=5).batch(0, 0)
+    model = tiny_model(kind=kind)
+    batch = TinyLoader(size=5, kind=kind).batch(0, 0)
     alone = []
     for i, length in enumerate(batch["attention_mask"].sum(axis=1)):
         alone.append({name: array[i : i + 1, :length] for name, array in batch.items()})

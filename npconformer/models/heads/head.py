@@ -37,5 +37,5 @@ def reject_adapter(config: Any, task: str) -> None:
     if config.add_adapter:
         raise ValueError(
             f"config.add_adapter: {task} does not support adapters; use a config with add_adapter=False "
-            "(from_pretrained(..., add_adapter=False) leaves the adapter's weights out)"
+            "(from_pretrained(..., add_adapter=False, allow_unexpected=True) leaves the adapter's weights out)"
         )

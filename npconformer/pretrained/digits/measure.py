@@ -19,6 +19,7 @@ import argparse
 import csv
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from data import MEASURED
@@ -85,6 +86,15 @@ def forms(recordings: list[Utterance]) -> Iterator[tuple[str, list[Utterance]]]:
         yield "voices", [surround(utterance, rng, (-60, -40)) for utterance in spoken]
 
 
+def answers(
+    recognise: Any, recordings: list[Utterance], **options: Any
+) -> Iterator[tuple[str, Utterance, dict[str, Any]]]:
+    """Every utterance with the name of its form and what the pipeline says of it; options are the pipeline's."""
+    for form, utterances in forms(recordings):
+        said = recognise([{"array": speech, "sampling_rate": RATE} for _, _, speech in utterances], **options)
+        yield from ((form, utterance, answer) for utterance, answer in zip(utterances, said))
+
+
 def total(edits: list[Edits]) -> Edits:
     """All edits together."""
     return sum(edits, Edits())
@@ -101,13 +111,11 @@ def main() -> None:
 
     recognise = npconformer.pipeline("automatic-speech-recognition", model=args.model)
     rows, figures = [], {}
-    for form, utterances in forms(read_recordings(args.folder, args.first, args.behind)):
-        answers = recognise([{"array": speech, "sampling_rate": RATE} for _, _, speech in utterances])
-        for (speaker, words, _), answer in zip(utterances, answers):
-            edits = word_edits(words, answer["text"])
-            rows.append({"form": form, "speaker": speaker, "words": words, "recognised": answer["text"]})
-            for who in ("all", speaker):
-                figures.setdefault(form, {}).setdefault(who, []).append(edits)
+    for form, (speaker, words, _), answer in answers(recognise, read_recordings(args.folder, args.first, args.behind)):
+        edits = word_edits(words, answer["text"])
+        rows.append({"form": form, "speaker": speaker, "words": words, "recognised": answer["text"]})
+        for who in ("all", speaker):
+            figures.setdefault(form, {}).setdefault(who, []).append(edits)
 
     print("| form | utterances | words | word errors | word error rate |\n|---|---|---|---|---|")
     for form, by_speaker in figures.items():

@@ -11,7 +11,7 @@ import dataclasses
 from pathlib import Path
 
 from data import AUGMENTATION, TRAINED, WATCHED, make_loader, read_digits
-from train import CONFIG, REGULARISATION
+from networks import CONFORMER, REGULARISATION
 
 import npconformer
 from npconformer.data import Augmentation, Joining
@@ -44,7 +44,7 @@ def main() -> None:
 
     extractor = npconformer.Wav2Vec2FeatureExtractor(return_attention_mask=True)
     npconformer.manual_seed(args.seed)
-    config = npconformer.Wav2Vec2ConformerConfig(**CONFIG, **REGULARISATION, **PRETRAINING)
+    config = npconformer.Wav2Vec2ConformerConfig(**CONFORMER, **REGULARISATION, **PRETRAINING)
     model = npconformer.Wav2Vec2ConformerForPreTraining(config)
     joined = dataclasses.replace(AUGMENTATION, joining=CLOSE, silence=None, noise=None)
     loader = make_loader(read_digits(args.folder, TRAINED), model, extractor, joined, args.seed, shuffle=True)

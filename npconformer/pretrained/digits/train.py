@@ -6,57 +6,34 @@
 FSDD is the folder `recordings` of the Free Spoken Digit Dataset (github.com/Jakobovski/free-spoken-digit-dataset). The
 result is `out/digits/`, stored in float16; `out/log.csv` and `out/curves.png` show how it was learned.
 
+    python train.py FSDD --output bert --voices --model-type wav2vec2-bert          # the other network, as large
     python train.py FSDD --output few --minutes 5 --steps 3000                      # five minutes of labels
     python train.py FSDD --output more --minutes 5 --steps 3000 --from pre/model    # after `pretrain.py`
 """
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 from data import AUGMENTATION, TRAINED, WATCHED, first_minutes, make_loader, read_digits, read_voices
+from networks import ADAPTER, NETWORKS, REGULARISATION
 from voices import WORDS
 
 import npconformer
+from npconformer import AutoConfig, AutoFeatureExtractor, AutoModelForCTC, AutoProcessor
 from npconformer.data import Augmentation, Silence
 from npconformer.training import Trainer, TrainingSettings
 from npconformer.training.new_heads import build_tokenizer
 
-CONFIG = dict(
-    # 10 ms of waveform every 1.25 ms, then a frame every 20 ms: three layers, where the released models have seven
-    conv_dim=(64, 96, 128),
-    conv_kernel=(160, 8, 8),
-    conv_stride=(20, 4, 4),
-    conv_bias=True,
-    feat_extract_norm="layer",
-    hidden_size=112,
-    num_hidden_layers=4,
-    num_attention_heads=4,
-    intermediate_size=384,
-    hidden_act="swish",
-    conv_depthwise_kernel_size=15,
-    num_conv_pos_embeddings=16,
-    num_conv_pos_embedding_groups=4,
-    position_embeddings_type="relative",
-    initializer_range=0.1,  # about 1 / sqrt(hidden_size); with 0.02 thousands of steps learn letter frequencies only
-)
-REGULARISATION = dict(
-    hidden_dropout=0.1,
-    attention_dropout=0.1,
-    conformer_conv_dropout=0.1,
-    activation_dropout=0.0,
-    feat_proj_dropout=0.0,
-    final_dropout=0.0,
-    layerdrop=0.0,
-)
 
-
-def build(source: Path | None, seed: int) -> tuple[npconformer.Wav2Vec2ConformerForCTC, npconformer.Wav2Vec2Processor]:
-    """The model, with random weights or those of a pre-trained one below its head, and what goes with it."""
-    extractor = npconformer.Wav2Vec2FeatureExtractor(return_attention_mask=True)
+def build(model_type: str, adapter: bool = False, source: Path | None = None, seed: int = 0) -> tuple[Any, Any]:
+    """The model, with random weights or those of a checkpoint as far as it has them, and its processor."""
     tokenizer = build_tokenizer(WORDS)
-    config = npconformer.Wav2Vec2ConformerConfig(
-        **CONFIG,
+    config = AutoConfig.for_model(
+        model_type,
+        **NETWORKS[model_type],
         **REGULARISATION,
+        **(ADAPTER if adapter else {}),
         vocab_size=len(tokenizer),
         ctc_loss_reduction="mean",
         ctc_zero_infinity=True,
@@ -66,11 +43,19 @@ def build(source: Path | None, seed: int) -> tuple[npconformer.Wav2Vec2Conformer
     )
     npconformer.manual_seed(seed)
     if source is None:
-        model = npconformer.Wav2Vec2ConformerForCTC(config)
+        model = AutoModelForCTC.from_config(config)
     else:
-        model = npconformer.Wav2Vec2ConformerForCTC.from_pretrained(source, config=config, allow_missing=True)
-        model.freeze_feature_encoder()  # as Baevski et al. 2020 fine-tune
-    return model, npconformer.Wav2Vec2Processor(extractor, tokenizer)
+        model = AutoModelForCTC.from_pretrained(source, config=config, allow_missing=True)
+        if model_type == "wav2vec2-conformer":
+            model.freeze_feature_encoder()  # as Baevski et al. 2020 fine-tune
+    return model, AutoProcessor.from_parts(AutoFeatureExtractor.for_config(config), tokenizer)
+
+
+def settings_for(steps: int, rate: float, seed: int) -> TrainingSettings:
+    """The recipe: AdamW, a linear schedule, a running average of the weights."""
+    return TrainingSettings(
+        steps=steps, learning_rate=rate, ema=0.999, log_every=100, evaluate_every=1000, save_every=1000, seed=seed
+    )
 
 
 def main() -> None:
@@ -84,23 +69,17 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=13_000)
     parser.add_argument("--rate", type=float, default=1e-3, help="learning rate at its highest; default: 1e-3")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--model-type", choices=NETWORKS, default="wav2vec2-conformer", help="default: %(default)s")
+    parser.add_argument("--adapter", action="store_true", help="with an adapter: a frame every 40 ms, not every 20 ms")
     args = parser.parse_args()
 
-    model, processor = build(args.source, args.seed)
+    model, processor = build(args.model_type, args.adapter, args.source, args.seed)
     examples = read_digits(args.folder, TRAINED)
     if args.minutes is not None:
         examples = first_minutes(examples, args.minutes)
     if args.voices:
         examples += read_voices(args.output / "voices")
-    settings = TrainingSettings(
-        steps=args.steps,
-        learning_rate=args.rate,
-        ema=0.999,
-        log_every=100,
-        evaluate_every=1000,
-        save_every=1000,
-        seed=args.seed,
-    )
+    settings = settings_for(args.steps, args.rate, args.seed)
     loader = make_loader(examples, model, processor, AUGMENTATION, args.seed, shuffle=True)
     quiet = Augmentation(silence=Silence(0.5, (0.1, 0.4)))
     watched = make_loader(read_digits(args.folder, WATCHED), model, processor, quiet, args.seed, shuffle=False)
