@@ -103,7 +103,7 @@ class SpeechProcessor:
         """The texts of several utterances, from ids (B, T), a list of id sequences, or logits (B, T, V).
 
         lengths: number of real frames of each utterance (B,). In a padded batch the frames after them hold
-        garbage; `model._get_feat_extract_output_lengths(attention_mask.sum(-1))` gives it. Other options,
+        garbage; `model.frame_lengths(inputs, attention_mask, exact=True)` gives it. Other options,
         such as output_word_offsets, as in the tokenizer's `decode`.
         """
         if not isinstance(sequences, list | tuple):
