@@ -92,7 +92,8 @@ def test_what_is_frozen_gets_no_gradient(head: type) -> None:
 
 
 def test_there_is_no_feature_encoder_to_freeze() -> None:
-    assert not hasattr(make_model(), "freeze_feature_encoder")
+    with pytest.raises(ValueError, match=r"Wav2Vec2BertForCTC has no feature encoder to freeze: .*input_features"):
+        make_model().freeze_feature_encoder()
 
 
 def test_mixed_hidden_states_survive_layer_drop() -> None:
