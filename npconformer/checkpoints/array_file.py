@@ -14,9 +14,11 @@ from typing import Any, Protocol
 import numpy as np
 
 from npconformer.checkpoints.safetensors_file import SafetensorsFile
+from npconformer.checkpoints.torch_file import TorchFile
 
 WEIGHTS_NAME = "model.safetensors"
-NOT_READ_YET = ("model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json")
+TORCH_WEIGHTS_NAME = "pytorch_model.bin"
+NOT_READ_YET = ("model.safetensors.index.json", "pytorch_model.bin.index.json")
 
 
 class ArrayFile(Protocol):
@@ -37,7 +39,10 @@ class ArrayFile(Protocol):
         """An array; floating-point ones in `dtype` where it is given, without a copy where they lie in it already."""
 
 
-FORMATS: dict[str, Callable[[str | os.PathLike], ArrayFile]] = {WEIGHTS_NAME: SafetensorsFile}
+FORMATS: dict[str, Callable[[str | os.PathLike], ArrayFile]] = {
+    WEIGHTS_NAME: SafetensorsFile,
+    TORCH_WEIGHTS_NAME: TorchFile,
+}
 
 
 def open_weights(folder: Path) -> ArrayFile:
@@ -54,4 +59,4 @@ def open_weights(folder: Path) -> ArrayFile:
             raise FileNotFoundError(
                 f"{folder} has its weights in {name}, which is not supported yet; expected one {WEIGHTS_NAME}"
             )
-    raise FileNotFoundError(f"{folder} holds no {WEIGHTS_NAME}")
+    raise FileNotFoundError(f"{folder} holds no {WEIGHTS_NAME} and no {TORCH_WEIGHTS_NAME}")

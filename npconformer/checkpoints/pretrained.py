@@ -11,13 +11,16 @@ import numpy as np
 
 from npconformer.arrays.backend import backend_of, to_backend, to_host
 from npconformer.arrays.weight_layout import lay_out
-from npconformer.checkpoints.array_file import WEIGHTS_NAME, ArrayFile, open_weights
+from npconformer.checkpoints.array_file import TORCH_WEIGHTS_NAME, WEIGHTS_NAME, ArrayFile, open_weights
 from npconformer.checkpoints.names import belongs_elsewhere, is_computed, is_never_called, match_names
 from npconformer.checkpoints.report import LoadReport, describe_mismatches, shorten
 from npconformer.checkpoints.safetensors_file import write_safetensors
 from npconformer.storage.files import atomic_path, existing_folder, make_folder
 
-NEEDED = f"config.json and {WEIGHTS_NAME} (loading by repository name is not supported yet: download the files first)"
+NEEDED = (
+    f"config.json and {WEIGHTS_NAME} or {TORCH_WEIGHTS_NAME} (loading by repository name is not supported yet: "
+    "download the files first)"
+)
 
 
 class PretrainedMixin:
@@ -56,7 +59,8 @@ class PretrainedMixin:
         are copied, transposed in memory, because products with them are faster then (`arrays.weight_layout`).
 
         Args:
-            path: folder that holds ``model.safetensors`` and, unless ``config`` is given, ``config.json``.
+            path: folder that holds ``model.safetensors`` or ``pytorch_model.bin`` and, unless ``config`` is given,
+                ``config.json``. A .bin file is a program for torch; here it is read and never run (`torch_file`).
             dtype: "float32", "float64", or "auto", which is "float64" for a config that names it and "float32" for
                 every other, also "float16" and "bfloat16", which a CPU computes slowly or not at all; "float16"
                 with a GPU as device.
