@@ -11,7 +11,6 @@ bfloat16 to NumPy.
 
 from __future__ import annotations
 
-import json
 import math
 import os
 from collections.abc import Iterator, Mapping
@@ -23,6 +22,7 @@ import numpy as np
 
 from npconformer.checkpoints.bfloat16 import bfloat16_to_float32
 from npconformer.checkpoints.broken_download import check_download, cut_short
+from npconformer.checkpoints.strict_json import parse_strictly
 from npconformer.storage.files import atomic_path
 
 LENGTH_BYTES = 8
@@ -169,15 +169,9 @@ def _header_length(path: Path, first: bytes, size: int) -> int:
 
 
 def _parse_json(path: Path, text: bytes) -> dict[str, Any]:
-    def without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        names = [name for name, _ in pairs]
-        if len(set(names)) < len(names):
-            raise ValueError("a name occurs twice")
-        return dict(pairs)
-
     try:
-        header = json.loads(text.decode("utf-8"), object_pairs_hook=without_duplicates)
-    except (ValueError, RecursionError) as error:
+        header = parse_strictly(text)
+    except ValueError as error:
         raise _corrupt(path, f"its header is not the expected JSON ({error})") from None
     if not isinstance(header, dict):
         raise _corrupt(path, f"its header is a {type(header).__name__}; expected a JSON object")
