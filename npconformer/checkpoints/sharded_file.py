@@ -14,16 +14,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
 
 from npconformer.checkpoints.broken_download import check_download
 from npconformer.checkpoints.report import shorten
 from npconformer.checkpoints.strict_json import parse_strictly
-
-if TYPE_CHECKING:
-    import numpy as np
-
-    from npconformer.checkpoints.array_file import ArrayFile
 
 LONGEST_INDEX = 100_000_000  # bytes
 LONGEST_NAME = 200  # characters
@@ -35,17 +32,17 @@ class ShardedFile:
 
     Args:
         path: the index.
-        open_shard: what opens a shard, such as `SafetensorsFile`.
+        open_shard: what opens a shard as an `ArrayFile`, such as `SafetensorsFile`.
 
     Raises:
         FileNotFoundError: a shard is missing; the message names it.
         ValueError: the index or a shard is damaged, they contradict each other, or a shard would be elsewhere.
     """
 
-    def __init__(self, path: str | os.PathLike, open_shard: Callable[[Path], ArrayFile]) -> None:
+    def __init__(self, path: str | os.PathLike, open_shard: Callable[[Path], Any]) -> None:
         self.path = Path(path)
         weight_map = _read_index(self.path)
-        self.shards: dict[str, ArrayFile] = {}
+        self.shards: dict[str, Any] = {}
         for name, shard in _find_shards(self.path, sorted(set(weight_map.values()))).items():
             self.shards[name] = open_shard(shard)
             listed = {weight for weight, place in weight_map.items() if place == name}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -43,7 +43,7 @@ class TorchFile:
         check_download(self.path)
         self._bytes = np.memmap(self.path, dtype=np.uint8, mode="r").view(np.ndarray)
         try:
-            root, self._order = _read_any(memoryview(self._bytes))
+            root, self._order = _read_any(self._bytes.data)
             self.entries: dict[str, TensorEntry] = _state_dict(root)
         except ValueError as error:
             raise ValueError(f"{self.path} cannot be loaded: {error}") from None
@@ -90,7 +90,7 @@ class TorchFile:
         return array.astype(wanted, copy=False)
 
 
-def _read_any(data: memoryview) -> tuple[Any, str]:
+def _read_any(data: memoryview) -> tuple[Any, Literal["<", ">"]]:
     """What was saved, and its byte order, whichever layout the file has."""
     if bytes(data[: len(torch_zip.MAGIC)]) == torch_zip.MAGIC:
         return torch_zip.read_torch_zip(data)

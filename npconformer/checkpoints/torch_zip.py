@@ -13,7 +13,7 @@ does not look at them either where it maps a file.
 from __future__ import annotations
 
 import zlib
-from typing import Any
+from typing import Any, Literal
 
 from npconformer.checkpoints.restricted_pickle import LONGEST_PICKLE, read_pickle
 from npconformer.checkpoints.stored_zip import Member, read_members
@@ -21,10 +21,10 @@ from npconformer.checkpoints.torch_tensors import Storage, TensorBuilder, read_s
 
 MAGIC = b"PK\3\4"
 PICKLE = "data.pkl"
-BYTE_ORDERS = {b"little": "<", b"big": ">"}
+BYTE_ORDERS: dict[bytes, Literal["<", ">"]] = {b"little": "<", b"big": ">"}
 
 
-def read_torch_zip(data: memoryview) -> tuple[Any, str]:
+def read_torch_zip(data: memoryview) -> tuple[Any, Literal["<", ">"]]:
     """What was saved, and the byte order of its numbers, "<" or ">".
 
     Raises:
@@ -32,7 +32,7 @@ def read_torch_zip(data: memoryview) -> tuple[Any, str]:
     """
     members = read_members(data)
     folder = _find_folder(members)
-    order = "<"
+    order: Literal["<", ">"] = "<"
     if f"{folder}/byteorder" in members:
         text = bytes(_content(data, members[f"{folder}/byteorder"])[:16])
         if text not in BYTE_ORDERS:
