@@ -7,16 +7,23 @@ them, the preferred ones first.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
 from npconformer.checkpoints.safetensors_file import SafetensorsFile
+from npconformer.checkpoints.sharded_file import ShardedFile
+from npconformer.checkpoints.torch_file import TorchFile
 
 WEIGHTS_NAME = "model.safetensors"
-NOT_READ_YET = ("model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json")
+TORCH_WEIGHTS_NAME = "pytorch_model.bin"
+INDEX_NAME = f"{WEIGHTS_NAME}.index.json"
+TORCH_INDEX_NAME = f"{TORCH_WEIGHTS_NAME}.index.json"
+_SHARD = re.compile(r"(model-[0-9]{5}-of-[0-9]{5}\.safetensors)|(pytorch_model-[0-9]{5}-of-[0-9]{5}\.bin)")
 
 
 class ArrayFile(Protocol):
@@ -37,21 +44,31 @@ class ArrayFile(Protocol):
         """An array; floating-point ones in `dtype` where it is given, without a copy where they lie in it already."""
 
 
-FORMATS: dict[str, Callable[[str | os.PathLike], ArrayFile]] = {WEIGHTS_NAME: SafetensorsFile}
+# The order is transformers'.
+FORMATS: dict[str, Callable[[str | os.PathLike], ArrayFile]] = {
+    WEIGHTS_NAME: SafetensorsFile,
+    INDEX_NAME: partial(ShardedFile, open_shard=SafetensorsFile),
+    TORCH_WEIGHTS_NAME: TorchFile,
+    TORCH_INDEX_NAME: partial(ShardedFile, open_shard=TorchFile),
+}
 
 
 def open_weights(folder: Path) -> ArrayFile:
     """The weights in a checkpoint folder, in the first of the formats that it has.
 
     Raises:
-        FileNotFoundError: it has none. ValueError: the file is damaged.
+        FileNotFoundError: it has none, or only some. ValueError: they are damaged.
     """
     for name, kind in FORMATS.items():
         if (folder / name).is_file():
             return kind(folder / name)
-    for name in NOT_READ_YET:
-        if (folder / name).is_file():
-            raise FileNotFoundError(
-                f"{folder} has its weights in {name}, which is not supported yet; expected one {WEIGHTS_NAME}"
-            )
-    raise FileNotFoundError(f"{folder} holds no {WEIGHTS_NAME}")
+    shards = sorted(path.name for path in folder.iterdir() if _SHARD.fullmatch(path.name))
+    if shards:
+        expected = TORCH_INDEX_NAME if shards[0].endswith(".bin") else INDEX_NAME
+        raise FileNotFoundError(
+            f"{folder} holds {len(shards)} shards of weights, such as {shards[0]}, and no index of them: a "
+            f"download or a save that did not finish. Expected {expected}"
+        )
+    raise FileNotFoundError(
+        f"{folder} holds no {WEIGHTS_NAME}, no {TORCH_WEIGHTS_NAME} and no index of shards of either"
+    )

@@ -1,4 +1,4 @@
-"""``from_pretrained`` and ``save_pretrained``: a folder with ``config.json`` and ``model.safetensors``."""
+"""``from_pretrained`` and ``save_pretrained``: a folder with ``config.json`` and weights."""
 
 from __future__ import annotations
 
@@ -11,13 +11,17 @@ import numpy as np
 
 from npconformer.arrays.backend import backend_of, to_backend, to_host
 from npconformer.arrays.weight_layout import lay_out
-from npconformer.checkpoints.array_file import WEIGHTS_NAME, ArrayFile, open_weights
+from npconformer.checkpoints.array_file import TORCH_WEIGHTS_NAME, WEIGHTS_NAME, ArrayFile, open_weights
 from npconformer.checkpoints.names import belongs_elsewhere, is_computed, is_never_called, match_names
 from npconformer.checkpoints.report import LoadReport, describe_mismatches, shorten
 from npconformer.checkpoints.safetensors_file import write_safetensors
+from npconformer.checkpoints.shards import parse_size, whole_weights
 from npconformer.storage.files import atomic_path, existing_folder, make_folder
 
-NEEDED = f"config.json and {WEIGHTS_NAME} (loading by repository name is not supported yet: download the files first)"
+NEEDED = (
+    f"config.json and {WEIGHTS_NAME} or {TORCH_WEIGHTS_NAME} (loading by repository name is not supported yet: "
+    "download the files first)"
+)
 
 
 class PretrainedMixin:
@@ -56,7 +60,9 @@ class PretrainedMixin:
         are copied, transposed in memory, because products with them are faster then (`arrays.weight_layout`).
 
         Args:
-            path: folder that holds ``model.safetensors`` and, unless ``config`` is given, ``config.json``.
+            path: folder that holds ``model.safetensors`` or ``pytorch_model.bin``, whole or in shards, and, unless
+                ``config`` is given, ``config.json``. A .bin file is a program for torch; here it is read and
+                never run (`torch_file`).
             dtype: "float32", "float64", or "auto", which is "float64" for a config that names it and "float32" for
                 every other, also "float16" and "bfloat16", which a CPU computes slowly or not at all; "float16"
                 with a GPU as device.
@@ -89,19 +95,22 @@ class PretrainedMixin:
             model = model.to(device)
         return (model, report) if output_loading_info else model
 
-    def save_pretrained(self, path: str | os.PathLike, dtype: Any = None) -> None:
+    def save_pretrained(self, path: str | os.PathLike, dtype: Any = None, max_shard_size: int | str = "5GB") -> None:
         """Write ``config.json`` and ``model.safetensors`` into folder ``path``; transformers can load it.
 
-        Both files are complete before either gets its name; ``config.json`` gets it first. ``path`` may be the
-        folder the model came from.
+        Larger weights than ``max_shard_size`` are written in several files with an index (`shards`). All files are
+        complete before any gets its name; ``config.json`` gets it first. ``path`` may be the folder the model came
+        from. Weights that an earlier save left there in other files are removed.
 
         Args:
             path: folder; created where absent.
             dtype: "float16", "float32" or "float64" to store the weights in; None keeps the model's.
+            max_shard_size: of a file of weights, in bytes, or as "5GB" or "200MB".
 
         Raises:
-            ValueError: ``path`` is a file, or ``dtype`` another one.
+            ValueError: ``path`` is a file, ``dtype`` another one, or ``max_shard_size`` no size.
         """
+        largest = parse_size(max_shard_size)
         dtype = None if dtype is None else _one_of(dtype, ("float16", "float32", "float64"), "to save in")
         folder = make_folder(path)
         arrays = {name: to_host(array) for name, array in self.state_dict().items()}
@@ -113,8 +122,10 @@ class PretrainedMixin:
         config = copy.copy(self.config)
         config.architectures = [type(self).__name__]
         config.dtype = next((array.dtype.name for array in arrays.values() if array.dtype.kind == "f"), None)
-        with atomic_path(folder / WEIGHTS_NAME) as weights, atomic_path(folder / "config.json") as settings:
-            write_safetensors(weights, arrays, metadata={"format": "pt"})
+        sizes = {name: array.nbytes for name, array in arrays.items()}
+        with whole_weights(folder, sizes, largest) as shards, atomic_path(folder / "config.json") as settings:
+            for weights, names in shards:
+                write_safetensors(weights, {name: arrays[name] for name in names}, metadata={"format": "pt"})
             settings.write_text(config.to_json_string(), encoding="utf-8")
 
     # ---- steps of from_pretrained ----

@@ -11,7 +11,6 @@ bfloat16 to NumPy.
 
 from __future__ import annotations
 
-import json
 import math
 import os
 from collections.abc import Iterator, Mapping
@@ -21,6 +20,9 @@ from typing import Any
 
 import numpy as np
 
+from npconformer.checkpoints.bfloat16 import bfloat16_to_float32
+from npconformer.checkpoints.broken_download import check_download, cut_short
+from npconformer.checkpoints.strict_json import parse_strictly
 from npconformer.storage.files import atomic_path
 
 LENGTH_BYTES = 8
@@ -67,11 +69,13 @@ class SafetensorsFile:
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: the file is truncated or is no safetensors file; the message names it.
+        ValueError: the file is truncated, is no safetensors file, or is what a failed download left; the message
+            names it.
     """
 
     def __init__(self, path: str | os.PathLike) -> None:
         self.path = Path(path)
+        check_download(self.path)
         size = self.path.stat().st_size
         with open(self.path, "rb") as file:
             length = _header_length(self.path, file.read(LENGTH_BYTES), size)
@@ -81,7 +85,7 @@ class SafetensorsFile:
         self.entries: dict[str, TensorEntry] = {
             name: _entry(self.path, name, fields) for name, fields in header.items()
         }
-        _check_layout(self.path, self.entries, size - self._data_start)
+        _check_layout(self.path, self.entries, self._data_start, size)
         self._bytes = np.memmap(self.path, dtype=np.uint8, mode="r").view(np.ndarray)
 
     def __iter__(self) -> Iterator[str]:
@@ -119,11 +123,6 @@ class SafetensorsFile:
         if dtype is not None and array.dtype.kind == "f":
             wanted = np.dtype(dtype)
         return array.astype(wanted, copy=False)
-
-
-def bfloat16_to_float32(bits: np.ndarray) -> np.ndarray:
-    """float32 values of bfloat16 given as uint16: bfloat16 is a float32 cut after its upper 16 bits."""
-    return (bits.astype(np.uint32) << 16).view(np.float32)
 
 
 def write_safetensors(
@@ -165,20 +164,14 @@ def _header_length(path: Path, first: bytes, size: int) -> int:
     if length > LONGEST_HEADER:
         raise _corrupt(path, f"its header would be {length} bytes; expected at most {LONGEST_HEADER}")
     if LENGTH_BYTES + length > size:
-        raise _corrupt(path, f"it has {size} bytes; expected at least {LENGTH_BYTES + length} for its header")
+        raise cut_short(path, size, LENGTH_BYTES + length)
     return length
 
 
 def _parse_json(path: Path, text: bytes) -> dict[str, Any]:
-    def without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        names = [name for name, _ in pairs]
-        if len(set(names)) < len(names):
-            raise ValueError("a name occurs twice")
-        return dict(pairs)
-
     try:
-        header = json.loads(text.decode("utf-8"), object_pairs_hook=without_duplicates)
-    except (ValueError, RecursionError) as error:
+        header = parse_strictly(text)
+    except ValueError as error:
         raise _corrupt(path, f"its header is not the expected JSON ({error})") from None
     if not isinstance(header, dict):
         raise _corrupt(path, f"its header is a {type(header).__name__}; expected a JSON object")
@@ -213,12 +206,14 @@ def _all_counts(values: Any) -> bool:
     return isinstance(values, list) and all(type(value) is int and value >= 0 for value in values)
 
 
-def _check_layout(path: Path, entries: dict[str, TensorEntry], available: int) -> None:
-    """The tensors follow one another from 0 to the end of the file."""
+def _check_layout(path: Path, entries: dict[str, TensorEntry], start: int, size: int) -> None:
+    """The tensors follow one another from the end of the header, at `start`, to the end of the file, at `size`."""
     position = 0
     for name, entry in sorted(entries.items(), key=lambda item: (item[1].begin, item[1].end)):
         if entry.begin != position:
             raise _corrupt(path, f"the data of {name!r} begins at {entry.begin}; expected {position}")
         position = entry.end
-    if position != available:
-        raise _corrupt(path, f"it has {available} bytes of data after its header; expected {position}")
+    if start + position > size:
+        raise cut_short(path, size, start + position)
+    if start + position < size:
+        raise _corrupt(path, f"it has {size - start} bytes of data after its header; expected {position}")

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from npconformer.checkpoints.safetensors_file import SafetensorsFile, bfloat16_to_float32, write_safetensors
+from npconformer.checkpoints.bfloat16 import bfloat16_to_float32
+from npconformer.checkpoints.safetensors_file import SafetensorsFile, write_safetensors
 
 ARRAYS = {
     "weight": np.arange(12, dtype=np.float32).reshape(3, 4) / 7,
@@ -89,6 +90,11 @@ def test_bfloat16(tmp_path):
         np.testing.assert_array_equal(SafetensorsFile(path).read("x", dtype), values, strict=True)
     expected = values.astype(np.float64)
     np.testing.assert_array_equal(SafetensorsFile(path).read("x", np.float64), expected, strict=True)
+
+
+def test_bfloat16_without_dimensions(tmp_path):
+    array = SafetensorsFile(write_raw(tmp_path / "b", {"x": entry("BF16", (), (0, 2))}, b"\xc0\x3f")).read("x")
+    assert type(array) is np.ndarray and array.shape == () and array == 1.5
 
 
 def test_bfloat16_as_torch_has_it():

@@ -1,0 +1,116 @@
+"""Weights as torch.save writes them (`pytorch_model.bin`), memory-mapped, read without torch and without running them.
+
+The three layouts that torch has had are in `torch_zip`, `torch_stream` and `torch_tar`; each is a pickle, which says
+what tensors there are, and the tensors' numbers, which stay in the file.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from npconformer.checkpoints import torch_tar, torch_zip
+from npconformer.checkpoints.bfloat16 import bfloat16_to_float32
+from npconformer.checkpoints.broken_download import check_download
+from npconformer.checkpoints.torch_stream import read_torch_stream
+from npconformer.checkpoints.torch_tensors import DTYPES, TensorEntry
+
+NESTED = ("state_dict", "model")  # under these names training programs keep the state dict among other things
+
+
+class TorchFile:
+    """A state dict in a file of torch.save, mapped into memory, read-only.
+
+    The file may hold the state dict itself, or a dictionary that has it under "state_dict" or "model". As with a
+    safetensors file, nothing but the names is read until an array's elements are; see `SafetensorsFile` for how
+    long the map lives.
+
+    Args:
+        path: the file.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the file is truncated, no file of torch.save, holds anything but tensors, or asks for anything that
+            weights do not need; the message names it. Nothing of the file is run in any case.
+    """
+
+    def __init__(self, path: str | os.PathLike) -> None:
+        self.path = Path(path)
+        check_download(self.path)
+        self._bytes = np.memmap(self.path, dtype=np.uint8, mode="r").view(np.ndarray)
+        try:
+            root, self._order = _read_any(self._bytes.data)
+            self.entries: dict[str, TensorEntry] = _state_dict(root)
+        except ValueError as error:
+            raise ValueError(f"{self.path} cannot be loaded: {error}") from None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.entries)
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.entries
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        """Shape of tensor ``name``, from the pickle alone."""
+        return self.entries[name].shape
+
+    def read(self, name: str, dtype: Any = None) -> np.ndarray:
+        """Tensor ``name`` as an array.
+
+        Args:
+            name: one of the names that iterating gives.
+            dtype: floating-point type to give floating-point tensors in; None keeps the stored type (float32
+                for bfloat16). Complex numbers, integers and booleans keep theirs.
+
+        Returns:
+            A read-only view of the memory map where no conversion is needed, otherwise a new array.
+        """
+        entry = self.entries[name]
+        stored = np.dtype(DTYPES[entry.dtype]).newbyteorder(self._order)
+        if 0 in entry.shape:
+            array = np.empty(entry.shape, stored)
+        else:
+            begin = entry.storage.first_byte() + entry.offset * stored.itemsize
+            strides = [stride * stored.itemsize for stride in entry.strides]
+            array = np.ndarray(entry.shape, stored, self._bytes, begin, strides)  # which holds the bounds once more
+        if entry.dtype == "bfloat16":
+            array = bfloat16_to_float32(array)
+        if not array.flags.aligned:  # as in files of old layouts, where numbers begin wherever the pickle ends
+            array = array.copy()
+        wanted = array.dtype.newbyteorder("=")
+        if dtype is not None and array.dtype.kind == "f":
+            wanted = np.dtype(dtype)
+        return array.astype(wanted, copy=False)
+
+
+def _read_any(data: memoryview) -> tuple[Any, Literal["<", ">"]]:
+    """What was saved, and its byte order, whichever layout the file has."""
+    if bytes(data[: len(torch_zip.MAGIC)]) == torch_zip.MAGIC:
+        return torch_zip.read_torch_zip(data)
+    place = torch_tar.MAGIC_PLACE
+    if bytes(data[place : place + len(torch_tar.MAGIC)]) == torch_tar.MAGIC:
+        return torch_tar.read_torch_tar(data), "<"
+    if bytes(data[8:10]) == b'{"':
+        raise ValueError("it is a safetensors file under another name: rename it to model.safetensors")
+    return read_torch_stream(data), "<"
+
+
+def _state_dict(root: Any) -> dict[str, TensorEntry]:
+    """The tensors by name. Raises ValueError if it is anything but a dictionary of tensors."""
+    if type(root) is not dict:
+        raise ValueError(f"it holds a {type(root).__name__}; expected a state dict")
+    for name in NESTED:
+        if type(root.get(name)) is dict:
+            root = root[name]
+            break
+    for name, value in root.items():
+        if type(name) is not str or type(value) is not TensorEntry:
+            raise ValueError(f"its entry {str(name)[:80]!r} is a {type(value).__name__}; expected a name and a tensor")
+    return root
