@@ -11,10 +11,17 @@ from pathlib import Path
 from typing import Any
 
 from npconformer.storage.files import describe_json, existing_folder, read_json_object
+from npconformer.storage.hub import local_folder
+from npconformer.storage.hub_options import HubOptions
 
 SETTINGS_FILE = "preprocessor_config.json"
 PROCESSOR_FILE = "processor_config.json"
 TYPE = "feature_extractor_type"  # the setting that names the class
+
+
+def extractor_folder(name: str | os.PathLike, hub: HubOptions) -> Path:
+    """The folder with a feature extractor's files; of a repository at the hub, only these are downloaded."""
+    return local_folder(name, hub, optional=(PROCESSOR_FILE, SETTINGS_FILE))
 
 
 def read_extractor_settings(folder: str | os.PathLike) -> tuple[dict[str, Any], Path]:

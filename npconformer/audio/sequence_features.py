@@ -18,9 +18,10 @@ from typing import Any, ClassVar, TypeVar
 import numpy as np
 
 from npconformer.arrays.batch_feature import BatchFeature, check_padding, check_return_tensors, round_up
-from npconformer.audio.extractor_files import SETTINGS_FILE, TYPE, read_extractor_settings
+from npconformer.audio.extractor_files import SETTINGS_FILE, TYPE, extractor_folder, read_extractor_settings
 from npconformer.audio.files import check_sampling_rate
 from npconformer.storage.files import make_folder, write_json_atomically
+from npconformer.storage.hub_options import HubOptions, without_secrets
 
 Extractor = TypeVar("Extractor", bound="SequenceFeatureExtractor")
 
@@ -77,7 +78,7 @@ class SequenceFeatureExtractor(ABC):
         self.padding_side = padding_side
         unknown_settings.pop(TYPE, None)
         unknown_settings.pop("processor_class", None)
-        for name, value in unknown_settings.items():
+        for name, value in without_secrets(unknown_settings).items():
             if hasattr(type(self), name):
                 raise ValueError(f"{name} is no setting of a {type(self).__name__}, got {value!r}")
             setattr(self, name, value)
@@ -203,13 +204,16 @@ class SequenceFeatureExtractor(ABC):
 
     @classmethod
     def from_pretrained(cls: type[Extractor], folder: str | os.PathLike, **overrides: Any) -> Extractor:
-        """Load the settings in `folder`; `overrides` replace single settings.
+        """Load the settings in `folder`, or in a repository at the hub; `overrides` replace single settings.
+
+        Of `overrides`, those that `HubOptions` names, such as revision and token, are about the hub instead.
 
         Both layouts are read: `processor_config.json` with a nested `feature_extractor` (transformers 5)
         comes first, then `preprocessor_config.json` (transformers 4, and a feature extractor saved alone).
         Raises FileNotFoundError when there is neither, and ValueError, naming the file, for one that is
         damaged or has settings of the wrong type.
         """
+        folder = extractor_folder(folder, HubOptions.take(overrides))
         settings, path = read_extractor_settings(folder)
         try:
             return cls.from_dict(settings, **overrides)

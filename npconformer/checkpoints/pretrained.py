@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import os
-from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -12,16 +11,17 @@ import numpy as np
 from npconformer.arrays.backend import backend_of, to_backend, to_host
 from npconformer.arrays.weight_layout import lay_out
 from npconformer.checkpoints.array_file import TORCH_WEIGHTS_NAME, WEIGHTS_NAME, ArrayFile, open_weights
+from npconformer.checkpoints.hub_weights import weights_folder
 from npconformer.checkpoints.names import belongs_elsewhere, is_computed, is_never_called, match_names
 from npconformer.checkpoints.report import LoadReport, describe_mismatches, shorten
 from npconformer.checkpoints.safetensors_file import write_safetensors
 from npconformer.checkpoints.shards import parse_size, whole_weights
 from npconformer.storage.files import atomic_path, existing_folder, make_folder
+from npconformer.storage.hub import local_folder
+from npconformer.storage.hub_options import HubOptions
 
-NEEDED = (
-    f"config.json and {WEIGHTS_NAME} or {TORCH_WEIGHTS_NAME} (loading by repository name is not supported yet: "
-    "download the files first)"
-)
+CONFIG_NAME = "config.json"
+NEEDED = f"{CONFIG_NAME} and {WEIGHTS_NAME} or {TORCH_WEIGHTS_NAME}"
 
 
 class PretrainedMixin:
@@ -62,27 +62,30 @@ class PretrainedMixin:
         Args:
             path: folder that holds ``model.safetensors`` or ``pytorch_model.bin``, whole or in shards, and, unless
                 ``config`` is given, ``config.json``. A .bin file is a program for torch; here it is read and
-                never run (`torch_file`).
+                never run (`torch_file`). Or "owner/name", a repository at the hub (`storage.hub`), of which the
+                files that are needed are downloaded.
             dtype: "float32", "float64", or "auto", which is "float64" for a config that names it and "float32" for
                 every other, also "float16" and "bfloat16", which a CPU computes slowly or not at all; "float16"
                 with a GPU as device.
             device: as in ``model.to(device)``; None leaves the weights on the host.
-            config: a config object, or a folder to read it from.
+            config: a config object, or a folder or repository to read it from.
             output_loading_info: return (model, LoadReport). The report is also ``model.load_report``.
             allow_missing: initialise weights that the file lacks at random instead of raising.
             allow_unexpected: ignore weights of the file that have no place in the model instead of raising. (Other
                 tasks' heads and what the model is known not to use are never an error.)
             ignore_mismatched_sizes: initialise weights that have another shape in the file at random instead of
                 raising, such as a new head with another ``num_labels`` or ``vocab_size``.
-            **config_overrides: replace fields of the config.
+            **config_overrides: replace fields of the config. revision, token, subfolder, cache_dir, force_download and
+                local_files_only say where at the hub and how, as `HubOptions` has it.
 
         Raises:
-            FileNotFoundError: no such folder, or it lacks one of the files.
+            FileNotFoundError: no such folder or repository, or it lacks one of the files.
+            PermissionError, ConnectionError: the hub does not give them.
             ValueError: the files contradict each other, are damaged, or lack weights; the message names them.
         """
-        folder = existing_folder(path, NEEDED)
-        config = cls._read_config(folder, config, config_overrides)
-        file = open_weights(folder)
+        hub = HubOptions.take(config_overrides)
+        config, hub = cls._read_config(path, config, config_overrides, hub)
+        file = open_weights(existing_folder(weights_folder(path, hub), NEEDED))
         dtype = _resolve_dtype(dtype, config, device)
         config.dtype = dtype.name
 
@@ -131,12 +134,20 @@ class PretrainedMixin:
     # ---- steps of from_pretrained ----
 
     @classmethod
-    def _read_config(cls, folder: Path, config: Any, overrides: dict[str, Any]) -> Any:
-        if config is None or isinstance(config, (str, os.PathLike)):
-            return cls.config_class.from_pretrained(folder if config is None else config, **overrides)
+    def _read_config(
+        cls, path: str | os.PathLike, config: Any, overrides: dict[str, Any], hub: HubOptions
+    ) -> tuple[Any, HubOptions]:
+        """The configuration, and the options for the weights: of the same commit where both are of one repository."""
+        if config is None:
+            folder = existing_folder(local_folder(path, hub, needed=[CONFIG_NAME]), NEEDED)
+            config = cls.config_class.from_pretrained(folder, **overrides)
+            config.name_or_path = str(path)
+            return config, hub.pinned_to(folder)
+        if isinstance(config, (str, os.PathLike)):
+            return cls.config_class.from_pretrained(config, **hub.elsewhere().arguments(), **overrides), hub
         if not isinstance(config, cls.config_class):
             raise ValueError(f"config is a {type(config).__name__}; expected a {cls.config_class.__name__} or a folder")
-        return cls.config_class.from_dict(config.to_dict(), **overrides)
+        return cls.config_class.from_dict(config.to_dict(), **overrides), hub
 
     @classmethod
     def _build_for(

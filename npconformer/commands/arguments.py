@@ -55,12 +55,22 @@ def add_recordings(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("audio", nargs="+", metavar="AUDIO", help="a recording, or a folder of recordings")
 
 
+def add_model(parser: argparse.ArgumentParser) -> None:
+    """Declare --model and --revision for a task that a model comes with the package for."""
+    _add_model(parser, "a checkpoint", "default: embedded digits recogniser")
+
+
 def add_needed_model(parser: argparse.ArgumentParser, class_ending: str) -> None:
-    """Declare --model for a task that no model comes with the package for."""
+    """Declare --model and --revision for a task that no model comes with the package for."""
+    _add_model(parser, f"a checkpoint of a model {class_ending}", "needed: none comes with the package")
+
+
+def _add_model(parser: argparse.ArgumentParser, what: str, without: str) -> None:
     parser.add_argument(
-        "--model",
-        metavar="PATH",
-        help=f"checkpoint folder of a model {class_ending}; needed: none comes with the package",
+        "--model", metavar="PATH", help=f"{what}: a folder, or owner/name, a repository at the hub; {without}"
+    )
+    parser.add_argument(
+        "--revision", metavar="NAME", help="of that repository: a branch, tag, commit or refs/pr/NUMBER; default: main"
     )
 
 
@@ -158,6 +168,6 @@ def load_pipeline(task: str, arguments: argparse.Namespace, **options: Any) -> A
     from npconformer.pipelines import pipeline
 
     try:
-        return pipeline(task, model=arguments.model, device=arguments.device, **options)
+        return pipeline(task, model=arguments.model, revision=arguments.revision, device=arguments.device, **options)
     except (ValueError, OSError, RuntimeError) as error:
         raise SystemExit(say(describe(error), status=2)) from None

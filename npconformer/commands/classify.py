@@ -34,8 +34,9 @@ examples:
   npconformer classify street.wav --model my-checkpoint --function sigmoid
       each label judged by itself, so that several may be right
 
---model is a checkpoint folder of a model …ForSequenceClassification: config.json, model.safetensors,
-and preprocessor_config.json or processor_config.json. None comes with the package.
+--model is a checkpoint of a model …ForSequenceClassification, as a folder with config.json, model.safetensors,
+and preprocessor_config.json or processor_config.json, or as owner/name, a repository at the Hugging Face hub, from
+which these are downloaded (needs the extra `hub`). None comes with the package.
 
 output formats:
   text  a line "SCORE<tab>LABEL" for each label, after "NAME: " when there are several recordings

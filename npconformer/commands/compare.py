@@ -26,8 +26,9 @@ examples:
   npconformer compare anna.wav unknown.wav --model my-checkpoint
   npconformer compare anna.wav unknown.wav --model my-checkpoint --threshold 0.86 --format json
 
---model is a checkpoint folder of a model …ForXVector: config.json, model.safetensors, and
-preprocessor_config.json or processor_config.json. None comes with the package.
+--model is a checkpoint of a model …ForXVector, as a folder with config.json, model.safetensors,
+and preprocessor_config.json or processor_config.json, or as owner/name, a repository at the Hugging Face hub, from
+which these are downloaded (needs the extra `hub`). None comes with the package.
 
 The verdict is "same speaker" when the cosine similarity of the two speaker vectors, from -1 to 1, is at least
 the threshold. Which threshold is right depends on the model and the recordings; 0.7 is that of the examples in

@@ -52,7 +52,7 @@ def add_parser(subcommands: Any) -> None:
     )
     plot.add_argument("--no-plot", action="store_true", help="draw nothing")
     add_threads(parser)
-    parser.set_defaults(run=run, parser=parser, model=None, device="cpu")
+    parser.set_defaults(run=run, parser=parser, model=None, revision=None, device="cpu")
 
 
 def run(arguments: argparse.Namespace) -> int:

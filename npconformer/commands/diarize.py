@@ -33,8 +33,9 @@ examples:
   npconformer diarize call.wav --model my-checkpoint --threshold 0.6 --min-duration 0 --max-gap 0
       exactly the frames whose probability is above 0.6
 
---model is a checkpoint folder of a model …ForAudioFrameClassification: config.json, model.safetensors,
-and preprocessor_config.json or processor_config.json. None comes with the package.
+--model is a checkpoint of a model …ForAudioFrameClassification, as a folder with config.json, model.safetensors,
+and preprocessor_config.json or processor_config.json, or as owner/name, a repository at the Hugging Face hub, from
+which these are downloaded (needs the extra `hub`). None comes with the package.
 
 A speaker speaks in the frames whose probability is above --threshold. Pauses of at most --max-gap seconds are
 filled, and then segments shorter than --min-duration seconds are dropped. Speakers may overlap. They have the

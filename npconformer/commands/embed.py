@@ -29,8 +29,9 @@ examples:
   npconformer embed anna.wav --model my-checkpoint --normalize
       JSON to standard output, the vector divided by its L2 norm
 
---model is a checkpoint folder of a model …ForXVector: config.json, model.safetensors, and
-preprocessor_config.json or processor_config.json. None comes with the package.
+--model is a checkpoint of a model …ForXVector, as a folder with config.json, model.safetensors,
+and preprocessor_config.json or processor_config.json, or as owner/name, a repository at the Hugging Face hub, from
+which these are downloaded (needs the extra `hub`). None comes with the package.
 
 Vectors of one speaker point the same way: compare them by the cosine of their angle (npconformer compare), on
 which their L2 norms have no influence. They are written as the model gives them; with --normalize each has the

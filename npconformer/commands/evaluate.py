@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from npconformer.commands.arguments import (
     add_batch_size,
     add_device,
+    add_model,
     add_threads,
     check_can_hold,
     load_pipeline,
@@ -59,7 +60,7 @@ def add_parser(subcommands: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("data", nargs="+", metavar="DATA", help="a manifest, or a folder of recordings")
-    parser.add_argument("--model", metavar="PATH", help="checkpoint folder; default: embedded digits recogniser")
+    add_model(parser)
     parser.add_argument(
         "--threshold",
         type=number_between(0, 1),
@@ -131,7 +132,7 @@ def _task(arguments: argparse.Namespace) -> str:
 
     folder = EMBEDDED_DIGITS if arguments.model is None else arguments.model
     try:
-        architectures = AutoConfig.from_pretrained(folder).architectures or []
+        architectures = AutoConfig.from_pretrained(folder, revision=arguments.revision).architectures or []
     except (ValueError, OSError) as error:
         raise SystemExit(say(str(error), status=2)) from None
     task = task_of(architectures)

@@ -15,6 +15,7 @@ TASKS = ("ctc", "sequence", "frame", "xvector", "pretraining")
 NO_PART = ("train", "eval", "eval_every", "log_every", "save_every", "keep", "workers")  # data: see Loader.fingerprint
 KINDS = ("speed", "joining", "silence", "colour", "noise", "gain")
 DEFAULTS: dict[str, Any] = {
+    "revision": None,
     "eval": None,
     "steps": None,
     "epochs": None,
@@ -100,7 +101,8 @@ def add_parser(subcommands: Any) -> None:
     add("--output", required=True, metavar="FOLDER", help="where everything goes")
     add("--resume", action="store_true", help="go on; other arguments are those of the first run unless given")
     add("--task", choices=TASKS, help="what is learnt")
-    add("--from", dest="source", metavar="PATH", help="a checkpoint folder, or the JSON file of a configuration")
+    add("--from", dest="source", metavar="PATH", help="a checkpoint folder or hub repository; or a config's JSON file")
+    add("--revision", metavar="NAME", help="of a hub repository: a branch, tag, commit or refs/pr/NUMBER")
     add("--new-head", action="store_true", help="learn the labels or letters of the data in place of the checkpoint's")
     add("--train", metavar="DATA", help="a manifest (.csv, .tsv, .jsonl) or a folder of recordings")
     add("--eval", metavar="DATA", help="the same, to measure on")
@@ -185,13 +187,15 @@ def run(arguments: argparse.Namespace) -> int:
 def _complete(parser: Any, output: Path, given: dict[str, Any], resume: bool) -> dict[str, Any]:
     """All arguments: those given, those of the first run when resuming, and defaults."""
     from npconformer.storage.files import read_json_object
+    from npconformer.storage.hub import is_repository
 
     before = read_json_object(output / SETTINGS) if resume and (output / SETTINGS).is_file() else {}
     if isinstance(before, dict):
         before.pop("threads", None)  # was kept once
     if not isinstance(before, dict) or not before.keys() <= {*DEFAULTS, "task", "source", "train"}:
         raise ValueError(f"{output / SETTINGS} does not hold the arguments of a training")
-    given |= {name: os.path.abspath(given[name]) for name in PATHS if given.get(name)}  # resumed in any folder
+    paths = [name for name in PATHS if given.get(name) and not (name == "source" and is_repository(given[name]))]
+    given |= {name: os.path.abspath(given[name]) for name in paths}  # resumed in any folder
     options = {**DEFAULTS, **before, **given}
     if "steps" in given or "epochs" in given:  # one of them replaces the other
         options |= {"steps": given.get("steps"), "epochs": given.get("epochs")}

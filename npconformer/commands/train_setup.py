@@ -78,6 +78,7 @@ def _augmentation(options: dict[str, Any]) -> Any:
 def _model(options: dict[str, Any], checkpoint: Path | None, examples: list[Any]) -> tuple[Any, Any]:
     """The model on its device, and its processor: those of the checkpoint to go on from, or a start."""
     from npconformer.checkpoints.report import count_by_part
+    from npconformer.storage.hub_options import HubOptions
     from npconformer.training.freezing import freeze
     from npconformer.training.starting_point import starting_point
 
@@ -90,6 +91,7 @@ def _model(options: dict[str, Any], checkpoint: Path | None, examples: list[Any]
         seed=options["seed"],
         report=say,
         new_head=options["new_head"] and not checkpoint,
+        hub=HubOptions(revision=options["revision"]),
     )
     if options["freeze_feature_encoder"]:
         model.freeze_feature_encoder()

@@ -13,6 +13,7 @@ from npconformer.commands.arguments import (
     add_batch_size,
     add_chunks,
     add_device,
+    add_model,
     add_output,
     add_recordings,
     add_threads,
@@ -32,6 +33,8 @@ examples:
       with the embedded recogniser, which knows the English words ZERO to NINE and no others
   npconformer transcribe interview.flac --model my-checkpoint
       with a checkpoint folder: config.json, model.safetensors and the processor's files
+  npconformer transcribe interview.flac --model facebook/wav2vec2-conformer-rope-large-960h-ft
+      with a repository of the Hugging Face hub, which is downloaded once (needs the extra `hub`)
   npconformer transcribe recordings/ --model my-checkpoint --format json --output texts.json
       every recording in a folder and its subfolders
   npconformer transcribe talk.mp3 --model my-checkpoint --format srt --output talk.srt
@@ -77,7 +80,7 @@ def add_parser(subcommands: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_recordings(parser)
-    parser.add_argument("--model", metavar="PATH", help="checkpoint folder; default: embedded digits recogniser")
+    add_model(parser)
     parser.add_argument("--timestamps", choices=("word", "char"), help="also say when each was said")
     parser.add_argument("--format", choices=tuple(FORMATS), default="text", help="default: text")
     add_chunks(

@@ -12,11 +12,11 @@ from __future__ import annotations
 import importlib
 import os
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
-from npconformer.models.configuration import CONFIG_NAME, PretrainedConfig
+from npconformer.models.configuration import PretrainedConfig, configuration_file
 from npconformer.storage.files import read_json_object
+from npconformer.storage.hub_options import HubOptions
 
 
 class Family(NamedTuple):
@@ -89,11 +89,7 @@ def read_model_type(folder: str | os.PathLike) -> str:
     Raises:
         FileNotFoundError: there is no such folder or file. ValueError: it is no JSON object, or of an unknown type.
     """
-    path = Path(folder)
-    path = path if path.is_file() else path / CONFIG_NAME
-    if not path.is_file():
-        missing = path if path.parent.is_dir() else path.parent
-        raise FileNotFoundError(f"no model configuration at {str(folder)!r}: {missing} does not exist")
+    path = configuration_file(folder)
     settings = read_json_object(path)
     model_type = settings.get("model_type")
     if model_type is None:
@@ -125,11 +121,15 @@ class AutoConfig:
 
     @staticmethod
     def from_pretrained(folder: str | os.PathLike, **overrides: Any) -> PretrainedConfig:
-        """The configuration in a checkpoint folder, or in a JSON file; `overrides` replace its fields.
+        """The configuration in a checkpoint folder or repository, or in a JSON file; `overrides` replace its fields.
 
         Raises FileNotFoundError for what is missing, and ValueError, naming the file, for what is damaged.
         """
-        return config_class(read_model_type(folder)).from_pretrained(folder, **overrides)
+        hub = HubOptions.take(overrides)
+        path = configuration_file(folder, hub)
+        config = config_class(read_model_type(path)).from_pretrained(path, **overrides)
+        config.name_or_path = str(folder)
+        return config
 
 
 class _AutoModel:
@@ -148,7 +148,7 @@ class _AutoModel:
 
     @classmethod
     def from_pretrained(cls, folder: str | os.PathLike, **options: Any) -> Any:
-        """The model in a checkpoint folder; options as for the model's own `from_pretrained`.
+        """The model in a checkpoint folder or repository; options as for the model's own `from_pretrained`.
 
         Raises FileNotFoundError for what is missing, and ValueError for what is damaged, or of a model without this
         head.
@@ -157,7 +157,10 @@ class _AutoModel:
         if isinstance(config, PretrainedConfig):
             model_type = config.model_type
         else:
-            model_type = read_model_type(folder if config is None else config)
+            hub = HubOptions.take(options)
+            path = configuration_file(folder, hub) if config is None else configuration_file(config, hub.elsewhere())
+            model_type = read_model_type(path)
+            options |= (hub.pinned_to(path) if config is None else hub).arguments()
         return model_class(model_type, cls.head_name).from_pretrained(folder, **options)
 
 

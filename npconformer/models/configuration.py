@@ -10,6 +10,8 @@ from typing import Any, ClassVar
 
 from npconformer.models.config_checks import boolean, choice, integer, wrong
 from npconformer.storage.files import make_folder, read_json_object, write_text_atomically
+from npconformer.storage.hub import local_folder
+from npconformer.storage.hub_options import AS_USUAL, HubOptions, without_secrets
 
 CONFIG_NAME = "config.json"
 DTYPES = ("float32", "float64", "float16", "bfloat16")
@@ -62,7 +64,7 @@ class PretrainedConfig:
         num_labels = settings.pop("num_labels", None)
         for field in fields(self):
             setattr(self, field.name, settings.pop(field.name, field.default))
-        self.extra = settings
+        self.extra = without_secrets(settings)
         self._set_labels(num_labels)
         self.complete()
         self.validate()
@@ -190,15 +192,15 @@ class PretrainedConfig:
     def from_pretrained(cls, folder: str | os.PathLike, **overrides: Any) -> PretrainedConfig:
         """Read ``config.json`` of ``folder`` (or the given JSON file); ``overrides`` replace its values.
 
+        ``folder`` may be "owner/name", a repository at the hub; revision, token, subfolder, cache_dir, force_download
+        and local_files_only then say how (`HubOptions`).
+
         Raises:
-            FileNotFoundError: there is no such folder or file.
+            FileNotFoundError: there is no such folder, file or repository.
+            PermissionError, ConnectionError: the hub does not give it.
             ValueError: the file is no JSON object, describes another model type, or contradicts itself.
         """
-        path = Path(folder)
-        path = path if path.is_file() else path / CONFIG_NAME
-        if not path.is_file():
-            missing = path if path.parent.is_dir() else path.parent
-            raise FileNotFoundError(f"no model configuration at {str(folder)!r}: {missing} does not exist")
+        path = configuration_file(folder, HubOptions.take(overrides))
         settings = read_json_object(path)
         try:
             config = cls.from_dict(settings, **overrides)
@@ -211,6 +213,16 @@ class PretrainedConfig:
         """Write ``config.json`` into ``folder``, which is created; the file appears whole or not at all."""
         self.validate()
         write_text_atomically(make_folder(folder) / CONFIG_NAME, self.to_json_string())
+
+
+def configuration_file(folder: str | os.PathLike, hub: HubOptions = AS_USUAL) -> Path:
+    """The config.json of a folder or repository, or the given file. Raises FileNotFoundError where there is none."""
+    path = local_folder(folder, hub, needed=[CONFIG_NAME])
+    path = path if path.is_file() else path / CONFIG_NAME
+    if not path.is_file():
+        missing = path if path.parent.is_dir() else path.parent
+        raise FileNotFoundError(f"no model configuration at {str(folder)!r}: {missing} does not exist")
+    return path
 
 
 def _dtype_name(dtype: Any) -> str | None:

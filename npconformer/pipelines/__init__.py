@@ -54,14 +54,15 @@ def pipeline(
 ) -> AudioPipeline:
     """Build the pipeline for `task`.
 
-    task: one of TASKS. model: the folder of a checkpoint, or a loaded model; for speech recognition None
-    takes the small recogniser of spoken English digits that comes with the package. processor: a folder or
-    a loaded processor; None reads it from the model's folder. A feature_extractor, and for speech
-    recognition a tokenizer, may be given in its place, as transformers has it. device: "cpu" or "cuda";
-    None leaves the model where it is. dtype: of the weights; None is float32 for a folder and leaves a
-    loaded model as it is. batch_size: how many recordings go through the model at once; it changes the
-    speed, never the result. options: settings of the task's calls, such as top_k, for all calls that do not
-    give their own; the class of the pipeline describes them.
+    task: one of TASKS. model: the folder of a checkpoint, "owner/name" of a repository at the hub, or a loaded model;
+    for speech recognition None takes the small recogniser of spoken English digits that comes with the package.
+    processor: a folder, a repository or a loaded processor; None reads it from the model's folder. A
+    feature_extractor, and for speech recognition a tokenizer, may be given in its place, as transformers has it.
+    device: "cpu" or "cuda"; None leaves the model where it is. dtype: of the weights; None is float32 for a folder
+    and leaves a loaded model as it is. batch_size: how many recordings go through the model at once; it changes the
+    speed, never the result. options: settings of the task's calls, such as top_k, for all calls that do not give
+    their own; the class of the pipeline describes them. For a repository also revision, token, subfolder, cache_dir,
+    force_download and local_files_only, as `HubOptions` has them.
 
     Raises ValueError for an unknown task and for arguments that do not fit together.
     """

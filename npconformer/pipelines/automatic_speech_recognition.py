@@ -14,6 +14,7 @@ from npconformer.pipelines.batching import check_batch_size
 from npconformer.pipelines.frames import FramePipeline, Frames
 from npconformer.pipelines.inputs import is_path, load_waveform
 from npconformer.pipelines.loading import load_model
+from npconformer.storage.hub_options import HubOptions
 
 TIMESTAMPS = (None, "char", "word")
 NO_CLASS = -1
@@ -49,11 +50,12 @@ class AutomaticSpeechRecognitionPipeline(FramePipeline):
         batch_size: int = 1,
         **options: Any,
     ) -> AutomaticSpeechRecognitionPipeline:
-        """Load what is given as a folder, and put the pieces together; the arguments are those of `pipeline`."""
+        """Load what is given as a folder or a repository, and put the pieces together; arguments as for `pipeline`."""
         check_batch_size(batch_size)  # before seconds are spent on loading
+        hub = HubOptions.take(options)
         cls._merge(cls.options, options)
-        processor = _find_processor(processor, tokenizer, feature_extractor, model if is_path(model) else None)
-        model = load_model(cls.head_name, model, device, dtype)
+        processor = _find_processor(processor, tokenizer, feature_extractor, model if is_path(model) else None, hub)
+        model = load_model(cls.head_name, model, device, dtype, hub)
         return cls(model, processor, batch_size, **options)
 
     @classmethod
@@ -132,14 +134,23 @@ def _check_vocabulary(tokenizer: Any, vocab_size: int) -> None:
     )
 
 
-def _find_processor(processor: Any, tokenizer: Any, feature_extractor: Any, folder: Any) -> Any:
-    """The processor given, or made of the two parts given, or read from a folder; each may be given as a folder."""
+def _find_processor(processor: Any, tokenizer: Any, feature_extractor: Any, folder: Any, hub: HubOptions) -> Any:
+    """The processor given, or made of the two parts given, or read from a folder; each may be given as a folder.
+
+    hub: how to get `folder` where it is a repository at the hub; another repository is taken as it is now.
+    """
     from npconformer.processors.auto import AutoFeatureExtractor, AutoProcessor, AutoTokenizer
 
+    def load(kind: Any, given: Any) -> Any:
+        if not is_path(given):
+            return given
+        where = hub if given == folder else hub.elsewhere()
+        return kind.from_pretrained(given, **where.arguments())
+
     if processor is not None:
-        return AutoProcessor.from_pretrained(processor) if is_path(processor) else processor
+        return load(AutoProcessor, processor)
     if tokenizer is None and feature_extractor is None and folder is not None:
-        return AutoProcessor.from_pretrained(folder)
+        return load(AutoProcessor, folder)
     tokenizer = folder if tokenizer is None else tokenizer
     feature_extractor = folder if feature_extractor is None else feature_extractor
     if tokenizer is None or feature_extractor is None:
@@ -147,8 +158,4 @@ def _find_processor(processor: Any, tokenizer: Any, feature_extractor: Any, fold
             "a loaded model needs processor=, or tokenizer= and feature_extractor=; "
             "only a model given as a folder brings its own"
         )
-    if is_path(tokenizer):
-        tokenizer = AutoTokenizer.from_pretrained(tokenizer)
-    if is_path(feature_extractor):
-        feature_extractor = AutoFeatureExtractor.from_pretrained(feature_extractor)
-    return AutoProcessor.from_parts(feature_extractor, tokenizer)
+    return AutoProcessor.from_parts(load(AutoFeatureExtractor, feature_extractor), load(AutoTokenizer, tokenizer))

@@ -21,6 +21,7 @@ import numpy as np
 from npconformer.models.frame_clock import FrameClock
 from npconformer.pipelines.inputs import is_path, load_waveform
 from npconformer.pipelines.loading import load_feature_extractor, load_model
+from npconformer.storage.hub_options import HubOptions
 from npconformer.tape.grad_mode import no_grad
 
 BATCHES_READ_AHEAD = 4  # how many batches' recordings are sorted by length together
@@ -62,13 +63,14 @@ class AudioPipeline:
         batch_size: int = 1,
         **options: Any,
     ) -> AudioPipeline:
-        """Load what is given as a folder, and put the pieces together; the arguments are those of `pipeline`."""
+        """Load what is given as a folder or a repository, and put the pieces together; arguments as for `pipeline`."""
         check_batch_size(batch_size)  # before seconds are spent on loading
+        hub = HubOptions.take(options)
         cls._merge(cls.options, options)
         if tokenizer is not None:
             raise ValueError(f"tokenizer: {cls.task} takes none")
-        feature_extractor = load_feature_extractor(feature_extractor, processor, model)
-        return cls(load_model(cls.head_name, model, device, dtype), feature_extractor, batch_size, **options)
+        feature_extractor = load_feature_extractor(feature_extractor, processor, model, hub)
+        return cls(load_model(cls.head_name, model, device, dtype, hub), feature_extractor, batch_size, **options)
 
     # ---- what a subclass says
 

@@ -1,23 +1,26 @@
-"""The pieces of a pipeline, loaded where they are given as a folder."""
+"""The pieces of a pipeline, loaded where they are given as a folder or as a repository at the hub."""
 
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any
 
 from npconformer.models.auto import AutoConfig, model_class, model_names, read_model_type
+from npconformer.models.configuration import configuration_file
 from npconformer.pipelines.inputs import is_path
+from npconformer.storage.hub_options import AS_USUAL, HubOptions
 
 
-def load_model(head_name: str, model: Any, device: str | None, dtype: Any) -> Any:
+def load_model(head_name: str, model: Any, device: str | None, dtype: Any, hub: HubOptions = AS_USUAL) -> Any:
     """The model with that head, such as "ctc", in the folder `model`; or a loaded model, checked and moved.
 
-    device, dtype: as in `pipeline`.
+    device, dtype: as in `pipeline`. hub: how to get `model` where it is a repository at the hub.
 
     Raises FileNotFoundError for a missing file, and ValueError for a model or a folder with another head.
     """
     if is_path(model):
-        return _load_folder(head_name, model, device, dtype)
+        return _load_folder(head_name, model, device, dtype, hub)
     if getattr(model, "head_name", None) != head_name:
         expected = " or a ".join(model_names(head_name))
         raise ValueError(f"model must be a folder or a {expected}, got {type(model).__name__}")
@@ -28,24 +31,33 @@ def load_model(head_name: str, model: Any, device: str | None, dtype: Any) -> An
     return model
 
 
-def load_feature_extractor(feature_extractor: Any, processor: Any, model: Any) -> Any:
-    """The feature extractor given, or the processor's, or the one in the model's folder."""
+def load_feature_extractor(feature_extractor: Any, processor: Any, model: Any, hub: HubOptions = AS_USUAL) -> Any:
+    """The feature extractor given, or the processor's, or the one in the model's folder.
+
+    hub: how to get `model` where it is a repository at the hub; another repository is taken as it is now.
+    """
     from npconformer.processors.auto import AutoFeatureExtractor
 
     of_processor = getattr(processor, "feature_extractor", processor)
     of_model = model if is_path(model) else None
     for given in (feature_extractor, of_processor, of_model):
         if given is not None:
-            return AutoFeatureExtractor.from_pretrained(given) if is_path(given) else given
+            if not is_path(given):
+                return given
+            where = hub if given == of_model else hub.elsewhere()
+            return AutoFeatureExtractor.from_pretrained(given, **where.arguments())
     raise ValueError("a loaded model needs feature_extractor=; only a model given as a folder brings its own")
 
 
-def _load_folder(head_name: str, folder: str | os.PathLike, device: str | None, dtype: Any) -> Any:
-    needed = model_class(read_model_type(folder), head_name)
+def _load_folder(head_name: str, folder: str | os.PathLike, device: str | None, dtype: Any, hub: HubOptions) -> Any:
+    file = configuration_file(folder, hub)
+    needed = model_class(read_model_type(file), head_name)
     try:
-        return needed.from_pretrained(folder, dtype=dtype or "float32", device=device)
+        return needed.from_pretrained(
+            folder, dtype=dtype or "float32", device=device, **hub.pinned_to(file).arguments()
+        )
     except ValueError as error:
-        others = _architectures(folder)
+        others = _architectures(file)
         if not others or needed.__name__ in others:
             raise
         raise ValueError(
@@ -53,9 +65,9 @@ def _load_folder(head_name: str, folder: str | os.PathLike, device: str | None, 
         ) from error
 
 
-def _architectures(folder: str | os.PathLike) -> list[str]:
-    """The classes that the folder's config names, as far as it can be read."""
+def _architectures(file: Path) -> list[str]:
+    """The classes that a config.json names, as far as it can be read."""
     try:
-        return AutoConfig.from_pretrained(folder).architectures or []
+        return AutoConfig.from_pretrained(file).architectures or []
     except (ValueError, OSError):
         return []

@@ -19,8 +19,16 @@ import os
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from npconformer.audio.extractor_files import PROCESSOR_FILE, SETTINGS_FILE, TYPE, read_extractor_settings
-from npconformer.storage.files import existing_folder, read_json_object
+from npconformer.audio.extractor_files import (
+    PROCESSOR_FILE,
+    SETTINGS_FILE,
+    TYPE,
+    extractor_folder,
+    read_extractor_settings,
+)
+from npconformer.processors.checkpoint_files import processor_folder
+from npconformer.storage.files import read_json_object
+from npconformer.storage.hub_options import HubOptions
 from npconformer.text import tokenizer_files
 
 MODEL_FILE = "config.json"
@@ -58,7 +66,7 @@ class _Auto:
 
 
 class AutoFeatureExtractor(_Auto):
-    """Loads the feature extractor of a checkpoint folder, of the class that its files name."""
+    """Loads the feature extractor of a checkpoint folder or repository, of the class that its files name."""
 
     @classmethod
     def for_config(cls, config: Any) -> Any:
@@ -69,11 +77,12 @@ class AutoFeatureExtractor(_Auto):
 
     @classmethod
     def from_pretrained(cls, folder: str | os.PathLike, **overrides: Any) -> Any:
-        """The folder's feature extractor; `overrides` replace single settings.
+        """The checkpoint's feature extractor; `overrides` replace single settings, or are `HubOptions`.
 
         Raises FileNotFoundError when there is none, and ValueError, naming the file, for a class that is not offered
         and for settings that are damaged or wrong.
         """
+        folder = extractor_folder(folder, HubOptions.take(overrides))
         settings, path = read_extractor_settings(folder)
         name = settings.get(TYPE)
         if name is not None:
@@ -86,32 +95,32 @@ class AutoFeatureExtractor(_Auto):
 
 
 class AutoTokenizer(_Auto):
-    """Loads the tokenizer of a checkpoint folder, of the class that its files name."""
+    """Loads the tokenizer of a checkpoint folder or repository, of the class that its files name."""
 
     @classmethod
     def from_pretrained(cls, folder: str | os.PathLike, **overrides: Any) -> Any:
-        """The folder's tokenizer; `overrides` replace single settings.
+        """The checkpoint's tokenizer; `overrides` replace single settings, or are `HubOptions`.
 
         Raises FileNotFoundError when there is none, and ValueError, naming the file, for a class that is not offered
         and for files that are damaged or wrong.
         """
-        folder = existing_folder(folder, f"{tokenizer_files.VOCABULARY_FILE} and {tokenizer_files.SETTINGS_FILE}")
+        folder = tokenizer_files.tokenizer_folder(folder, HubOptions.take(overrides))
         path = folder / tokenizer_files.SETTINGS_FILE
         name = _setting(path, "tokenizer_class") or "Wav2Vec2CTCTokenizer"
         return _class_named("tokenizer", name, "tokenizer_class", path).from_pretrained(folder, **overrides)
 
 
 class AutoProcessor(_Auto):
-    """Loads the processor of a checkpoint folder, of the class that its files name."""
+    """Loads the processor of a checkpoint folder or repository, of the class that its files name."""
 
     @classmethod
     def from_pretrained(cls, folder: str | os.PathLike, **overrides: Any) -> Any:
-        """The folder's processor, whose `from_pretrained` says what `overrides` do.
+        """The checkpoint's processor, whose `from_pretrained` says what `overrides` do.
 
         Raises FileNotFoundError when its feature extractor or its tokenizer is missing, and ValueError, naming the
         file, for a class that is not offered, for files that name none, and for those that are damaged or wrong.
         """
-        folder = existing_folder(folder, "the processor's files, such as processor_config.json")
+        folder = processor_folder(folder, HubOptions.take(overrides), also=[MODEL_FILE])
         return _processor_class(folder).from_pretrained(folder, **overrides)
 
     @classmethod

@@ -12,7 +12,9 @@ from npconformer.arrays.batch_feature import BatchFeature
 from npconformer.audio.extractor_files import PROCESSOR_FILE
 from npconformer.audio.sequence_features import SequenceFeatureExtractor
 from npconformer.processors.auto import AutoFeatureExtractor, AutoTokenizer
-from npconformer.storage.files import existing_folder, make_folder, read_json_object, write_json_atomically
+from npconformer.processors.checkpoint_files import processor_folder
+from npconformer.storage.files import make_folder, read_json_object, write_json_atomically
+from npconformer.storage.hub_options import HubOptions, without_secrets
 from npconformer.text.ctc_decoding import best_path
 from npconformer.text.tokenizer import Wav2Vec2CTCTokenizer, Wav2Vec2CTCTokenizerOutput
 
@@ -114,13 +116,17 @@ class SpeechProcessor:
 
     @classmethod
     def from_pretrained(cls: type[Processor], folder: str | os.PathLike, **overrides: Any) -> Processor:
-        """Load the feature extractor and the tokenizer of a checkpoint folder, in either of the two layouts.
+        """Load the feature extractor and the tokenizer of a checkpoint, in either of the two layouts.
 
-        The folder's files say of which classes they are. overrides replace settings of the feature extractor
-        that it knows (`do_normalize=False`), else of the tokenizer. Raises FileNotFoundError for what is
-        missing, and ValueError, naming the file, for what is damaged or of the wrong type.
+        It is a folder, or a repository at the hub ("owner/name"), of which only the files that a processor needs are
+        downloaded; revision, token, subfolder, cache_dir, force_download and local_files_only then say how, as
+        `HubOptions` has it. The files say of which classes they are.
+
+        Other overrides replace settings of the feature extractor that it knows (`do_normalize=False`), else of the
+        tokenizer. Raises FileNotFoundError for what is missing, and ValueError, naming the file, for what is damaged or
+        of the wrong type.
         """
-        folder = existing_folder(folder, "the processor's files, such as vocab.json")
+        folder = processor_folder(folder, HubOptions.take(overrides))
         extractor = AutoFeatureExtractor.from_pretrained(folder)
         of_extractor = {name: value for name, value in overrides.items() if name in vars(extractor)}
         of_tokenizer = {name: value for name, value in overrides.items() if name not in of_extractor}
@@ -130,7 +136,7 @@ class SpeechProcessor:
         if (folder / PROCESSOR_FILE).is_file():
             known = ("feature_extractor", "tokenizer", "processor_class")
             settings = read_json_object(folder / PROCESSOR_FILE)
-            processor._unknown_settings = {k: v for k, v in settings.items() if k not in known}
+            processor._unknown_settings = without_secrets({k: v for k, v in settings.items() if k not in known})
         return processor
 
     def save_pretrained(self, folder: str | os.PathLike) -> list[str]:

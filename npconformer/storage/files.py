@@ -126,7 +126,9 @@ def existing_folder(path: str | os.PathLike, holds: str) -> Path:
     if os.path.isdir(path):
         return Path(path)
     found = "is a file" if os.path.exists(path) else "does not exist"
-    raise FileNotFoundError(f"{os.fspath(path)!r} {found}; expected a folder with {holds}")
+    raise FileNotFoundError(
+        f"{os.fspath(path)!r} {found}; expected a folder with {holds}, or owner/name, a repository at the hub"
+    )
 
 
 def _names_temporary(error: OSError, target: Path, temporary: Path | None) -> bool:

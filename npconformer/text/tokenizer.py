@@ -16,9 +16,16 @@ from typing import Any
 import numpy as np
 
 from npconformer.arrays.batch_feature import BatchFeature, check_padding, check_return_tensors, round_up
-from npconformer.storage.files import existing_folder, make_folder, write_json_atomically
+from npconformer.storage.files import make_folder, write_json_atomically
+from npconformer.storage.hub_options import HubOptions, without_secrets
 from npconformer.text.ctc_decoding import Span, cut, group_words, runs
-from npconformer.text.tokenizer_files import ADDED_TOKENS_FILE, SETTINGS_FILE, VOCABULARY_FILE, read_settings
+from npconformer.text.tokenizer_files import (
+    ADDED_TOKENS_FILE,
+    SETTINGS_FILE,
+    VOCABULARY_FILE,
+    read_settings,
+    tokenizer_folder,
+)
 from npconformer.text.tokenizer_output import Wav2Vec2CTCTokenizerOutput, offsets, tidy_punctuation
 from npconformer.text.tokenizer_settings import UNLIMITED, longest_text, take_side, take_special_tokens
 from npconformer.text.vocabulary import Vocabulary
@@ -69,7 +76,7 @@ class Wav2Vec2CTCTokenizer(Vocabulary):
 
         named = dict(bos_token=bos_token, eos_token=eos_token, unk_token=unk_token, pad_token=pad_token)
         named, extra, added = take_special_tokens(named, word_delimiter_token, settings)
-        self._unknown_settings = settings
+        self._unknown_settings = without_secrets(settings)
         super().__init__(vocab, named, extra, added, target_lang)
 
     def __repr__(self) -> str:
@@ -275,14 +282,17 @@ class Wav2Vec2CTCTokenizer(Vocabulary):
 
     @classmethod
     def from_pretrained(cls, folder: str | os.PathLike, **overrides: Any) -> Wav2Vec2CTCTokenizer:
-        """Load vocab.json and the settings beside it; `overrides` replace single settings.
+        """Load vocab.json and the settings beside it, from a folder or from a repository at the hub.
+
+        `overrides` replace single settings; those that `HubOptions` names, such as revision and token, are about the
+        hub instead.
 
         Settings come from tokenizer_config.json; for old checkpoints, whose file lists no added tokens, also
         from special_tokens_map.json and added_tokens.json. Raises FileNotFoundError when there is no
         vocab.json, and ValueError, naming the file, for one that is damaged or has settings of the wrong
         type.
         """
-        folder = existing_folder(folder, f"{VOCABULARY_FILE} and {SETTINGS_FILE}")
+        folder = tokenizer_folder(folder, HubOptions.take(overrides))
         if not (folder / VOCABULARY_FILE).is_file():
             raise FileNotFoundError(f"{folder} has no tokenizer: no {VOCABULARY_FILE}")
         settings = read_settings(folder)

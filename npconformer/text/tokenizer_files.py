@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from npconformer.storage.files import read_json_object
+from npconformer.storage.files import existing_folder, read_json_object
+from npconformer.storage.hub import local_folder
+from npconformer.storage.hub_options import HubOptions
 from npconformer.text.added_tokens import AddedToken
 
 VOCABULARY_FILE = "vocab.json"
@@ -16,6 +19,13 @@ SPECIAL_TOKENS_FILE = "special_tokens_map.json"
 
 NAMED_TOKENS = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
 ABOUT_THE_FILES = ("tokenizer_class", "name_or_path", "special_tokens_map_file", "tokenizer_file", "vocab_file")
+
+
+def tokenizer_folder(name: str | os.PathLike, hub: HubOptions) -> Path:
+    """The folder with a tokenizer's files; of a repository at the hub, only these are downloaded."""
+    others = (SETTINGS_FILE, SPECIAL_TOKENS_FILE, ADDED_TOKENS_FILE)
+    folder = local_folder(name, hub, needed=[VOCABULARY_FILE], optional=others)
+    return existing_folder(folder, f"{VOCABULARY_FILE} and {SETTINGS_FILE}")
 
 
 def read_settings(folder: Path) -> dict[str, Any]:

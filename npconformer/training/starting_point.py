@@ -17,6 +17,8 @@ from npconformer.checkpoints.report import count_by_part
 from npconformer.data.examples import Example
 from npconformer.models.auto import model_class
 from npconformer.processors.auto import AutoProcessor
+from npconformer.processors.checkpoint_files import checkpoint_folder
+from npconformer.storage.hub_options import AS_USUAL, HubOptions
 from npconformer.training.first_weights import OUTPUTS, load_weights
 from npconformer.training.new_heads import HEADS
 from npconformer.training.source import Source
@@ -31,27 +33,32 @@ def starting_point(
     seed: int = 0,
     report: Callable[[str], Any] = print,
     new_head: bool = False,
+    hub: HubOptions = AS_USUAL,
 ) -> tuple[Any, Any]:
     """A model to train, and its processor (for CTC) or feature extractor.
 
     Args:
         task: one of "ctc", "sequence", "frame", "xvector", "pretraining".
-        source: a checkpoint folder, or the JSON file of a configuration: then all weights start at random.
+        source: a checkpoint folder, or "owner/name" of a repository at the hub; or the JSON file of a configuration:
+            then all weights start at random.
         examples: the training data, whose letters, labels or speakers a new head is made for.
         overrides: fields of the configuration to replace.
         seed: of the random weights.
         report: called with lines about what was made anew.
         new_head: the labels, speakers or letters are those of the data even if the checkpoint has a head of this kind
             for others. The classes of frames stay those of the configuration, with what `overrides` says.
+        hub: how to get a repository.
 
     Raises:
         FileNotFoundError: there is no such checkpoint or file.
+        PermissionError, ConnectionError: the hub does not give it.
         ValueError: it does not fit the task, or the data have nothing that a head can be made for, or the sizes of
             its head are not those of the configuration and no new head is asked for.
     """
     if new_head and task not in OUTPUTS:
         raise ValueError(f"new_head: models for {task} have no labels or letters that a head could be made for")
     head_name = TASKS[task].head_name
+    source = checkpoint_folder(source, hub)
     found = Source.find(source, head_name, overrides, new_head)
     kind = model_class(found.config.model_type, head_name)
     extractor = found.feature_extractor()

@@ -121,7 +121,7 @@ def test_config_argument(folder, tmp_path):
 
 
 def test_what_is_looked_for_is_said(folder, tmp_path):
-    for missing in ("facebook/wav2vec2-conformer-rope-large", folder / "config.json"):
+    for missing in ("no-such-folder", folder / "config.json"):
         with pytest.raises(FileNotFoundError, match=r"config\.json and model\.safetensors"):
             Wav2Vec2ConformerForCTC.from_pretrained(missing)
     (folder / "model.safetensors").unlink()
