@@ -1,9 +1,13 @@
-"""What every test may ask for: the folder `shared/` beside the checkout, and a GPU or a reasoned skip."""
+"""What every test may ask for: the folder `shared/` beside the checkout, a hub, and a GPU or a reasoned skip."""
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hub_server import Hub, ask_here, serve
 
+os.environ["HF_HUB_OFFLINE"] = "1"  # no test asks the real hub, whatever name it tries
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
@@ -13,6 +17,15 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip(f"needs the recordings and checkpoints of {SHARED}, which is not here")
     return SHARED
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Hub]:
+    """A hub on this machine that huggingface_hub asks in this process; its cache is in tmp_path / "cache"."""
+    pytest.importorskip("huggingface_hub", reason="needs huggingface_hub, which the extra `hub` brings")
+    with serve() as hub:
+        ask_here(hub, tmp_path / "cache", monkeypatch)
+        yield hub
 
 
 def why_no_gpu() -> str | None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import re
 from types import ModuleType
 from typing import Any
 
 INSTALL = 'pip install "huggingface_hub>=0.30" (the extra "hub" of npconformer)'
+_TOKEN = re.compile(r"\bhf_\w+|(?<=Bearer )[^\s'\"]+")
+_SIGNATURE = re.compile(r"\?[^\s'\"]+")
 LOG_IN = "run `hf auth login`, set HF_TOKEN or pass token="
 
 
@@ -58,12 +62,12 @@ def explain(
         return PermissionError(f"token=True asks {name} for a stored token, and there is none: {LOG_IN}")
     if isinstance(error, OSError) and error.errno is not None and error.filename is not None:
         return error  # the disk is full, the cache is closed: the system's own words name the file
-    what = f"{type(error).__name__}: {_without_tokens(str(error), hub, token)}"
+    what = f"{type(error).__name__}: {_without_secrets(str(error), token)}"
     if "Consistency check failed" in what:
         return ConnectionError(f"{file} of {name} did not arrive whole and was not kept; try again ({what})")
     return ConnectionError(
         f"{file} of {name} could not be had from {hub.constants.ENDPOINT}, and the cache does not hold it ({what}). "
-        "Try again with a connection; with HF_HUB_OFFLINE=1 only the cache is used"
+        "Try again, which goes on where it stopped; with HF_HUB_OFFLINE=1 only the cache is used"
     )
 
 
@@ -79,8 +83,9 @@ def _of_status(error: Any, name: str, file: str, page: str) -> Exception:
     return ConnectionError(f"the hub answered with status {status} when asked for {file} of {name}: try again later")
 
 
-def _without_tokens(text: str, hub: ModuleType, token: str | bool | None) -> str:
-    for secret in (token, hub.get_token()):
+def _without_secrets(text: str, token: str | bool | None) -> str:
+    """A text without tokens, and without what signs the address of a file."""
+    for secret in (token, os.environ.get("HF_TOKEN"), os.environ.get("HUGGING_FACE_HUB_TOKEN")):
         if isinstance(secret, str) and secret:
             text = text.replace(secret, "***")
-    return text
+    return _SIGNATURE.sub("?***", _TOKEN.sub("***", text))

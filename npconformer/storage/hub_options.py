@@ -18,6 +18,8 @@ WITHOUT_EFFECT = ("resume_download", "trust_remote_code")  # downloads are alway
 
 COMMIT = re.compile(r"[0-9a-f]{40}")
 _NO_REVISION = re.compile(r"\.\.|[\s~^:?*\[\\\x00-\x1f\x7f]|^/|/$|^$")  # what git refuses in the names of branches
+_PART = r"(?!\.\.?(/|$))[^/\\:\x00]+"  # of a path; neither . nor ..
+_BELOW = re.compile(rf"({_PART}(/{_PART})*)?")
 _NO_TOKEN = re.compile(r"[^\x21-\x7e]|^$")
 
 
@@ -56,7 +58,7 @@ class HubOptions:
                 )
         elif not isinstance(self.token, bool | None):
             raise ValueError(f"token must be a string, True, False or None, got a {type(self.token).__name__}")
-        if not _is_below(self.subfolder):
+        if not isinstance(self.subfolder, str) or not _BELOW.fullmatch(self.subfolder):
             raise ValueError(
                 f"subfolder is {self.subfolder!r}; expected a folder inside the checkpoint's, such as 'a/b'"
             )
@@ -106,10 +108,3 @@ AS_USUAL = HubOptions()  # main, for everybody, through the usual cache
 def without_secrets(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Settings without those that may hold a token, which earlier programs have written into their files."""
     return {name: value for name, value in settings.items() if name not in SECRETS}
-
-
-def _is_below(subfolder: Any) -> bool:
-    if not isinstance(subfolder, str):
-        return False
-    parts = subfolder.split("/")
-    return subfolder == "" or not (any(part in ("", ".", "..") for part in parts) or re.search(r"[\\:\x00]", subfolder))
