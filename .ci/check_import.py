@@ -19,6 +19,7 @@ LAZY = (
     "threadpoolctl",
     "tqdm",
     "matplotlib",
+    "huggingface_hub",
 )
 PROGRAM = f"""
 import sys, time

@@ -41,7 +41,7 @@ class ShardedFile:
 
     def __init__(self, path: str | os.PathLike, open_shard: Callable[[Path], Any]) -> None:
         self.path = Path(path)
-        weight_map = _read_index(self.path)
+        weight_map = read_index(self.path)
         self.shards: dict[str, Any] = {}
         for name, shard in _find_shards(self.path, sorted(set(weight_map.values()))).items():
             self.shards[name] = open_shard(shard)
@@ -67,8 +67,8 @@ class ShardedFile:
         return self._file_of[name].read(name, dtype)
 
 
-def _read_index(path: Path) -> dict[str, str]:
-    """The shard of each weight, by name."""
+def read_index(path: Path) -> dict[str, str]:
+    """The shard of each weight, by name. Raises ValueError for an index that is damaged or names files elsewhere."""
     size = path.stat().st_size
     if size > LONGEST_INDEX:
         raise ValueError(f"{path} has {size} bytes; expected at most {LONGEST_INDEX} in an index of shards")
@@ -87,6 +87,9 @@ def _read_index(path: Path) -> dict[str, str]:
             raise ValueError(
                 f"{path} puts {weight[:80]!r} in {str(shard)[:80]!r}; expected the name of a file in the same folder"
             )
+    shards = len(set(weight_map.values()))
+    if shards > MOST_SHARDS:
+        raise ValueError(f"{path} names {shards} shards; expected at most {MOST_SHARDS}")
     return weight_map
 
 
@@ -102,8 +105,6 @@ def _find_shards(index: Path, names: list[str]) -> dict[str, Path]:
     A link may lead to a file beside the index, or beside the file that the index is itself a link to: the hub's cache
     has its folders full of links to one folder of files. It may not lead anywhere else.
     """
-    if len(names) > MOST_SHARDS:
-        raise ValueError(f"{index} names {len(names)} shards; expected at most {MOST_SHARDS}")
     paths = {name: index.parent / name for name in names}
     missing = [name for name, path in paths.items() if not path.is_file()]
     if missing:

@@ -152,3 +152,45 @@ def test_a_misspelt_folder_without_a_slash_asks_nobody(hub):
         with pytest.raises(FileNotFoundError, match="no-such-folder"):
             load(**{"model": "no-such-folder"}) if load is pipeline else load("no-such-folder")
     assert hub.requests == []
+
+
+def same_weights(model, folder: Path) -> bool:
+    expected = npconformer.AutoModelForCTC.from_pretrained(folder).state_dict()
+    state = model.state_dict()
+    return state.keys() == expected.keys() and all(np.array_equal(state[name], expected[name]) for name in state)
+
+
+def test_weights_in_shards(hub, folder, tmp_path):
+    npconformer.AutoModelForCTC.from_pretrained(folder).save_pretrained(tmp_path / "shards", max_shard_size="20KB")
+    files = contents(tmp_path / "shards")
+    shards = [name for name in files if name.endswith(".safetensors")]
+    assert len(shards) > 1
+    hub.add("owner/shards", files)
+    assert same_weights(npconformer.AutoModelForCTC.from_pretrained("owner/shards"), folder)
+    assert {f"GET {name} (storage)" for name in shards} <= set(hub.requests)
+
+
+def test_weights_of_torch(hub, folder, tmp_path):
+    torch = pytest.importorskip("torch", reason="needs torch, which writes the file")
+    state = npconformer.AutoModelForCTC.from_pretrained(folder).state_dict()
+    torch.save({name: torch.tensor(np.asarray(array)) for name, array in state.items()}, tmp_path / "weights.bin")
+    files = {
+        "config.json": contents(folder)["config.json"],
+        "pytorch_model.bin": (tmp_path / "weights.bin").read_bytes(),
+    }
+    hub.add("owner/torch", files)
+    assert same_weights(npconformer.AutoModelForCTC.from_pretrained("owner/torch"), folder)
+
+
+def test_a_recogniser_is_begun_from_a_pretrained_model_without_a_tokenizer(hub, tmp_path):
+    from npconformer.data.examples import Example
+    from npconformer.training.starting_point import starting_point
+
+    folder = save_checkpoint("ForPreTraining", tmp_path / "pretrained", vocab_size=32)
+    hub.add("owner/pretrained", contents(folder))
+    examples = [Example(path=Path("a.wav"), text="ABBA")]
+    model, processor = starting_point("ctc", "owner/pretrained", examples, report=lambda line: None)
+    expected, _ = starting_point("ctc", folder, examples, report=lambda line: None)
+    assert processor.tokenizer.get_vocab()
+    state, other = model.state_dict(), expected.state_dict()
+    assert all(np.array_equal(state[name], other[name]) for name in state)
