@@ -25,7 +25,7 @@ FLOATS = ("float32", "float16", "bfloat16", "float64")
 class Target(NamedTuple):
     """A format to write: the index's name, the two parts of a file's name, and what writes it."""
 
-    index: str
+    index_name: str
     stem: str
     suffix: str
     write: Writer
@@ -77,7 +77,7 @@ def convert_weights(
             "metadata": {"total_size": sum(layout.size for layout in layouts.values())},
             "weight_map": {weight: name for name, weights in zip(names, shards) for weight in weights},
         }
-        paths.insert(0, folder / target.index)
+        paths.insert(0, folder / target.index_name)
         paths[0].write_text(json.dumps(index, indent=2, sort_keys=True, ensure_ascii=False), encoding="utf-8")
     check_written(FORMATS[paths[0].name](paths[0]), layouts)
     return paths
@@ -103,7 +103,7 @@ def convert_array(array: np.ndarray, dtype: str, name: str) -> np.ndarray:
             result = to_bfloat16(array)
             values = bfloat16_to_float32(result)
         else:
-            result = values = array.astype(np.dtype(dtype).newbyteorder("<"), order="C", copy=False)
+            result = values = array.astype(np.dtype(dtype).newbyteorder("<"), copy=False)
     if array.dtype.kind == "f" and values.dtype != array.dtype:
         lost = np.isfinite(array) & ~np.isfinite(values)
         if lost.any():

@@ -10,6 +10,7 @@ from npconformer.checkpoints.bfloat16 import bfloat16_to_float32
 from npconformer.checkpoints.conversion import TARGETS, convert_array, convert_weights
 from npconformer.checkpoints.safetensors_file import SafetensorsFile, write_safetensors
 from npconformer.checkpoints.sharded_file import ShardedFile
+from npconformer.checkpoints.streamed_weights import Layout, write_safetensors_stream
 from npconformer.checkpoints.torch_file import TorchFile
 
 both_formats = pytest.mark.parametrize("format", list(TARGETS))
@@ -130,6 +131,16 @@ def test_memory_stays_near_the_largest_weight(tmp_path, format, dtype):
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 8 * 4 * size  # bytes: rounding to bfloat16 takes a few arrays of one weight
+
+
+def test_narrow_numbers_do_not_put_wide_ones_out_of_line(tmp_path):
+    arrays = {"narrow": np.ones(3, bool), "wide": np.arange(4.0), "half": np.ones(3, np.float16)}
+    layouts = {name: Layout(array.dtype.name, array.shape) for name, array in arrays.items()}
+    write_safetensors_stream(tmp_path / "a.safetensors", layouts, arrays.__getitem__)
+    file = SafetensorsFile(tmp_path / "a.safetensors")
+    assert all(not file.read(name).flags.owndata for name in arrays)
+    for name, array in arrays.items():
+        np.testing.assert_array_equal(file.read(name), array, strict=True)
 
 
 def test_numbers_begin_where_they_can_be_used(tmp_path, source):
