@@ -40,6 +40,9 @@ class ArrayFile(Protocol):
     def shape(self, name: str) -> tuple[int, ...]:
         """The shape of an array, without reading it."""
 
+    def stored_dtype(self, name: str) -> str:
+        """The dtype that an array is stored in, by NumPy's name, or "bfloat16"; without reading it."""
+
     def read(self, name: str, dtype: Any = None) -> np.ndarray:
         """An array; floating-point ones in `dtype` where it is given, without a copy where they lie in it already."""
 

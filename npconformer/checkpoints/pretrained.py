@@ -159,7 +159,7 @@ class PretrainedMixin:
         with no_init():
             model = cls(config)
         own = {name: array.shape for name, array in model.state_dict().items()}
-        report = _compare(file, own, cls.base_model_prefix)
+        report = compare_weights(file, own, cls.base_model_prefix)
         if report.mismatched and not ignore_sizes:
             raise ValueError(
                 f"the config contradicts the weights in {file.path}: {describe_mismatches(report.mismatched)}. Either "
@@ -196,8 +196,13 @@ class PretrainedMixin:
                 self.set_buffer(name, array)
 
 
-def _compare(file: ArrayFile, own: dict[str, tuple[int, ...]], prefix: str) -> LoadReport:
-    """Which names of the file and of the model find each other."""
+def compare_weights(file: ArrayFile, own: dict[str, tuple[int, ...]], prefix: str) -> LoadReport:
+    """Which weights of the file and of the model find each other.
+
+    Args:
+        own: the shape of each of the model's, by name.
+        prefix: the model's `base_model_prefix`.
+    """
     report = LoadReport(path=str(file.path))
     matched = match_names(file, own, prefix)
     for stored, name in matched.items():

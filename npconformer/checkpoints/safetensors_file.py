@@ -44,6 +44,7 @@ DTYPES = {
     "U8": "|u1",
     "BOOL": "|b1",
 }
+DTYPE_NAMES = {code: np.dtype(stored).name for code, stored in DTYPES.items()} | {"BF16": "bfloat16"}
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,10 @@ class SafetensorsFile:
     def shape(self, name: str) -> tuple[int, ...]:
         """Shape of tensor ``name``, from the header alone."""
         return self.entries[name].shape
+
+    def stored_dtype(self, name: str) -> str:
+        """Dtype that tensor ``name`` is stored in, such as "float32" or "bfloat16", from the header alone."""
+        return DTYPE_NAMES[self.entries[name].dtype]
 
     def read(self, name: str, dtype: Any = None) -> np.ndarray:
         """Tensor ``name`` as an array.

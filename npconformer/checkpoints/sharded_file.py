@@ -62,6 +62,10 @@ class ShardedFile:
         """Shape of array ``name``, without reading it."""
         return self._file_of[name].shape(name)
 
+    def stored_dtype(self, name: str) -> str:
+        """Dtype that array ``name`` is stored in, without reading it."""
+        return self._file_of[name].stored_dtype(name)
+
     def read(self, name: str, dtype: Any = None) -> np.ndarray:
         """Array ``name``, as its shard gives it."""
         return self._file_of[name].read(name, dtype)

@@ -62,13 +62,13 @@ def plan_shards(sizes: Mapping[str, int], largest: int) -> list[list[str]]:
     return shards
 
 
-def shard_names(count: int) -> list[str]:
+def shard_names(count: int, stem: str = "model", suffix: str = ".safetensors") -> list[str]:
     """The files' names for so many shards. Raises ValueError where these names have no place for the number."""
     if count > MOST_SHARDS:
         raise ValueError(f"max_shard_size makes {count} shards; expected a size that makes at most {MOST_SHARDS}")
     if count == 1:
-        return [WEIGHTS_NAME]
-    return [f"model-{number:05d}-of-{count:05d}.safetensors" for number in range(1, count + 1)]
+        return [f"{stem}{suffix}"]
+    return [f"{stem}-{number:05d}-of-{count:05d}{suffix}" for number in range(1, count + 1)]
 
 
 @contextmanager

@@ -61,6 +61,10 @@ class TorchFile:
         """Shape of tensor ``name``, from the pickle alone."""
         return self.entries[name].shape
 
+    def stored_dtype(self, name: str) -> str:
+        """Dtype that tensor ``name`` is stored in, such as "float32" or "bfloat16", from the pickle alone."""
+        return self.entries[name].dtype
+
     def read(self, name: str, dtype: Any = None) -> np.ndarray:
         """Tensor ``name`` as an array.
 

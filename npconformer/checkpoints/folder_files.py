@@ -1,0 +1,37 @@
+"""The files of a checkpoint folder that are not weights: configuration, processor, card, licence."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from npconformer.storage.files import read_json_object, write_json_atomically
+
+CONFIG_NAME = "config.json"
+# The endings of weights in any framework's format, of optimisers' states, and of indices of shards.
+WEIGHTS = (
+    ".safetensors .bin .pt .pth .ckpt .h5 .msgpack .onnx .gguf .npz .tar .zip .safetensors.index.json .bin.index.json"
+).split()
+DTYPE_FIELDS = ("dtype", "torch_dtype")  # of transformers 5, and of 4
+
+
+def copy_other_files(source: Path, target: Path) -> list[str]:
+    """Copy what is not weights from one folder to another. Returns the names that were left behind, sorted.
+
+    Left behind are files whose name ends as weights' do, hidden ones, and folders.
+    """
+    left = []
+    for path in sorted(source.iterdir()):
+        if path.name.startswith(".") or not path.is_file() or path.name.lower().endswith(tuple(WEIGHTS)):
+            left.append(path.name)
+        else:
+            shutil.copyfile(path, target / path.name)
+    return left
+
+
+def set_config_dtype(folder: Path, dtype: str) -> None:
+    """Write into config.json which dtype the weights are stored in, under the name that it has there already."""
+    settings = read_json_object(folder / CONFIG_NAME)
+    for name in [name for name in DTYPE_FIELDS if name in settings] or DTYPE_FIELDS[:1]:
+        settings[name] = dtype
+    write_json_atomically(folder / CONFIG_NAME, settings)

@@ -1,0 +1,131 @@
+"""`npconformer convert`: a checkpoint in, the same in another file format, dtype or cut into shards out."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from npconformer.commands.arguments import describe, say
+
+DTYPES = ("float32", "float16", "bfloat16", "float64")
+
+EXAMPLES = """\
+examples:
+  npconformer convert old-checkpoint new-checkpoint
+      pytorch_model.bin to model.safetensors, without torch and without running what is in the file
+  npconformer convert my-checkpoint half --dtype float16
+      half the size; npconformer computes in float32 from it all the same
+  npconformer convert my-checkpoint shards --max-shard-size 500MB
+      in several files with an index
+  npconformer convert my-checkpoint for-old-tools --format bin
+      model.safetensors to pytorch_model.bin, which torch.load(weights_only=True) reads
+
+CHECKPOINT is a folder with config.json and weights as safetensors or .bin, whole or in shards. OUT_DIR is made, and is
+there only when all is written; the checkpoint stays as it is. What is not weights is copied; the names of what is left
+behind (weights of other formats, folders) are said.
+
+Floating-point weights are rounded to the nearest number of the new dtype, of two as near to the even one. A weight that
+would become infinite ends the conversion. Counters stay integers. Without --dtype the weights keep their bits.
+
+exit status: 0 converted; 2 not converted, with the reason, and nothing written.
+"""
+
+
+def add_parser(subcommands: Any) -> None:
+    """Declare the arguments."""
+    parser = subcommands.add_parser(
+        "convert",
+        help="write a checkpoint in another format, dtype or cut into shards",
+        description="Write a checkpoint in another file format, another dtype, or cut into shards.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("checkpoint", metavar="CHECKPOINT", help="a checkpoint folder")
+    parser.add_argument("out_dir", metavar="OUT_DIR", help="the folder to make")
+    parser.add_argument(
+        "--format", choices=("safetensors", "bin"), default="safetensors", help="of the weights; default: safetensors"
+    )
+    parser.add_argument("--dtype", choices=DTYPES, help="of floating-point weights; default: as they are")
+    parser.add_argument(
+        "--max-shard-size", default="5GB", metavar="SIZE", help="of a file of weights, such as 200MB; default: 5GB"
+    )
+    parser.set_defaults(run=run, parser=parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Convert the checkpoint; returns the exit status."""
+    from npconformer.checkpoints.shards import parse_size
+    from npconformer.storage.folders import whole_folder
+
+    check_out_dir(arguments)
+    try:
+        largest = parse_size(arguments.max_shard_size)
+        with whole_folder(arguments.out_dir) as folder:
+            convert_folder(arguments, folder, largest)
+    except (ValueError, OSError, RuntimeError) as error:
+        return say(describe(error), status=2)
+    return 0
+
+
+def check_out_dir(arguments: argparse.Namespace) -> None:
+    """Refuse an OUT_DIR that cannot be made, or that holds something, before any work is done."""
+    out = Path(arguments.out_dir)
+    if out.exists() and not out.is_dir():
+        arguments.parser.error(f"OUT_DIR {out} is a file; name a folder to make")
+    if out.is_dir() and any(out.iterdir()):
+        arguments.parser.error(f"OUT_DIR {out} is not empty; name a folder to make")
+    if not out.absolute().parent.is_dir():
+        arguments.parser.error(f"OUT_DIR {out}: there is no folder {out.absolute().parent}")
+
+
+def convert_folder(arguments: argparse.Namespace, out: Path, largest: int) -> None:
+    """Fill the folder `out` with the checkpoint, converted."""
+    from npconformer.checkpoints.array_file import open_weights
+    from npconformer.checkpoints.folder_files import CONFIG_NAME, copy_other_files, set_config_dtype
+    from npconformer.checkpoints.pretrained import NEEDED
+    from npconformer.storage.files import existing_folder
+
+    source = existing_folder(arguments.checkpoint, NEEDED)
+    if not (source / CONFIG_NAME).is_file():
+        raise FileNotFoundError(f"{source} holds no {CONFIG_NAME}; expected a checkpoint folder with {NEEDED}")
+    file = open_weights(source)
+    left = copy_other_files(source, out)
+    if arguments.dtype is not None:
+        set_config_dtype(out, arguments.dtype)
+    paths = write_weights(arguments, file, out, largest)
+    used = {file.path.name, *getattr(file, "shards", ())}
+    tell(arguments, paths, [name for name in left if name not in used])
+
+
+def write_weights(arguments: argparse.Namespace, file: Any, out: Path, largest: int) -> list[Path]:
+    """Write the weights of `file` as the arguments ask for, with a bar on a terminal; returns the files."""
+    from npconformer.checkpoints.conversion import convert_weights, target_layouts
+
+    total = sum(layout.size for layout in target_layouts(file, arguments.dtype).values())
+    with progress_bar(total) as progress:
+        return convert_weights(file, out, arguments.format, arguments.dtype, largest, progress)
+
+
+@contextmanager
+def progress_bar(total: int) -> Iterator[Callable[[int], object]]:
+    """A function to be told of bytes that are done, of `total`; it moves a bar while somebody watches."""
+    from tqdm import tqdm
+
+    hidden = sys.stderr is None or not sys.stderr.isatty()
+    with tqdm(total=total, unit="B", unit_scale=True, file=sys.stderr, disable=hidden, leave=False) as bar:
+        yield bar.update
+
+
+def tell(arguments: argparse.Namespace, paths: list[Path], left: list[str]) -> None:
+    """Say what was written, and what was not copied."""
+    from npconformer.commands.info import human_bytes
+
+    size = human_bytes(sum(path.stat().st_size for path in paths))
+    files = paths[0].name if len(paths) == 1 else f"{len(paths) - 1} shards"
+    say(f"{arguments.out_dir}: {files}, {size}")
+    if left:
+        say(f"not copied: {', '.join(left)}")
