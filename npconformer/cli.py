@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 
 from npconformer import __version__
-from npconformer.commands import classify, compare, demo, diarize, embed, evaluate, train, transcribe
+from npconformer.commands import classify, compare, demo, diarize, embed, evaluate, trace, train, transcribe, verify
 from npconformer.commands.arguments import describe, say
 from npconformer.commands.threads import use_threads
 
@@ -27,6 +27,7 @@ examples:
   npconformer compare a.wav b.wav --model checkpoint    whether one person speaks in both
   npconformer train --task ctc --from checkpoint ...    train a model on your recordings
   npconformer evaluate test.csv --model checkpoint      error rates on recordings with known answers
+  npconformer verify checkpoint --against transformers  whether all layers give what transformers gives
   npconformer transcribe --help                         formats, time stamps, batches, GPU
 """
 
@@ -84,6 +85,6 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="store_true", help="print the version and exit")
     subcommands = parser.add_subparsers(dest="command", metavar="COMMAND")
-    for module in (transcribe, classify, diarize, embed, compare, train, evaluate, demo):
+    for module in (transcribe, classify, diarize, embed, compare, train, evaluate, trace, verify, demo):
         module.add_parser(subcommands)
     return parser

@@ -14,7 +14,7 @@ from npconformer.models.base import PreTrainedModel
 from npconformer.verify.order import LAYER, in_forward_order
 from npconformer.verify.reference import Reference, random_upstream
 from npconformer.verify.tolerances import limits_for
-from npconformer.verify.tracing import STARTS
+from npconformer.verify.tracing import STARTS, encoder_frames
 
 # What gives channels before time, beside torch's own convolutions and norms of channels: by the ends of class names,
 # and of module names.
@@ -79,7 +79,8 @@ def trace_transformers(
         result["loss"] = loss.detach().numpy().copy()
     if gradients:
         result |= _run_backward(torch, theirs, fields, loss, model.dtype.name)
-    limits = limits_for(model.config.to_dict(), model.dtype.name, gradients and loss is not None)
+    frames, of_loss = encoder_frames(model, given), gradients and loss is not None
+    limits = limits_for(model.config.to_dict(), model.dtype.name, frames, of_loss)
     made_by = f"transformers {transformers.__version__}, torch {torch.__version__}"
     return Reference(result, model.config.model_type, made_by, type(model).__name__, limits)
 

@@ -18,7 +18,7 @@ from npconformer.verify.differences import argmax_flips, measure
 from npconformer.verify.order import place_of
 from npconformer.verify.reference import Reference, check_tolerances
 from npconformer.verify.tolerances import has_zero_gradient, limits_for
-from npconformer.verify.tracing import trace
+from npconformer.verify.tracing import encoder_frames, trace
 
 ZERO_GRADIENT = "zero in exact arithmetic: judged by the model's largest gradient"
 SCORES = "outputs.logits"
@@ -65,6 +65,7 @@ class Comparison:
         dtype: "float32" or "float64", the less exact of the two sides, whose limits hold.
         inputs: dtype and shape of each input, in words.
         limits: of each kind of tensor.
+        prefix: of the model without its head, in the names of modules and parameters of one with a head.
         rows: one for each tensor of the reference that npconformer has too, or should have, in the order of
             computation: forward first, then backward.
         not_compared: tensors of the reference that npconformer computes only as part of another one.
@@ -76,6 +77,7 @@ class Comparison:
     dtype: str
     inputs: dict[str, str]
     limits: dict[str, float]
+    prefix: str = ""
     rows: list[Row] = field(default_factory=list)
     not_compared: list[str] = field(default_factory=list)
     not_in_reference: list[str] = field(default_factory=list)
@@ -127,7 +129,8 @@ def compare(
         progress=progress,
     )
     dtype = "float32" if "float32" in (model.dtype.name, reference.dtype) else "float64"
-    limits = limits_for(model.config.to_dict(), dtype, not upstream)
+    frames = encoder_frames(model, reference.group("inputs"))
+    limits = limits_for(model.config.to_dict(), dtype, frames, not upstream)
     limits |= reference.tolerances if dtype == reference.dtype else {}
     limits |= tolerances or {}
     comparison = Comparison(
@@ -136,6 +139,7 @@ def compare(
         dtype=dtype,
         inputs={name: f"{array.dtype} {array.shape}" for name, array in reference.group("inputs").items()},
         limits=limits,
+        prefix="" if model.base_model is model else f"{model.base_model_prefix}.",
     )
     _fill(comparison, model, ours, reference)
     return comparison
@@ -208,8 +212,7 @@ def _own_frames(
         return lambda a, b: (a, b)
     rows = np.count_nonzero(mask, axis=1)
     lengths = np.asarray(model._get_feat_extract_output_lengths(rows, add_adapter=False))  # (B,)
-    frames = int(np.asarray(model._get_feat_extract_output_lengths(mask.shape[1], add_adapter=False)))
-    padded = np.arange(frames) >= lengths[:, None]  # (B, T)
+    padded = np.arange(encoder_frames(model, inputs)) >= lengths[:, None]  # (B, T)
 
     def without_padding(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         if not padded.any() or a.shape != b.shape or a.shape[:2] != padded.shape:

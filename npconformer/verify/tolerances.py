@@ -8,8 +8,12 @@ places of each block, and two implementations round differently at each; if all 
 there and back, and summed over frames, where much of it cancels: ten times that, 2e-4.
 
 float64: the same count gives 4e-14 and 4e-13. The limit of 1e-9 leaves room for longer sums, and is still so far below
-any difference in a formula that none passes for rounding. Where the reference itself leaves float64 for float32 only
-that rounding is left, 6e-8 at few places: 5e-6. These are tables of relative and rotary positions, and the CTC loss.
+any difference in a formula that none passes for rounding. Where the reference itself leaves float64 for float32 that
+rounding is left: 6e-8 in the CTC loss, and in the frequencies of relative and rotary positions, which frame t
+multiplies by t. The limit there is 5e-6, or T * 6e-8 for more than 84 frames, and never above that of float32.
+
+What is smaller than the limit cannot be told from rounding. In float64 there is less of it, and inside a module, before
+the residual stream is added, a fault is larger beside what it is measured by.
 """
 
 from __future__ import annotations
@@ -23,28 +27,32 @@ LIMITS = {
     "float64": {"outputs": 1e-9, "modules": 1e-9, "loss": 1e-9, "gradients": 1e-9},
 }
 PARTLY_IN_FLOAT32 = 5e-6  # of a float64 model
+ROUNDING = 2.0**-24
 
 
-def limit(kind: str, dtype: str, rounded: bool = False) -> float:
+def limit(kind: str, dtype: str, rounded: bool = False, frames: int = 0) -> float:
     """The largest relative difference allowed.
 
     Args:
         kind: one of `KINDS`.
         dtype: "float32" or "float64", the less exact of the two sides.
         rounded: whether a part of the computation is in float32 even in a float64 model.
+        frames: T of the encoder, which counts where positions are rounded.
     """
     exact = LIMITS[dtype][kind]
-    return max(exact, PARTLY_IN_FLOAT32) if rounded else exact
+    if not rounded or dtype == "float32":
+        return exact
+    return min(max(PARTLY_IN_FLOAT32, frames * ROUNDING), LIMITS["float32"][kind])
 
 
-def limits_for(config: Mapping[str, Any], dtype: str, loss_gradients: bool = False) -> dict[str, float]:
-    """The limit of each kind for a model of this configuration.
+def limits_for(config: Mapping[str, Any], dtype: str, frames: int, loss_gradients: bool = False) -> dict[str, float]:
+    """The limit of each kind for a run of a model of this configuration over so many frames.
 
     loss_gradients: whether the gradients are those of the loss, which for CTC is computed in float32.
     """
     table = has_float32_table(config)
     rounded = {"loss": True, "gradients": table or loss_gradients}
-    return {kind: limit(kind, dtype, rounded.get(kind, table)) for kind in KINDS}
+    return {kind: limit(kind, dtype, rounded.get(kind, table), frames if table else 0) for kind in KINDS}
 
 
 def has_float32_table(config: Mapping[str, Any]) -> bool:

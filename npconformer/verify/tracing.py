@@ -67,9 +67,15 @@ def trace(
             arrays |= {f"upstream.{name}": array for name, array in started.items()}
             arrays |= _gradients(model, list(seen.order))
     of_loss = gradients and not any(name.startswith("upstream.") for name in arrays)
-    limits = limits_for(model.config.to_dict(), model.dtype.name, of_loss)
+    limits = limits_for(model.config.to_dict(), model.dtype.name, encoder_frames(model, given), of_loss)
     made_by = f"npconformer {__version__}, numpy {np.__version__}"
     return Reference(arrays, model.config.model_type, made_by, type(model).__name__, limits)
+
+
+def encoder_frames(model: PreTrainedModel, inputs: Mapping[str, Any]) -> int:
+    """T of the encoder for these inputs."""
+    rows = np.shape(inputs[model.main_input_name])[1]
+    return int(np.asarray(model._get_feat_extract_output_lengths(rows, add_adapter=False)))
 
 
 class _Seen:
