@@ -53,16 +53,20 @@ def in_forward_order(modules: Iterable[str], outputs: Mapping[str, Any]) -> list
                 waiting.remove(name)
                 ordered.append(f"outputs.{name}")
 
+    def take_until_block(index: int) -> None:
+        take("extract_features", "hidden_states.0")
+        for before in range(index):
+            take(f"attentions.{before}", f"hidden_states.{before + 1}")
+
+    blocks = 1 + max((int(n) for n in (name.rpartition(".")[2] for name in outputs) if n.isdecimal()), default=0)
     for module in modules:
         found = LAYER.search(module)
-        if found:
-            take("extract_features", "hidden_states.0")
+        if not place_of(f"modules.{module}").startswith(("feature", "before")):
+            take_until_block(int(found[1]) if found else blocks)
         ordered.append(f"modules.{module}")
         if found and found.end() == len(module):
-            take(f"attentions.{found[1]}", f"hidden_states.{int(found[1]) + 1}")
-    take("extract_features", "hidden_states.0")
-    for index in range(len(waiting)):
-        take(f"attentions.{index}", f"hidden_states.{index + 1}")
+            take_until_block(int(found[1]) + 1)
+    take_until_block(blocks)
     take(*list(waiting))
     return ordered
 

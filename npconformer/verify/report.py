@@ -92,18 +92,17 @@ def _table(rows: list[tuple[str, ...]]) -> list[str]:
 
 
 def _notes(comparison: Comparison) -> Iterable[str]:
-    zero = [row for row in comparison.rows if row.note == ZERO_GRADIENT]
+    zero = [row.tensor for row in comparison.rows if row.note == ZERO_GRADIENT]
     if zero:
-        yield (
-            f"{len(zero)} gradients are zero in exact arithmetic, such as {zero[0].tensor}: both sides hold rounding "
-            "only, which is judged by the largest gradient of the model"
-        )
+        yield f"{ZERO_GRADIENT}, since both sides hold rounding only: {_some(zero)}"
     if comparison.not_compared:
-        names = comparison.not_compared
-        yield f"{len(names)} tensors are computed as part of others here, and not compared, such as {names[0]}"
+        yield f"not compared, since computed here as part of others: {_some(comparison.not_compared)}"
     if comparison.not_in_reference:
-        names = comparison.not_in_reference
-        yield f"{len(names)} tensors are not in the reference, and not compared, such as {names[0]}"
+        yield f"not compared, since not in the reference: {_some(comparison.not_in_reference)}"
+
+
+def _some(names: list[str]) -> str:
+    return f"{len(names)} tensors, such as {names[0]}" if len(names) > 1 else names[0]
 
 
 def _verdict(comparison: Comparison) -> str:

@@ -52,6 +52,20 @@ def test_outputs_stand_among_the_modules_that_give_them():
     ]
 
 
+def test_some_modules_among_all_hidden_states():
+    outputs = ["logits", *(f"hidden_states.{index}" for index in range(4))]
+    modules = ["m.encoder.layers.2.ffn1", "m.lm_head"]
+    assert in_forward_order(modules, dict.fromkeys(outputs)) == [
+        "outputs.hidden_states.0",
+        "outputs.hidden_states.1",
+        "outputs.hidden_states.2",
+        "modules.m.encoder.layers.2.ffn1",
+        "outputs.hidden_states.3",
+        "modules.m.lm_head",
+        "outputs.logits",
+    ]
+
+
 def test_outputs_alone():
     outputs = ["last_hidden_state", "extract_features", *(f"hidden_states.{i}" for i in range(13)), "attentions.1"]
     assert in_forward_order([], dict.fromkeys(outputs)) == [
