@@ -12,7 +12,20 @@ import sys
 from collections.abc import Sequence
 
 from npconformer import __version__
-from npconformer.commands import classify, compare, convert, demo, diarize, embed, evaluate, info, train, transcribe
+from npconformer.commands import (
+    classify,
+    compare,
+    convert,
+    demo,
+    diarize,
+    embed,
+    evaluate,
+    info,
+    trace,
+    train,
+    transcribe,
+    verify,
+)
 from npconformer.commands.arguments import describe, say
 from npconformer.commands.threads import use_threads
 
@@ -29,6 +42,7 @@ examples:
   npconformer evaluate test.csv --model checkpoint      error rates on recordings with known answers
   npconformer info checkpoint                           what a checkpoint is, without loading it
   npconformer convert checkpoint out --dtype float16    another file format, dtype or cut into shards
+  npconformer verify checkpoint --against transformers  whether all layers give what transformers gives
   npconformer transcribe --help                         formats, time stamps, batches, GPU
 """
 
@@ -86,6 +100,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="store_true", help="print the version and exit")
     subcommands = parser.add_subparsers(dest="command", metavar="COMMAND")
-    for module in (transcribe, classify, diarize, embed, compare, train, evaluate, info, convert, demo):
+    modules = (transcribe, classify, diarize, embed, compare, train, evaluate, info, convert, trace, verify, demo)
+    for module in modules:
         module.add_parser(subcommands)
     return parser

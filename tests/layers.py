@@ -32,6 +32,7 @@ ORDER = (
     "evaluation",
     "training",
     "plots",
+    "verify",
     "commands",
 )
 # Inside models/: the files that lie there, the block written once, the heads, one folder for each model (which know

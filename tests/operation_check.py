@@ -1,6 +1,6 @@
 """What every operation promises, checked at once: `check_operation`.
 
-1. The values are those of a slow, obvious twin, and the gradients those of differences (`gradient_check`).
+1. The values are those of a slow, obvious twin, and the gradients those of differences (`verify.gradient_check`).
 2. Inputs, outputs and upstream gradients are the same bits after forward and backward.
 3. A second backward gives the same bits.
 4. Only the gradients that are asked for are computed.
@@ -18,12 +18,12 @@ from typing import Any
 from unittest import mock
 
 import numpy as np
-from gradient_check import as_tuple, check_gradients, differentiable, upstream
 
 from npconformer.arrays.backend import NUMPY, Backend, is_array, to_host
 from npconformer.tape import autograd
 from npconformer.tape.autograd import Tensor, backward
 from npconformer.tape.grad_mode import no_grad
+from npconformer.verify.gradient_check import as_tuple, check_gradients, differentiable, upstream
 
 
 def check_operation(

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from npconformer.arrays.backend import Backend, backend_of, get_backend, to_backend
+from npconformer.nn.hooks import Hook, HookHandle
 from npconformer.tape.autograd import Tensor
 
 
@@ -34,13 +35,27 @@ class Module:
         set_attribute(self, "_buffers", {})
         set_attribute(self, "_persistent", set())
         set_attribute(self, "_modules", {})
+        set_attribute(self, "_forward_hooks", {})
         set_attribute(self, "training", True)
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         raise NotImplementedError(f"{type(self).__name__} has no forward")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self.forward(*args, **kwargs)
+        output = self.forward(*args, **kwargs)
+        if self._forward_hooks:
+            for hook in tuple(self._forward_hooks.values()):  # one of them may take itself away
+                changed = hook(self, args, output)
+                output = output if changed is None else changed
+        return output
+
+    def register_forward_hook(self, hook: Hook) -> HookHandle:
+        """Calls hook(module, args, output) after every forward; what it returns, unless None, replaces the output.
+
+        args: the positional arguments alone. Where no gradient is recorded, later operations may take over the memory
+        of the output: a hook that keeps an array keeps a copy.
+        """
+        return HookHandle(self._forward_hooks, hook)
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name in self._buffers:

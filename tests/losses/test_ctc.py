@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 from ctc_twins import loss_by_enumeration, loss_by_recursion
-from gradient_check import check_gradients
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from operation_check import check_operation
 
 from npconformer import Tensor
 from npconformer.losses import ctc_loss
+from npconformer.verify.gradient_check import check_gradients
 
 REDUCTIONS = ["none", "sum", "mean"]
 # Repeats, a single label, no label, and one that needs every frame (a blank between equal labels).

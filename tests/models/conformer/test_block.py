@@ -3,13 +3,13 @@
 import conformer_twins as twins
 import numpy as np
 import pytest
-from gradient_check import check_gradients
 from tiny_block import TIME, config, frames, randomised
 
 from npconformer import Tensor
 from npconformer.models.conformer.attention_mask import attention_bias
 from npconformer.models.conformer.block import ConformerBlock
 from npconformer.models.conformer.convolution import CausalConvolutionModule, ConvolutionModule
+from npconformer.verify.gradient_check import check_gradients
 
 EXACTLY = dict(rtol=1e-10, atol=1e-12)
 LENGTHS = np.array([TIME, 6])

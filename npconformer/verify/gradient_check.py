@@ -7,6 +7,10 @@ For outputs y = f(x), random upstream gradients g and a random direction d, the 
 whose own error is h^4/30 times the fifth derivative, and rounding: eps |y| / h. With h = 1e-3 both are near 1e-12 for
 functions of ordinary size, so that a relative error of 1e-7 is a wrong formula. The upstream gradients are random,
 never ones: softmax and batch norm send a constant gradient to zero, right or wrong.
+
+>>> from npconformer.verify import check_gradients
+>>> check_gradients(lambda x: npconformer.ops.softmax(x), np.random.default_rng(0).normal(size=(3, 4)))
+>>> check_gradients(model.to("float64"), input_values)  # of every parameter too
 """
 
 from __future__ import annotations
@@ -17,8 +21,10 @@ from typing import Any
 import numpy as np
 
 from npconformer.arrays.backend import NUMPY, Backend, to_host
+from npconformer.nn import Module
 from npconformer.tape.autograd import Tensor, backward
 from npconformer.tape.grad_mode import no_grad
+from npconformer.verify.functional_call import as_function
 
 STEP = 1e-3
 
@@ -69,21 +75,17 @@ def slope(
 
 def tape_gradients(
     function: Callable, arrays: Sequence[Any], wrt: Sequence[int], gradients: Sequence[np.ndarray], backend: Backend
-) -> list[np.ndarray]:
-    """The tape's gradients of the inputs in `wrt`, on the host."""
+) -> list[np.ndarray | None]:
+    """The tape's gradients of the inputs in `wrt`, on the host; None where none arrived."""
     placed = place(arrays, wrt, backend)
     outputs = [y for y in as_tuple(function(*placed)) if y.dtype.kind == "f"]
-    backward(outputs, [backend.from_host(g) for g in gradients])
-    found = []
-    for i in wrt:
-        if placed[i].grad is None:
-            raise GradientError(f"input {i}: no gradient reached it")
-        found.append(to_host(placed[i].grad))
-    return found
+    recorded = [(y, backend.from_host(g)) for y, g in zip(outputs, gradients, strict=True) if y.requires_grad]
+    backward([y for y, _ in recorded], [g for _, g in recorded])
+    return [None if placed[i].grad is None else to_host(placed[i].grad) for i in wrt]
 
 
 def check_gradients(
-    function: Callable,
+    function: Callable | Module,
     *arrays: Any,
     wrt: Sequence[int] | None = None,
     backend: Backend = NUMPY,
@@ -95,17 +97,30 @@ def check_gradients(
 
     Args:
         function: takes the inputs (tensors where a gradient is asked for) and returns a tensor or a tuple of them. It
-            must be smooth at the inputs and give the same result each time.
+            must be smooth at the inputs and give the same result each time. Or a module in float64 and evaluation
+            mode: then the gradients of every parameter are checked too, four forwards for each and each direction.
         arrays: the inputs: float64 arrays, and whatever else the function takes.
-        wrt: positions of the inputs to check; all floating arrays by default.
+        wrt: positions of the inputs to check; all floating arrays by default, for a module with all parameters.
+        backend: the array library that computes.
+        directions: how many for each input.
         tolerance: allowed error, relative to the sum of |dx d|.
+        seed: of upstream gradients and directions.
 
     Raises:
-        GradientError: with the input's position and its worst element.
+        GradientError: with the input's position or the parameter's name, and its worst element.
+        ValueError: inputs or parameters that are not float64, or none at all.
     """
-    generator = np.random.default_rng(seed)
+    names = [f"input {i}" for i in range(len(arrays))]
+    is_module = isinstance(function, Module)
+    if is_module:
+        inputs, parameters = len(arrays), dict(function.named_parameters())
+        wrt = [*(differentiable(arrays) if wrt is None else wrt), *range(inputs, inputs + len(parameters))]
+        names += list(parameters)
+        arrays = (*arrays, *(to_host(parameter.data) for parameter in parameters.values()))
+        function = as_function(function, list(parameters), inputs)
     wrt = differentiable(arrays) if wrt is None else list(wrt)
-    assert wrt and all(arrays[i].dtype == np.float64 for i in wrt), "gradients are checked on float64 inputs"
+    _check_float64(arrays, wrt, names)
+    generator = np.random.default_rng(seed)
     outputs = values(function, arrays, wrt, backend)
     gradients = upstream(outputs, generator)
     found = tape_gradients(function, arrays, wrt, gradients, backend)
@@ -113,8 +128,14 @@ def check_gradients(
         32 * np.finfo(np.float64).eps * sum(float(np.abs(g * y).sum()) for g, y in zip(gradients, outputs)) / STEP
     )
     for i, dx in zip(wrt, found, strict=True):
+        if dx is None:
+            if not is_module:
+                raise GradientError(f"{names[i]}: no gradient reached it")
+            dx = np.zeros_like(arrays[i])  # a parameter that forward does not use: its slope must be 0
         if dx.shape != arrays[i].shape or dx.dtype != arrays[i].dtype:
-            raise GradientError(f"input {i} is {arrays[i].dtype} {arrays[i].shape}, its gradient {dx.dtype} {dx.shape}")
+            raise GradientError(
+                f"{names[i]} is {arrays[i].dtype} {arrays[i].shape}, its gradient {dx.dtype} {dx.shape}"
+            )
         for _ in range(directions):
             d = generator.choice([-1.0, 1.0], size=dx.shape) * generator.uniform(0.5, 1.5, size=dx.shape)
             slopes = slope(function, arrays, wrt, {i: d}, backend)
@@ -123,7 +144,16 @@ def check_gradients(
             allowed = tolerance * max(abs(expected), float(np.abs(dx * d).sum())) + rounding
             if not abs(got - expected) <= allowed:
                 where = locate_error(function, arrays, wrt, i, gradients, dx, backend)
-                raise GradientError(f"input {i}: {got:.12g} along a direction, expected {expected:.12g}; {where}")
+                raise GradientError(f"{names[i]}: {got:.12g} along a direction, expected {expected:.12g}; {where}")
+
+
+def _check_float64(arrays: Sequence[Any], wrt: Sequence[int], names: Sequence[str]) -> None:
+    if not wrt:
+        raise ValueError("arrays: there is nothing to check; give at least one floating array")
+    for i in wrt:
+        dtype = getattr(arrays[i], "dtype", type(arrays[i]).__name__)
+        if dtype != np.float64:
+            raise ValueError(f"{names[i]}: gradients are checked in float64, got {dtype}")
 
 
 def elementwise_gradient(

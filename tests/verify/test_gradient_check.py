@@ -2,11 +2,13 @@
 
 import numpy as np
 import pytest
-from gradient_check import GradientError, check_gradients, elementwise_gradient
 from operation_check import check_operation
+from small_models import KINDS, make_inputs, make_model
 
+from npconformer import nn, ops
 from npconformer.arrays.backend import NUMPY
 from npconformer.tape.autograd import AnomalyError, Operation
+from npconformer.verify.gradient_check import GradientError, check_gradients, elementwise_gradient
 
 X = np.random.default_rng(0).normal(size=(3, 4))
 
@@ -186,3 +188,79 @@ class ForgetsUnused(Operation):
 def test_mistakes_with_unused_outputs_are_found():
     with pytest.raises(AssertionError):
         check_operation(lambda x: ForgetsUnused()(x), X)
+
+
+# ---- modules
+
+
+class Small(nn.Module):
+    """tanh of a linear map, and a parameter that forward does not use."""
+
+    def __init__(self, activation=ops.tanh):
+        super().__init__()
+        self.inner = nn.Linear(4, 3, std=0.5)
+        self.unused = nn.Parameter(np.ones(2))
+        self.activation = activation
+
+    def forward(self, x, factor=1.0):
+        return (self.activation(self.inner(x)) * factor,)
+
+
+def test_a_module_is_checked_with_its_parameters():
+    module = Small().to("float64")
+    before = {name: (parameter, parameter.data) for name, parameter in module.named_parameters()}
+    check_gradients(module, X, 2.0)
+    for name, parameter in module.named_parameters():
+        assert parameter is before[name][0] and parameter.data is before[name][1] and parameter.grad is None
+
+
+def test_the_wrong_parameter_of_a_module_is_named():
+    """A linear map whose bias gradient is wrong: the weight's and the input's are right."""
+
+    class WrongBias(Operation):
+        def forward(self, x, weight, bias):
+            self.save(x, weight)
+            return x @ weight.T + bias
+
+        def backward(self, grad):
+            x, weight = self.saved
+            return grad @ weight, grad.T @ x, 1.001 * grad.sum(axis=0)
+
+    class Wrong(nn.Linear):
+        def forward(self, x):
+            return WrongBias()(x, self.weight, self.bias)
+
+    module = Small()
+    module.inner = Wrong(4, 3)
+    with pytest.raises(GradientError, match=r"^inner\.bias: .* 3 of 3 elements are wrong"):
+        check_gradients(module.to("float64"), X)
+
+
+def test_a_parameter_whose_gradient_is_lost_is_named():
+    class Lost(nn.Linear):
+        def forward(self, x):
+            return ops.linear(x, self.weight.detach(), self.bias)
+
+    module = Small()
+    module.inner = Lost(4, 3, std=0.5)
+    with pytest.raises(GradientError, match=r"^inner\.weight: 0 along a direction"):
+        check_gradients(module.to("float64"), X)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_whole_model(kind):
+    inputs = make_inputs(kind, (5, 3), dtype="float64")
+    check_gradients(make_model(kind, dtype="float64", layers=1), *inputs.values(), directions=1)
+
+
+@pytest.mark.parametrize(
+    ("function", "arrays", "message"),
+    [
+        (lambda x: Cube()(x), [X.astype(np.float32)], "input 0: gradients are checked in float64, got float32"),
+        (Small().to("float32"), [X], r"unused: gradients are checked in float64, got float32"),
+        (lambda x: x, [3], "there is nothing to check"),
+    ],
+)
+def test_what_is_refused(function, arrays, message):
+    with pytest.raises(ValueError, match=message):
+        check_gradients(function, *arrays)
