@@ -8,8 +8,8 @@
 FSDD is the folder `recordings` of the Free Spoken Digit Dataset (github.com/Jakobovski/free-spoken-digit-dataset,
 CC BY-SA 4.0). Every model, NAME=FOLDER, recognises the same utterances, those of `measure.py` in
 `npconformer/pretrained/digits`: the recordings 45 to 49, which no training hears, bare, with silence around them, and
-as strings. Times of words (`return_timestamps="word"`) are compared two models at a time on the strings that both got
-right, in milliseconds, second minus first.
+as strings. Times of words (`return_timestamps="word"`) are compared with where the words' recordings lie in the
+strings, and two models at a time with each other, on strings that were understood: medians, second minus first.
 
 Prints two tables, and writes the errors as CSV with --output.
 """
@@ -20,6 +20,7 @@ import argparse
 import csv
 import itertools
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -31,29 +32,38 @@ from npconformer.metrics import Edits, word_edits
 sys.path.insert(0, str(Path(npconformer.__file__).parent / "pretrained" / "digits"))
 
 from data import MEASURED
-from measure import answers, read_recordings
+from measure import RATE, answers, forms, read_recordings
 
 STRINGS = "connected"
 
 
 class Heard(NamedTuple):
-    """What a model made of the utterances: the edits by form, and the words of the strings, None where one is wrong."""
+    """What a model made of the utterances: edits by form, and the times of the strings' words, None where one is wrong.
+
+    Times are (W, 2) seconds for W words.
+    """
 
     model: Any
     edits: dict[str, list[Edits]]
-    strings: list[list[tuple[float, float]] | None]
+    times: list[np.ndarray | None]
 
 
 def hear(model: Path, recordings: list[Any]) -> Heard:
     """Recognise every utterance of every form."""
     recognise = npconformer.pipeline("automatic-speech-recognition", model=model)
     heard = Heard(recognise.model, {}, [])
-    for form, (_, words, _), answer in answers(recognise, recordings, return_timestamps="word"):
-        edits = word_edits(words, answer["text"])
+    for form, utterance, answer in answers(recognise, recordings, return_timestamps="word"):
+        edits = word_edits(utterance.words, answer["text"])
         heard.edits.setdefault(form, []).append(edits)
         if form == STRINGS:
-            heard.strings.append([chunk["timestamp"] for chunk in answer["chunks"]] if edits.errors == 0 else None)
+            words = np.array([chunk["timestamp"] for chunk in answer["chunks"]])
+            heard.times.append(words if edits.errors == 0 else None)
     return heard
+
+
+def true_times(recordings: list[Any]) -> list[np.ndarray]:
+    """Where the words' recordings lie in the strings."""
+    return [np.array(utterance.spans) / RATE for utterance in dict(forms(recordings))[STRINGS]]
 
 
 def error_rows(heard: dict[str, Heard]) -> list[dict[str, Any]]:
@@ -69,11 +79,10 @@ def error_rows(heard: dict[str, Heard]) -> list[dict[str, Any]]:
     return rows
 
 
-def differences(first: Heard, second: Heard) -> np.ndarray:
-    """(N, 2) milliseconds by which the second's words begin and end later, on the strings that both got right."""
-    both = [(a, b) for a, b in zip(first.strings, second.strings) if a is not None and b is not None]
-    pairs = [(x, y) for a, b in both for x, y in zip(a, b, strict=True)]
-    return 1000 * np.array([np.subtract(y, x) for x, y in pairs]).reshape(-1, 2)
+def differences(first: Sequence[np.ndarray | None], second: Sequence[np.ndarray | None]) -> np.ndarray:
+    """(N, 2) milliseconds by which the second's words begin and end later, of the strings that have both."""
+    apart = [b - a for a, b in zip(first, second, strict=True) if a is not None and b is not None]
+    return 1000 * np.concatenate([np.zeros((0, 2)), *apart])
 
 
 def print_errors(rows: list[dict[str, Any]]) -> None:
@@ -86,11 +95,11 @@ def print_errors(rows: list[dict[str, Any]]) -> None:
         print(f"| {name} | {own[0]['parameters']:,} | " + " | ".join(cells) + " |")
 
 
-def print_differences(heard: dict[str, Heard]) -> None:
-    """A row for every two models."""
-    head = ("two models", "words", "begin: median", "end: median", "begin: median without sign", "end: the same")
+def print_differences(times: dict[str, Sequence[np.ndarray | None]]) -> None:
+    """A row for every two of them."""
+    head = ("second minus first", "words", "begin", "end", "begin, without sign", "end, without sign")
     print("| " + " | ".join(head) + " |\n" + "|---" * len(head) + "|")
-    for (one, first), (other, second) in itertools.combinations(heard.items(), 2):
+    for (one, first), (other, second) in itertools.combinations(times.items(), 2):
         apart = differences(first, second)
         if len(apart):
             figures = (*np.median(apart, axis=0), *np.median(np.abs(apart), axis=0))
@@ -109,7 +118,7 @@ def main() -> None:
     rows = error_rows(heard)
     print_errors(rows)
     print()
-    print_differences(heard)
+    print_differences({"recordings": true_times(recordings), **{name: one.times for name, one in heard.items()}})
     if args.output is not None:
         with open(args.output, "w", newline="") as file:
             table = csv.DictWriter(file, rows[0], lineterminator="\n")

@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 from time import perf_counter, process_time
 from typing import Any
@@ -46,11 +47,13 @@ class Learner:
         self.optimizer = settings_for(steps=1000, rate=1e-3, seed=0).make_optimizer(self.model)
         self.optimizer.scale_learning_rate(0.1)
         self.task = task_for(self.model)
+        self.batches = ((epoch, index) for epoch in count() for index in range(self.loader.num_batches(epoch)))
         self.times: list[list[float]] = []
 
-    def step(self, number: int) -> None:
-        """Prepare a batch of epoch 0 and make a step on it."""
-        batch, preparing = _timed(lambda: self.loader.load(0, number))
+    def step(self) -> None:
+        """Prepare the next batch and make a step on it."""
+        which = next(self.batches)
+        batch, preparing = _timed(lambda: self.loader.load(*which))
         _, learning = _timed(lambda: run_step(self.model, [batch], self.task, self.optimizer, 1.0))
         self.times.append([*learning, *preparing])
 
@@ -69,9 +72,9 @@ def main() -> None:
     args = parser.parse_args()
     npconformer.set_num_threads(1)
     learners = {name: Learner(args.folder, *which) for name, which in MODELS.items()}
-    for number in range(args.steps + 1):
+    for _ in range(args.steps + 1):
         for learner in learners.values():
-            learner.step(number)
+            learner.step()
     print("| | parameters | step | of processor time | batch | of processor time |\n|---|---:|---:|---:|---:|---:|")
     for name, learner in learners.items():
         figures = " | ".join(f"{figure:.0f}" for figure in np.median(learner.times[1:], axis=0))

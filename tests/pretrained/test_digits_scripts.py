@@ -65,7 +65,7 @@ def test_the_other_network_has_the_same_recipe(adapter, recordings, tmp_path):
     assert "| connected | 4 |" in script("measure.py", recordings, "--model", result)
     both = (f"one={EMBEDDED_DIGITS}", f"other={result}", "--output", tmp_path / "rows.csv")
     said = script(ROOT / "benchmarks" / "bert_digits.py", recordings, *both)
-    assert "| one | 1,334,452 | " in said and "| two models | words | begin: median | " in said
+    assert "| one | 1,334,452 | " in said and "| second minus first | words | begin | end | " in said
     rows = (tmp_path / "rows.csv").read_text().splitlines()
     assert rows[1].startswith("one,wav2vec2-conformer,False,1334452,bare,4,4,") and len(rows) >= 9
 

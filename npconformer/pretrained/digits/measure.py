@@ -19,7 +19,7 @@ import argparse
 import csv
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from data import MEASURED
@@ -30,7 +30,15 @@ from npconformer.data.sound_changes import amplitude, level_of
 from npconformer.metrics import Edits, word_edits
 
 RATE = 16_000
-Utterance = tuple[str, str, np.ndarray]  # who speaks, the words, the samples
+
+
+class Utterance(NamedTuple):
+    """Who speaks, the words, the samples, and where each word's recording begins and ends among them."""
+
+    speaker: str
+    words: str
+    samples: np.ndarray
+    spans: list[tuple[int, int]]
 
 
 def read_recordings(folder: Path, first: int, behind: int) -> list[Utterance]:
@@ -39,7 +47,8 @@ def read_recordings(folder: Path, first: int, behind: int) -> list[Utterance]:
     for path in sorted(folder.glob("*.wav")):
         digit, speaker, index = path.stem.split("_")
         if first <= int(index) < behind:
-            recordings.append((speaker, WORDS[int(digit)], npconformer.read_audio(path, RATE)))
+            samples = npconformer.read_audio(path, RATE)
+            recordings.append(Utterance(speaker, WORDS[int(digit)], samples, [(0, len(samples))]))
     if not recordings:
         raise ValueError(f"folder: {folder} holds no recordings digit_speaker_index.wav from {first} to below {behind}")
     return recordings
@@ -53,24 +62,28 @@ def silence(seconds: float, speech: np.ndarray, decibels: float, rng: np.random.
 
 def surround(utterance: Utterance, rng: np.random.Generator, decibels: tuple[float, float]) -> Utterance:
     """With silence before and behind."""
-    speaker, words, speech = utterance
+    speaker, words, speech, spans = utterance
     before, behind = (silence(s, speech, rng.uniform(*decibels), rng) for s in rng.uniform(0.1, 0.5, size=2))
-    return speaker, words, np.concatenate([before, speech, behind])
+    spans = [(first + len(before), end + len(before)) for first, end in spans]
+    return Utterance(speaker, words, np.concatenate([before, speech, behind]), spans)
 
 
 def connect(recordings: list[Utterance], count: int, rng: np.random.Generator) -> list[Utterance]:
     """Strings of two to five digits, each of one speaker."""
     strings = []
-    speakers = sorted({speaker for speaker, _, _ in recordings})
+    speakers = sorted({recording.speaker for recording in recordings})
     for number in range(count):
         speaker = speakers[number % len(speakers)]
-        own = [recording for recording in recordings if recording[0] == speaker]
+        own = [recording for recording in recordings if recording.speaker == speaker]
         chosen = [own[i] for i in rng.integers(len(own), size=rng.integers(2, 6))]
-        parts = []
-        for _, _, speech in chosen:
-            gap = silence(rng.uniform(0.05, 0.3), speech, rng.uniform(-60, -40), rng)
-            parts += [gap, speech] if parts else [speech]
-        strings.append((speaker, " ".join(words for _, words, _ in chosen), np.concatenate(parts)))
+        parts, spans, end = [], [], 0
+        for one in chosen:
+            gap = silence(rng.uniform(0.05, 0.3), one.samples, rng.uniform(-60, -40), rng)
+            parts += [gap, one.samples] if parts else [one.samples]
+            first = end + (len(gap) if spans else 0)
+            end = first + len(one.samples)
+            spans.append((first, end))
+        strings.append(Utterance(speaker, " ".join(one.words for one in chosen), np.concatenate(parts), spans))
     return strings
 
 
@@ -83,7 +96,8 @@ def forms(recordings: list[Utterance]) -> Iterator[tuple[str, list[Utterance]]]:
     yield "connected", connect(recordings, len(recordings), rng)
     if has_espeak():
         spoken = [(voice, word, synthesise(word, voice)) for voice in HELD_OUT for word in WORDS]
-        yield "voices", [surround(utterance, rng, (-60, -40)) for utterance in spoken]
+        whole = [Utterance(voice, word, samples, [(0, len(samples))]) for voice, word, samples in spoken]
+        yield "voices", [surround(utterance, rng, (-60, -40)) for utterance in whole]
 
 
 def answers(
@@ -91,7 +105,7 @@ def answers(
 ) -> Iterator[tuple[str, Utterance, dict[str, Any]]]:
     """Every utterance with the name of its form and what the pipeline says of it; options are the pipeline's."""
     for form, utterances in forms(recordings):
-        said = recognise([{"array": speech, "sampling_rate": RATE} for _, _, speech in utterances], **options)
+        said = recognise([{"array": one.samples, "sampling_rate": RATE} for one in utterances], **options)
         yield from ((form, utterance, answer) for utterance, answer in zip(utterances, said))
 
 
@@ -111,10 +125,10 @@ def main() -> None:
 
     recognise = npconformer.pipeline("automatic-speech-recognition", model=args.model)
     rows, figures = [], {}
-    for form, (speaker, words, _), answer in answers(recognise, read_recordings(args.folder, args.first, args.behind)):
-        edits = word_edits(words, answer["text"])
-        rows.append({"form": form, "speaker": speaker, "words": words, "recognised": answer["text"]})
-        for who in ("all", speaker):
+    for form, one, answer in answers(recognise, read_recordings(args.folder, args.first, args.behind)):
+        edits = word_edits(one.words, answer["text"])
+        rows.append({"form": form, "speaker": one.speaker, "words": one.words, "recognised": answer["text"]})
+        for who in ("all", one.speaker):
             figures.setdefault(form, {}).setdefault(who, []).append(edits)
 
     print("| form | utterances | words | word errors | word error rate |\n|---|---|---|---|---|")
