@@ -65,13 +65,34 @@ def add_needed_model(parser: argparse.ArgumentParser, class_ending: str) -> None
     _add_model(parser, f"a checkpoint of a model {class_ending}", "needed: none comes with the package")
 
 
+def add_checkpoint(parser: argparse.ArgumentParser) -> None:
+    """Declare CHECKPOINT and --revision; `fetch_checkpoint` makes a folder of them."""
+    parser.add_argument("checkpoint", metavar="CHECKPOINT", help="a folder, or owner/name, a repository at the hub")
+    _add_revision(parser)
+
+
 def _add_model(parser: argparse.ArgumentParser, what: str, without: str) -> None:
     parser.add_argument(
         "--model", metavar="PATH", help=f"{what}: a folder, or owner/name, a repository at the hub; {without}"
     )
+    _add_revision(parser)
+
+
+def _add_revision(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--revision", metavar="NAME", help="of that repository: a branch, tag, commit or refs/pr/NUMBER; default: main"
     )
+
+
+def fetch_checkpoint(arguments: argparse.Namespace) -> None:
+    """Put a folder in the place of a repository's name; what prevents it ends the command with status 2."""
+    from npconformer.processors.checkpoint_files import checkpoint_folder
+    from npconformer.storage.hub_options import HubOptions
+
+    try:
+        arguments.checkpoint = str(checkpoint_folder(arguments.checkpoint, HubOptions(arguments.revision)))
+    except (ValueError, OSError) as error:
+        raise SystemExit(say(describe(error), status=2)) from None
 
 
 def check_model_is_given(arguments: argparse.Namespace) -> None:

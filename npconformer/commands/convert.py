@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from npconformer.commands.arguments import describe, say
+from npconformer.commands.arguments import add_checkpoint, describe, fetch_checkpoint, say
 
 DTYPES = ("float32", "float16", "bfloat16", "float64")
 
@@ -44,7 +44,7 @@ def add_parser(subcommands: Any) -> None:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("checkpoint", metavar="CHECKPOINT", help="a checkpoint folder")
+    add_checkpoint(parser)
     parser.add_argument("out_dir", metavar="OUT_DIR", help="the folder to make")
     parser.add_argument(
         "--format", choices=("safetensors", "bin"), default="safetensors", help="of the weights; default: safetensors"
@@ -62,6 +62,7 @@ def run(arguments: argparse.Namespace) -> int:
     from npconformer.storage.folders import whole_folder
 
     check_out_dir(arguments)
+    fetch_checkpoint(arguments)
     try:
         largest = parse_size(arguments.max_shard_size)
         with whole_folder(arguments.out_dir) as folder:

@@ -7,7 +7,14 @@ import json
 import textwrap
 from typing import Any
 
-from npconformer.commands.arguments import add_output, check_can_hold, describe, say
+from npconformer.commands.arguments import (
+    add_checkpoint,
+    add_output,
+    check_can_hold,
+    describe,
+    fetch_checkpoint,
+    say,
+)
 from npconformer.commands.writing import open_output
 
 EXAMPLES = """\
@@ -43,7 +50,7 @@ def add_parser(subcommands: Any) -> None:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("checkpoint", metavar="CHECKPOINT", help="a checkpoint folder")
+    add_checkpoint(parser)
     parser.add_argument("--format", choices=("text", "json"), default="text", help="default: text")
     add_output(parser)
     parser.set_defaults(run=run, parser=parser)
@@ -56,6 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
     from npconformer.storage.files import existing_folder
 
     check_can_hold(arguments, [])
+    fetch_checkpoint(arguments)
     try:
         facts = checkpoint_facts(existing_folder(arguments.checkpoint, NEEDED))
     except (ValueError, OSError) as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from npconformer.commands.arguments import add_device, add_threads, describe, say
+from npconformer.commands.arguments import add_checkpoint, add_device, add_threads, describe, fetch_checkpoint, say
 from npconformer.commands.traced_inputs import (
     DTYPES,
     add_what_to_keep,
@@ -47,7 +47,7 @@ def add_parser(subcommands: Any) -> None:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("checkpoint", metavar="CHECKPOINT", help="checkpoint folder")
+    add_checkpoint(parser)
     parser.add_argument("audio", nargs="+", metavar="AUDIO", help="a recording; several are run as one padded batch")
     parser.add_argument("--output", metavar="FILE", required=True, help="the file to write, all or nothing")
     add_what_to_keep(parser)
@@ -64,6 +64,7 @@ def add_parser(subcommands: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Run the model and write the file; returns the exit status."""
     check_output(arguments, arguments.audio)
+    fetch_checkpoint(arguments)
     model = load_checkpoint(arguments.checkpoint, arguments.dtype, arguments.device)
     inputs = make_inputs(arguments, model, arguments.audio)
     from npconformer.verify import trace, trace_transformers

@@ -6,10 +6,12 @@ import argparse
 from typing import Any
 
 from npconformer.commands.arguments import (
+    add_checkpoint,
     add_device,
     add_output,
     add_threads,
     describe,
+    fetch_checkpoint,
     number_between,
     say,
 )
@@ -64,7 +66,7 @@ def add_parser(subcommands: Any) -> None:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("checkpoint", metavar="CHECKPOINT", help="checkpoint folder")
+    add_checkpoint(parser)
     parser.add_argument("audio", nargs="*", metavar="AUDIO", help="for --against: a recording; several are one batch")
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--reference", metavar="FILE", help="a reference file, which brings its inputs along")
@@ -96,6 +98,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Compare and report; returns the exit status."""
     _check_options(arguments)
     check_output(arguments, [*arguments.audio, *([arguments.reference] if arguments.reference else [])])
+    fetch_checkpoint(arguments)
     from npconformer.verify import Reference, compare, trace_transformers
     from npconformer.verify.report import to_dict, to_text
 

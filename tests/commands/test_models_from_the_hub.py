@@ -108,3 +108,22 @@ def test_without_the_package_the_recipe_is_told(tmp_path, recording):
     assert 'pip install "huggingface_hub' in result.stderr
     assert "Files and versions" in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_commands_that_look_at_a_checkpoint(tmp_path, hub, folder, recording):
+    name = (NAME, "--revision", "refs/pr/3")
+    told = [run(tmp_path, hub, "info", *which, "--format", "json") for which in ([folder], name)]
+    assert [one.returncode for one in told] == [0, 0], told[1].stderr
+    parameters = [json.loads(one.stdout) for one in told]
+    assert parameters[0].keys() == parameters[1].keys()
+    result = run(tmp_path, hub, "convert", *name, tmp_path / "converted", "--dtype", "float16")
+    assert result.returncode == 0, result.stderr
+    assert (tmp_path / "converted" / "model.safetensors").is_file()
+    assert not (tmp_path / "converted" / "config.json").is_symlink()
+    result = run(tmp_path, hub, "trace", *name, recording, "--output", tmp_path / "run.safetensors")
+    assert result.returncode == 0, result.stderr
+    result = run(tmp_path, hub, "verify", *name, "--reference", tmp_path / "run.safetensors")
+    assert result.returncode == 0, result.stderr
+    missing = run(tmp_path, hub, "info", "owner/nmae")
+    assert missing.returncode == 2
+    assert "no repository owner/nmae" in missing.stderr
