@@ -1,6 +1,7 @@
 """What every test may ask for: the folder `shared/` beside the checkout, a hub, and a GPU or a reasoned skip."""
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,6 +9,8 @@ import pytest
 from hub_server import Hub, ask_here, serve
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # no test asks the real hub, whatever name it tries
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # as in a script's background; commands would inherit it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
