@@ -24,7 +24,7 @@ class Gap(NamedTuple):
 def measure(ours: np.ndarray, theirs: np.ndarray, scale: float | None = None) -> Gap:
     """max|ours - theirs|, also over `scale`, by default the largest finite magnitude in theirs.
 
-    Computed in float64. Equal infinities do not differ. Any difference from a reference that is zero throughout is infinitely large.
+    Computed in float64. Equal infinities do not differ; any difference from a reference of zeros is infinitely large.
     """
     if ours.shape != theirs.shape:
         return Gap(np.inf, np.inf, None)
