@@ -12,7 +12,7 @@ class Gap(NamedTuple):
 
     Attributes:
         absolute: max|a - b|; infinity where the shapes differ, NaN where either side has one.
-        relative: the same over max|b|, or over the scale that was given.
+        relative: the same over the largest finite |b|, or over the scale that was given.
         where: the index of the largest difference, of the first NaN; None where the shapes differ or nothing does.
     """
 
@@ -22,9 +22,9 @@ class Gap(NamedTuple):
 
 
 def measure(ours: np.ndarray, theirs: np.ndarray, scale: float | None = None) -> Gap:
-    """max|ours - theirs|, also over `scale`, by default the largest magnitude in theirs. Equal infinities are equal.
+    """max|ours - theirs|, also over `scale`, by default the largest finite magnitude in theirs.
 
-    Computed in float64. Any difference from a reference that is zero throughout is infinitely large.
+    Computed in float64. Equal infinities do not differ; any difference from a reference of zeros is infinitely large.
     """
     if ours.shape != theirs.shape:
         return Gap(np.inf, np.inf, None)
@@ -38,7 +38,7 @@ def measure(ours: np.ndarray, theirs: np.ndarray, scale: float | None = None) ->
     absolute = float(gaps[where])
     if np.isnan(absolute):
         return Gap(absolute, absolute, where)
-    scale = float(np.abs(theirs).max()) if scale is None else scale
+    scale = float(np.abs(theirs[np.isfinite(theirs)]).max(initial=0.0)) if scale is None else scale
     return Gap(absolute, absolute / scale if scale else np.inf, where)
 
 

@@ -112,7 +112,7 @@ def check_gradients(
     """
     names = [f"input {i}" for i in range(len(arrays))]
     is_module = isinstance(function, Module)
-    if is_module:
+    if isinstance(function, Module):
         inputs, parameters = len(arrays), dict(function.named_parameters())
         wrt = [*(differentiable(arrays) if wrt is None else wrt), *range(inputs, inputs + len(parameters))]
         names += list(parameters)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Collection, Iterable, Sequence
 
 LAYER = re.compile(r"(?:^|\.)encoder\.layers\.(\d+)(?:\.|$)")
 PLACES = (
@@ -38,10 +37,10 @@ def place_of(tensor: str) -> str:
     return "output"
 
 
-def in_forward_order(modules: Iterable[str], outputs: Mapping[str, Any]) -> list[str]:
+def in_forward_order(modules: Iterable[str], outputs: Collection[str]) -> list[str]:
     """The tensors' names: of the modules, in the order in which these were done, with the outputs among them.
 
-    outputs: the names of output fields, such as "hidden_states.3", with their arrays. Hidden state 0 goes before the
+    outputs: the names of output fields, such as "hidden_states.3". Hidden state 0 goes before the
     first block, attentions i and hidden state i + 1 after block i, the others to the end.
     """
     ordered: list[str] = []

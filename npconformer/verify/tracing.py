@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from npconformer import __version__
-from npconformer.arrays.backend import to_host
+from npconformer.arrays.backend import asarray, to_host
 from npconformer.models.base import PreTrainedModel
 from npconformer.nn import Module
 from npconformer.tape.autograd import Tensor, backward
@@ -151,7 +151,7 @@ def _left_as_it_was(model: Module) -> Iterator[None]:
 
 def _arrays_by_field(output: Any) -> dict[str, np.ndarray]:
     """The output's fields as arrays on the host; those that are tuples one by one, as "hidden_states.3"."""
-    arrays = {}
+    arrays: dict[str, np.ndarray] = {}
     for name in output.keys():
         value = output[name]
         if isinstance(value, tuple):
@@ -176,7 +176,8 @@ def _run_backward(
             expected = ", ".join(f"{name} {array.shape}" for name, array in fields.items() if name in output)
             raise ValueError(f"upstream: got {name} {np.shape(gradient)}; expected gradients of some of {expected}")
     arrays = {name: np.asarray(gradient, output[name].dtype) for name, gradient in upstream.items()}
-    backward([output[name] for name in arrays], list(arrays.values()), retain_graph=False)
+    moved = [asarray(array, output[name].data) for name, array in arrays.items()]
+    backward([output[name] for name in arrays], moved, retain_graph=False)
     return arrays
 
 

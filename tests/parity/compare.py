@@ -12,6 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from npconformer.verify.differences import measure
+from npconformer.verify.tolerances import has_float32_table, has_zero_gradient, limit
+
 OUTPUTS = (
     "logits",
     "last_hidden_state",
@@ -43,41 +46,18 @@ def kind_of(tensor: str) -> str:
 
 
 def limit_of(kind: str, dtype: str, config: Mapping[str, Any]) -> float:
-    """The largest relative difference allowed.
+    """The largest relative difference allowed: that of `npconformer verify`, for a few frames.
 
     In float64 the two programs agree to rounding, except where the reference itself leaves float64: it builds position
     tables in float32, and computes CTC in float32.
     """
-    if dtype == "float32":
-        return 2e-4 if "gradients" in kind else 2e-5
-    has_table = config["position_embeddings_type"] in ("relative", "rotary")
-    rounds_to_float32 = has_table or kind in ("loss", "loss gradients")
-    return 5e-6 if rounds_to_float32 else 1e-9
-
-
-def has_zero_gradient(tensor: str, config: Mapping[str, Any]) -> bool:
-    """Whether the parameter's gradient is zero in exact arithmetic although backward reaches it.
-
-    The key bias adds the same number to all scores of a query, which softmax ignores. A bias in front of group norm
-    with one channel per group is subtracted again as part of the mean. A table of a single distance adds the same
-    number to all scores of a query, too.
-    """
-    if tensor.endswith("linear_k.bias"):
-        return True
-    if tensor.endswith("distance_embedding.weight"):
-        return config["left_max_position_embeddings"] + config["right_max_position_embeddings"] == 0
-    return config.get("feat_extract_norm") == "group" and tensor.endswith("conv_layers.0.conv.bias")
+    rounded = has_float32_table(config) or kind in ("loss", "loss gradients")
+    return limit("gradients" if "gradients" in kind else "outputs", dtype, rounded)
 
 
 def relative_difference(ours: np.ndarray, theirs: np.ndarray, scale: float | None = None) -> float:
     """max|ours - theirs| / scale, by default the largest magnitude in theirs. Equal infinities do not differ."""
-    if ours.shape != theirs.shape:
-        return np.inf
-    ours, theirs = ours.astype(np.float64), theirs.astype(np.float64)
-    same = ours == theirs
-    gap = np.abs(np.where(same, 0, ours) - np.where(same, 0, theirs)).max(initial=0.0)
-    scale = np.abs(theirs).max(initial=0.0) if scale is None else scale
-    return 0.0 if gap == 0 else float(gap / scale) if scale else np.inf
+    return measure(np.asarray(ours), np.asarray(theirs), scale).relative
 
 
 def compare(

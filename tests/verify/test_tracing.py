@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 from small_models import KINDS, make_inputs, make_model
+from strict_device import STRICT
 
 import npconformer
-from npconformer.verify import trace
+from npconformer.verify import compare, trace
 
 HEADS = ("ForCTC", None, "ForSequenceClassification", "ForAudioFrameClassification", "ForXVector")
 
@@ -162,3 +163,14 @@ def test_tensors_are_taken_as_inputs_too(kind):
     tensors = {name: npconformer.Tensor(array) for name, array in inputs.items()}
     found, expected = trace(model, tensors), trace(model, inputs)
     np.testing.assert_array_equal(found.arrays["outputs.logits"], expected.arrays["outputs.logits"])
+
+
+@pytest.mark.parametrize("labels", [True, False])
+def test_a_model_on_a_device(kind, labels):
+    """The arrays come to the host; upstream gradients go to where the model is."""
+    inputs = make_inputs(kind, labels=labels)
+    reference = trace(make_model(kind, layers=1), inputs, modules=True, attentions=True, gradients=True)
+    model = make_model(kind, layers=1).to(STRICT)
+    found = trace(model, inputs, modules=True, attentions=True, gradients=True)
+    assert all(type(array) is np.ndarray for array in found.arrays.values())
+    assert compare(model, reference).passed and found.arrays.keys() == reference.arrays.keys()
