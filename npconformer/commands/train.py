@@ -189,7 +189,7 @@ def _complete(parser: Any, output: Path, given: dict[str, Any], resume: bool) ->
     from npconformer.storage.files import read_json_object
     from npconformer.storage.hub import is_repository
 
-    before = read_json_object(output / SETTINGS) if resume and (output / SETTINGS).is_file() else {}
+    before = read_json_object(output / SETTINGS, python=True) if resume and (output / SETTINGS).is_file() else {}
     if isinstance(before, dict):
         before.pop("threads", None)  # was kept once
     if not isinstance(before, dict) or not before.keys() <= {*DEFAULTS, "task", "source", "train"}:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, ClassVar
 
 from npconformer.models.config_checks import boolean, choice, integer, wrong
-from npconformer.storage.files import make_folder, read_json_object, write_text_atomically
+from npconformer.storage.files import json_text, make_folder, read_json_object, write_text_atomically
 from npconformer.storage.hub import local_folder
 from npconformer.storage.hub_options import AS_USUAL, HubOptions, without_secrets
 
 CONFIG_NAME = "config.json"
 DTYPES = ("float32", "float64", "float16", "bfloat16")
-MOST_LABELS = 1_000_000
+MOST_LABELS = 100_000  # whose names still fit a file that `strict_json` reads
 PROBLEM_TYPES = (None, "regression", "single_label_classification", "multi_label_classification")
 
 
@@ -156,7 +155,7 @@ class PretrainedConfig:
                 del settings[name]
         if "id2label" in settings:
             settings["id2label"] = {str(i): name for i, name in settings["id2label"].items()}
-        return json.dumps(settings, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+        return json_text(settings)
 
     @classmethod
     def from_dict(cls, settings: dict[str, Any], **overrides: Any) -> PretrainedConfig:

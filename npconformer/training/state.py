@@ -116,7 +116,7 @@ def read_state(folder: Path, state: TrainingState, report: Callable[[str], Any])
 
     Raises ValueError when the checkpoint is of another model, optimiser or version.
     """
-    contents = read_json_object(folder / TRAINING)
+    contents = read_json_object(folder / TRAINING, python=True)
     found = contents.get("format") if isinstance(contents, dict) else None
     if found != FORMAT:
         raise ValueError(f"{folder / TRAINING}: format {found!r}; this version reads {FORMAT}")
