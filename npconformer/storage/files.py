@@ -67,20 +67,21 @@ def write_bytes_atomically(path: str | os.PathLike, data: bytes) -> None:
         temporary.write_bytes(data)
 
 
-def write_json_atomically(path: str | os.PathLike, value: Any) -> None:
+def write_json_atomically(path: str | os.PathLike, value: Any, *, python: bool = False) -> None:
     """Write `json_text(value)` to `path`, all of it or nothing."""
-    write_text_atomically(path, json_text(value))
+    write_text_atomically(path, json_text(value, python=python))
 
 
-def json_text(value: Any) -> str:
+def json_text(value: Any, *, python: bool = False) -> str:
     """Indented JSON with sorted keys, as transformers writes its settings.
 
     Letters stand as they are. Only where UTF-8 has no form for one, as for a byte in a file's name that is no letter,
-    all are escaped.
+    all are escaped. NaN and infinities are not JSON: a ValueError, unless `python`, for files that `read_json_object`
+    reads so.
     """
-    text = json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False)
+    text = json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=python)
     if not _is_utf8(text):
-        text = json.dumps(value, indent=2, sort_keys=True, ensure_ascii=True)
+        text = json.dumps(value, indent=2, sort_keys=True, ensure_ascii=True, allow_nan=python)
     return text + "\n"
 
 
