@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from npconformer.storage.messages import shown
+
 LOWEST_RATE, HIGHEST_RATE = 100, 10_000_000  # Hz; telephones have 8000, studios 192,000, one-bit converters 5,644,800
 
 
@@ -99,7 +101,7 @@ def check_sampling_rate(rate: Any, name: str = "sampling_rate") -> None:
     is_number = isinstance(rate, Real) and not isinstance(rate, bool | np.bool_)
     if not is_number or not LOWEST_RATE <= rate <= HIGHEST_RATE:
         expected = f"a number of samples per second from {LOWEST_RATE} to {HIGHEST_RATE}, such as 16000"
-        raise ValueError(f"{name} must be {expected}, got {rate!r}")
+        raise ValueError(f"{name} must be {expected}, got {shown(rate)}")
 
 
 def validate_waveform(array: Any, name: str = "waveform") -> np.ndarray:
