@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from npconformer.data.examples import Example
-from npconformer.storage.messages import shown
+from npconformer.storage.messages import printable, shown
 from npconformer.storage.strict_json import parse_json
 
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
@@ -67,7 +67,7 @@ def _csv_rows(path: Path, content: str, delimiter: str) -> Iterator[Row]:
         try:
             cells = next(reader, None)
         except csv.Error as error:
-            raise ValueError(f"{path}, line {line}: not CSV: {error}") from None
+            raise ValueError(f"{path}, line {line}: not CSV: {printable(str(error))}") from None
         if cells is None:
             return
         number, line = line, reader.line_num + 1  # a quoted cell may span lines: a row is named by its first

@@ -167,11 +167,21 @@ class Vocabulary:
         return ", ".join(printable(name[:SHOWN]) for name in [*self.vocab][:SHOWN]) + more
 
     def _add(self, tokens: Iterable[AddedToken]) -> None:
-        """Keep tokens whole when reading texts; one that the vocabulary lacks gets the next free id."""
+        """Keep tokens whole when reading texts.
+
+        One that the vocabulary lacks gets the vocabulary's length for its id, or the next one that no token has.
+        """
         vocabulary = self.get_vocab()
+        taken, free = set(vocabulary.values()), 0
         for token in tokens:
+            if token.content and token.content not in vocabulary:
+                free = max(free, len(vocabulary))
+                while free in taken:
+                    free += 1
+                vocabulary[token.content] = free
+                taken.add(free)
             if token.content:
-                self._added[vocabulary.setdefault(token.content, len(vocabulary))] = token
+                self._added[vocabulary[token.content]] = token
 
     def _index(self) -> None:
         """Prepare the look-ups, once the vocabulary has changed."""

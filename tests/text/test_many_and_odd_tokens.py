@@ -79,6 +79,12 @@ def test_ids_beyond_all_bounds(index):
         Wav2Vec2CTCTokenizer(LETTERS, added_tokens_decoder={str(index): added("<c>")})
 
 
+def test_no_token_takes_the_id_of_another(tmp_path):
+    tokenizer = Wav2Vec2CTCTokenizer(LETTERS, added_tokens_decoder={"5": added("</s>")})
+    assert len(set(tokenizer.get_vocab().values())) == len(tokenizer.get_vocab()) == 7
+    assert tokenizer.convert_tokens_to_ids(["</s>", "<s>", "<unk>"]) == [5, 6, 7]
+
+
 def test_messages_about_many_languages_are_short():
     with pytest.raises(ValueError, match=r"choose target_lang from \\x1b0, .* and 4900 more") as raised:
         Wav2Vec2CTCTokenizer({f"\x1b{number}": LETTERS for number in range(5000)})
