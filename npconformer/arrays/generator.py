@@ -35,6 +35,18 @@ def get_state() -> Mapping[str, Any]:
     return _generator.bit_generator.state
 
 
+def check_state(state: Any) -> None:
+    """Raise a ValueError unless that is a state which `get_state` can have returned."""
+    try:
+        kind = state["bit_generator"]
+        if kind == get_state()["bit_generator"]:
+            np.random.default_rng().bit_generator.state = state
+            return
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+        raise ValueError("the state of the random numbers is damaged") from None
+    raise ValueError("its random numbers come from another generator than this version's")
+
+
 def set_state(state: Mapping[str, Any]) -> None:
     """Puts the generator back to a state that `get_state` returned."""
     _generator.bit_generator.state = state

@@ -16,6 +16,7 @@ import numpy as np
 from npconformer.arrays.batch_feature import BatchFeature, check_padding, check_return_tensors
 from npconformer.audio.raw_speech import split_utterances
 from npconformer.audio.sequence_features import SequenceFeatureExtractor, check_is_bool
+from npconformer.storage.messages import shown
 
 
 class Wav2Vec2FeatureExtractor(SequenceFeatureExtractor):
@@ -40,7 +41,7 @@ class Wav2Vec2FeatureExtractor(SequenceFeatureExtractor):
         **unknown_settings: Any,
     ) -> None:
         if isinstance(feature_size, bool) or feature_size != 1:
-            raise ValueError(f"feature_size must be 1 (raw samples of one channel), got {feature_size!r}")
+            raise ValueError(f"feature_size must be 1 (raw samples of one channel), got {shown(feature_size)}")
         check_is_bool(do_normalize, "do_normalize")
         self.do_normalize = do_normalize
         super().__init__(

@@ -14,6 +14,9 @@ from typing import Any
 
 import numpy as np
 
+from npconformer.storage.messages import shown
+
+BELIEVED = 16_000_000  # samples: 64 MB, a quarter of an hour at 16 kHz
 LOWEST_RATE, HIGHEST_RATE = 100, 10_000_000  # Hz; telephones have 8000, studios 192,000, one-bit converters 5,644,800
 
 
@@ -30,13 +33,23 @@ def read_audio(path: str | os.PathLike, sampling_rate: int | None = 16000, mono:
     if sampling_rate is not None:
         check_sampling_rate(sampling_rate)
     with open_recording(path) as file:
-        samples, rate = file.read(dtype="float32", always_2d=True), file.samplerate  # (N, K)
+        samples, rate = _read_all(file), file.samplerate  # (N, K)
     if len(samples) == 0:
         raise ValueError(f"{os.fspath(path)} holds no samples")
     check_samples(samples, path)
     if mono:
         samples = average_channels(samples)
     return samples if sampling_rate is None else resample(samples, rate, sampling_rate)
+
+
+def _read_all(file: Any) -> np.ndarray:
+    """All samples, (N, K). A header may promise gigabytes that are not there: much is taken piece by piece."""
+    if file.frames * file.channels <= BELIEVED:
+        return file.read(dtype="float32", always_2d=True)
+    pieces = []
+    while len(piece := file.read(max(BELIEVED // file.channels, 1), dtype="float32", always_2d=True)):
+        pieces.append(piece)
+    return np.concatenate(pieces) if pieces else np.zeros((0, file.channels), np.float32)
 
 
 @contextmanager
@@ -99,7 +112,7 @@ def check_sampling_rate(rate: Any, name: str = "sampling_rate") -> None:
     is_number = isinstance(rate, Real) and not isinstance(rate, bool | np.bool_)
     if not is_number or not LOWEST_RATE <= rate <= HIGHEST_RATE:
         expected = f"a number of samples per second from {LOWEST_RATE} to {HIGHEST_RATE}, such as 16000"
-        raise ValueError(f"{name} must be {expected}, got {rate!r}")
+        raise ValueError(f"{name} must be {expected}, got {shown(rate)}")
 
 
 def validate_waveform(array: Any, name: str = "waveform") -> np.ndarray:

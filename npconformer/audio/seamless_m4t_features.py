@@ -23,6 +23,7 @@ from npconformer.audio.log_mel import FFT_LENGTH, log_mel
 from npconformer.audio.mel_filters import mel_filters
 from npconformer.audio.raw_speech import first_channel, split_utterances
 from npconformer.audio.sequence_features import SequenceFeatureExtractor
+from npconformer.storage.messages import shown
 
 
 class SeamlessM4TFeatureExtractor(SequenceFeatureExtractor):
@@ -52,7 +53,7 @@ class SeamlessM4TFeatureExtractor(SequenceFeatureExtractor):
             ("stride", stride, 1),
         ):
             if isinstance(value, bool) or not isinstance(value, Integral) or not least <= value < 2**31:
-                raise ValueError(f"{name} must be a whole number of at least {least}, got {value!r}")
+                raise ValueError(f"{name} must be a whole number of at least {least}, got {shown(value)}")
         self.num_mel_bins = num_mel_bins
         self.stride = stride
         super().__init__(

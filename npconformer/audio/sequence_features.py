@@ -22,6 +22,7 @@ from npconformer.audio.extractor_files import SETTINGS_FILE, TYPE, extractor_fol
 from npconformer.audio.files import check_sampling_rate
 from npconformer.storage.files import make_folder, write_json_atomically
 from npconformer.storage.hub_options import HubOptions, without_secrets
+from npconformer.storage.messages import shown
 
 Extractor = TypeVar("Extractor", bound="SequenceFeatureExtractor")
 
@@ -67,10 +68,10 @@ class SequenceFeatureExtractor(ABC):
     ) -> None:
         check_sampling_rate(sampling_rate)
         if padding_value is not None and (isinstance(padding_value, bool) or not isinstance(padding_value, Real)):
-            raise ValueError(f"padding_value must be a number or None, got {padding_value!r}")
+            raise ValueError(f"padding_value must be a number or None, got {shown(padding_value)}")
         check_is_bool(return_attention_mask, "return_attention_mask")
         if not isinstance(padding_side, str) or padding_side not in ("right", "left"):
-            raise ValueError(f"padding_side must be 'right' or 'left', got {padding_side!r}")
+            raise ValueError(f"padding_side must be 'right' or 'left', got {shown(padding_side)}")
         self.feature_size = feature_size
         self.sampling_rate = sampling_rate
         self.padding_value = padding_value
@@ -80,7 +81,7 @@ class SequenceFeatureExtractor(ABC):
         unknown_settings.pop("processor_class", None)
         for name, value in without_secrets(unknown_settings).items():
             if hasattr(type(self), name):
-                raise ValueError(f"{name} is no setting of a {type(self).__name__}, got {value!r}")
+                raise ValueError(f"{name} is no setting of a {type(self).__name__}, got {shown(value)}")
             setattr(self, name, value)
 
     def __repr__(self) -> str:
@@ -142,7 +143,7 @@ class SequenceFeatureExtractor(ABC):
             masks = [np.ones(len(one), np.int32) for one in rows]
         if truncation:
             if max_length is None or max_length < 1:
-                raise ValueError(f"truncation=True needs a positive max_length, got {max_length!r}")
+                raise ValueError(f"truncation=True needs a positive max_length, got {shown(max_length)}")
             limit = round_up(max_length, pad_to_multiple_of)
             rows, masks = [one[:limit] for one in rows], [mask[:limit] for mask in masks]
         if strategy == "do_not_pad":
@@ -241,7 +242,7 @@ class SequenceFeatureExtractor(ABC):
 def check_is_bool(value: Any, name: str) -> None:
     """Raise a ValueError that calls it `name` unless `value` is True or False."""
     if not isinstance(value, bool | np.bool_):
-        raise ValueError(f"{name} must be true or false, got {value!r}")
+        raise ValueError(f"{name} must be true or false, got {shown(value)}")
 
 
 def stack(arrays: list[np.ndarray]) -> np.ndarray:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from npconformer.audio.files import average_channels, check_samples, check_sampling_rate, open_recording
+from npconformer.storage.messages import shown
 
 PIECE = 1 << 16  # samples of a channel that are read at once: four seconds at 16 kHz, 256 KiB as float32
 
@@ -27,7 +28,7 @@ def stream_audio(
     Raises the errors of read_audio, when the iterator gets there.
     """
     if piece_size < 1:
-        raise ValueError(f"piece_size must be a number of samples, at least 1, got {piece_size!r}")
+        raise ValueError(f"piece_size must be a number of samples, at least 1, got {shown(piece_size)}")
     if sampling_rate is not None:
         check_sampling_rate(sampling_rate)
     with open_recording(path) as file:

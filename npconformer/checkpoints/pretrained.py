@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import copy
+import math
 import os
 from typing import Any, ClassVar
 
 import numpy as np
 
 from npconformer.arrays.backend import backend_of, to_backend, to_host
+from npconformer.arrays.memory import machine_memory
 from npconformer.arrays.weight_layout import lay_out
 from npconformer.checkpoints.array_file import TORCH_WEIGHTS_NAME, WEIGHTS_NAME, ArrayFile, open_weights
 from npconformer.checkpoints.hub_weights import weights_folder
@@ -22,6 +24,7 @@ from npconformer.storage.hub_options import HubOptions
 
 CONFIG_NAME = "config.json"
 NEEDED = f"{CONFIG_NAME} and {WEIGHTS_NAME} or {TORCH_WEIGHTS_NAME}"
+SLACK = 10_000_000  # numbers; up to there, what a config asks for beyond the weights is told name by name
 
 
 class PretrainedMixin:
@@ -154,9 +157,12 @@ class PretrainedMixin:
         cls, file: ArrayFile, config: Any, allow_missing: bool, allow_unexpected: bool, ignore_sizes: bool
     ) -> tuple[Any, LoadReport]:
         """The model, with random weights only if some are missing, and the report of what fits."""
-        from npconformer.nn.init import no_init
+        from npconformer.nn.init import no_init, size_limit
 
-        with no_init():
+        held = sum(math.prod(file.shape(name)) for name in file)
+        too_many = f"the config contradicts the weights in {file.path}, which are {held} numbers: it asks for far more"
+        may_differ = allow_missing or ignore_sizes
+        with no_init(), size_limit(machine_memory() / 4 if may_differ else 2 * held + SLACK, too_many):
             model = cls(config)
         own = {name: array.shape for name, array in model.state_dict().items()}
         report = compare_weights(file, own, cls.base_model_prefix)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from npconformer.storage.messages import printable
+
 SHOWN = 8
+LONGEST_NAME = 200  # characters
 
 
 @dataclass
@@ -51,7 +54,7 @@ class LoadReport:
 def shorten(names: list[str]) -> str:
     """The first few names, and how many more there are."""
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(names[:SHOWN]) + more
+    return ", ".join(printable(name[:LONGEST_NAME]) for name in names[:SHOWN]) + more
 
 
 def count_by_part(names: list[str]) -> str:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,11 +23,11 @@ import numpy as np
 
 from npconformer.checkpoints.bfloat16 import bfloat16_to_float32
 from npconformer.checkpoints.broken_download import check_download, cut_short
-from npconformer.checkpoints.strict_json import parse_strictly
 from npconformer.storage.files import atomic_path
+from npconformer.storage.messages import shown
+from npconformer.storage.strict_json import LONGEST_JSON, parse_json
 
 LENGTH_BYTES = 8
-LONGEST_HEADER = 100_000_000  # the format's own limit
 MOST_DIMENSIONS = 32
 LARGEST_ARRAY = 2**56
 DTYPES = {
@@ -142,7 +143,9 @@ def write_safetensors(
 
     Raises:
         ValueError: an array has a dtype that the format lacks.
+        OSError: the file cannot be written, for one because the disk is full.
     """
+    from safetensors import SafetensorError
     from safetensors.numpy import save_file
 
     contiguous = {}
@@ -152,7 +155,18 @@ def write_safetensors(
             raise ValueError(f"cannot save {name!r}: safetensors files hold no dtype {array.dtype}")
         contiguous[name] = array
     with atomic_path(path) as temporary:
-        save_file(contiguous, temporary, metadata=dict(metadata or {"format": "pt"}))
+        try:
+            save_file(contiguous, temporary, metadata=dict(metadata or {"format": "pt"}))
+        except SafetensorError as error:
+            raise _as_os_error(error, path) from error
+
+
+def _as_os_error(error: Exception, path: str | os.PathLike) -> OSError:
+    """The package has an exception of its own, which carries the system's number in its text only."""
+    number = re.search(r"os error ([0-9]{1,5})\)", str(error))
+    if number is None:
+        return OSError(f"{path} cannot be written: {error}")
+    return OSError(int(number[1]), os.strerror(int(number[1])), os.fspath(path))
 
 
 # ---- the header, strictly ----
@@ -166,8 +180,8 @@ def _header_length(path: Path, first: bytes, size: int) -> int:
     if len(first) < LENGTH_BYTES:
         raise _corrupt(path, f"it has {size} bytes; expected {LENGTH_BYTES} for the header's length alone")
     length = int.from_bytes(first, "little")
-    if length > LONGEST_HEADER:
-        raise _corrupt(path, f"its header would be {length} bytes; expected at most {LONGEST_HEADER}")
+    if length > LONGEST_JSON:
+        raise _corrupt(path, f"its header would be {length} bytes; expected at most {LONGEST_JSON}")
     if LENGTH_BYTES + length > size:
         raise cut_short(path, size, LENGTH_BYTES + length)
     return length
@@ -175,7 +189,9 @@ def _header_length(path: Path, first: bytes, size: int) -> int:
 
 def _parse_json(path: Path, text: bytes) -> dict[str, Any]:
     try:
-        header = parse_strictly(text)
+        if not text.startswith(b"{"):
+            raise ValueError("it does not begin with an object")
+        header = parse_json(text)
     except ValueError as error:
         raise _corrupt(path, f"its header is not the expected JSON ({error})") from None
     if not isinstance(header, dict):
@@ -186,24 +202,26 @@ def _parse_json(path: Path, text: bytes) -> dict[str, Any]:
 def _metadata(path: Path, header: dict[str, Any]) -> dict[str, str]:
     metadata = header.pop("__metadata__", {})
     if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
-        raise _corrupt(path, f"its __metadata__ is {metadata!r}; expected an object of strings")
+        raise _corrupt(path, f"its __metadata__ is {shown(metadata)}; expected an object of strings")
     return metadata
 
 
 def _entry(path: Path, name: str, fields: Any) -> TensorEntry:
     if not isinstance(fields, dict) or set(fields) != {"dtype", "shape", "data_offsets"}:
-        raise _corrupt(path, f"the entry of {name!r} is {fields!r}; expected dtype, shape and data_offsets")
+        raise _corrupt(path, f"the entry of {shown(name)} is {shown(fields)}; expected dtype, shape and data_offsets")
     dtype, shape, offsets = fields["dtype"], fields["shape"], fields["data_offsets"]
     if not isinstance(dtype, str) or dtype not in DTYPES:
-        raise ValueError(f"{path}: {name!r} has dtype {dtype!r}; expected one of {', '.join(DTYPES)}")
+        raise ValueError(f"{path}: {shown(name)} has dtype {shown(dtype)}; expected one of {', '.join(DTYPES)}")
     if not _all_counts(shape) or not _all_counts(offsets) or len(offsets) != 2:
-        raise _corrupt(path, f"{name!r} has shape {shape!r} and data_offsets {offsets!r}; expected counts")
+        raise _corrupt(
+            path, f"{shown(name)} has shape {shown(shape)} and data_offsets {shown(offsets)}; expected counts"
+        )
     begin, end = offsets
     if len(shape) > MOST_DIMENSIONS or math.prod(size or 1 for size in shape) > LARGEST_ARRAY:
-        raise _corrupt(path, f"{name!r} has shape {shape!r}, more than an array can have")
+        raise _corrupt(path, f"{shown(name)} has shape {shown(shape)}, more than an array can have")
     expected = math.prod(shape) * np.dtype(DTYPES[dtype]).itemsize
     if end - begin != expected:
-        raise _corrupt(path, f"{name!r}, {dtype} {shape}, has {end - begin} bytes; expected {expected}")
+        raise _corrupt(path, f"{shown(name)}, {dtype} {shown(shape)}, has {end - begin} bytes; expected {expected}")
     return TensorEntry(dtype, tuple(shape), begin, end)
 
 
@@ -216,7 +234,7 @@ def _check_layout(path: Path, entries: dict[str, TensorEntry], start: int, size:
     position = 0
     for name, entry in sorted(entries.items(), key=lambda item: (item[1].begin, item[1].end)):
         if entry.begin != position:
-            raise _corrupt(path, f"the data of {name!r} begins at {entry.begin}; expected {position}")
+            raise _corrupt(path, f"the data of {shown(name)} begins at {entry.begin}; expected {position}")
         position = entry.end
     if start + position > size:
         raise cut_short(path, size, start + position)

@@ -20,9 +20,9 @@ import numpy as np
 
 from npconformer.checkpoints.broken_download import check_download
 from npconformer.checkpoints.report import shorten
-from npconformer.checkpoints.strict_json import parse_strictly
+from npconformer.storage.messages import shown
+from npconformer.storage.strict_json import LONGEST_JSON, parse_json
 
-LONGEST_INDEX = 100_000_000  # bytes
 LONGEST_NAME = 200  # characters
 MOST_SHARDS = 512  # each takes a file handle for as long as the weights are used
 
@@ -74,13 +74,13 @@ class ShardedFile:
 def read_index(path: Path) -> dict[str, str]:
     """The shard of each weight, by name. Raises ValueError for an index that is damaged or names files elsewhere."""
     size = path.stat().st_size
-    if size > LONGEST_INDEX:
-        raise ValueError(f"{path} has {size} bytes; expected at most {LONGEST_INDEX} in an index of shards")
+    if size > LONGEST_JSON:
+        raise ValueError(f"{path} has {size} bytes; expected at most {LONGEST_JSON} in an index of shards")
     text = path.read_bytes()
     if not text.lstrip().startswith(b"{"):
         check_download(path)
     try:
-        index = parse_strictly(text)
+        index = parse_json(text)
     except ValueError as error:
         raise ValueError(f"{path} is no index of shards: it is not the expected JSON ({error})") from None
     weight_map = index.get("weight_map") if isinstance(index, dict) else None
@@ -89,7 +89,7 @@ def read_index(path: Path) -> dict[str, str]:
     for weight, shard in weight_map.items():
         if not isinstance(shard, str) or not _is_plain_name(shard):
             raise ValueError(
-                f"{path} puts {weight[:80]!r} in {str(shard)[:80]!r}; expected the name of a file in the same folder"
+                f"{path} puts {shown(weight)} in {shown(shard)}; expected the name of a file in the same folder"
             )
     shards = len(set(weight_map.values()))
     if shards > MOST_SHARDS:

@@ -11,6 +11,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from npconformer.storage.messages import printable
+
+LONGEST_MESSAGE = 4000  # characters
+
 
 def add_device(parser: argparse.ArgumentParser) -> None:
     """Declare --device."""
@@ -168,8 +172,7 @@ def say(message: str, status: int = 0) -> int:
     """Tell the person at the terminal something; returns `status`."""
     with contextlib.suppress(OSError):  # nobody can be told that nobody can be told
         if sys.stderr is not None:
-            message = message.encode("utf-8", "backslashreplace").decode()  # names of files need not be UTF-8
-            print(f"npconformer: {message}", file=sys.stderr)
+            print(f"npconformer: {printable(message[:LONGEST_MESSAGE])}", file=sys.stderr)
     return status
 
 

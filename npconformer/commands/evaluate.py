@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +16,7 @@ from npconformer.commands.arguments import (
     number_between,
     say,
 )
+from npconformer.commands.writing import to_json
 
 if TYPE_CHECKING:
     from npconformer.data.examples import Example, LeftOut
@@ -186,7 +186,7 @@ def _report(arguments: argparse.Namespace, scorer: Scorer, failures: list[LeftOu
     except ValueError as error:
         return say(str(error), status=1)
     if arguments.format == "json":
-        print(json.dumps({**summary, **counts}, ensure_ascii=False))
+        print(to_json({**summary, **counts}))
     else:
         print("\n".join(scorer.lines(summary)))
         print(f"recordings: {counts['evaluated']} judged, {counts['left_out']} left out")

@@ -46,6 +46,8 @@ DEFAULTS: dict[str, Any] = {
     "device": "cpu",
 }
 
+TEXTS = ("task", "source", "train", "eval", "schedule", "augmentation", "device")
+
 EXAMPLES = """\
 examples:
   npconformer train --task ctc --from my-checkpoint --train train.csv --eval eval.csv --output out --epochs 10
@@ -166,7 +168,7 @@ def run(arguments: argparse.Namespace) -> int:
         options = _complete(arguments.parser, output, given, resume)
         output.mkdir(parents=True, exist_ok=True)
         trainer = build_trainer(output, options, resume)
-        write_json_atomically(output / SETTINGS, options)
+        write_json_atomically(output / SETTINGS, options, python=True)
     except (ValueError, OSError, RuntimeError) as error:
         return say(str(error), status=2)
     try:
@@ -188,12 +190,16 @@ def _complete(parser: Any, output: Path, given: dict[str, Any], resume: bool) ->
     """All arguments: those given, those of the first run when resuming, and defaults."""
     from npconformer.storage.files import read_json_object
     from npconformer.storage.hub import is_repository
+    from npconformer.storage.messages import shown
 
-    before = read_json_object(output / SETTINGS) if resume and (output / SETTINGS).is_file() else {}
+    before = read_json_object(output / SETTINGS, python=True) if resume and (output / SETTINGS).is_file() else {}
     if isinstance(before, dict):
         before.pop("threads", None)  # was kept once
     if not isinstance(before, dict) or not before.keys() <= {*DEFAULTS, "task", "source", "train"}:
         raise ValueError(f"{output / SETTINGS} does not hold the arguments of a training")
+    for name, value in before.items():
+        if not _may_be(name, value):
+            raise ValueError(f"{output / SETTINGS}: {name} is {shown(value)}, which is no such argument's value")
     paths = [name for name in PATHS if given.get(name) and not (name == "source" and is_repository(given[name]))]
     given |= {name: os.path.abspath(given[name]) for name in paths}  # resumed in any folder
     options = {**DEFAULTS, **before, **given}
@@ -211,6 +217,20 @@ def _complete(parser: Any, output: Path, given: dict[str, Any], resume: bool) ->
     if not resume and any(output.glob("checkpoint-*")):
         raise FileExistsError(f"{output}: there is a training in this folder already; --resume it, or choose another")
     return options
+
+
+def _may_be(name: str, value: Any) -> bool:
+    """Whether a value, read from a file, is of the type that an argument has."""
+    default = DEFAULTS.get(name, "")
+    if value is None and default is None:
+        return True
+    if name in TEXTS:
+        return isinstance(value, str)
+    if isinstance(default, list):
+        return isinstance(value, list) and all(isinstance(one, str) for one in value)
+    if isinstance(default, bool):
+        return isinstance(value, bool)
+    return type(value) in ((int, float) if default is None or isinstance(default, float) else (int,))
 
 
 def _where_time_went(progress: Any) -> str:

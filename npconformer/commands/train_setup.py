@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -105,10 +104,12 @@ def _model(options: dict[str, Any], checkpoint: Path | None, examples: list[Any]
 
 def _field(text: str) -> tuple[str, Any]:
     """hidden_dropout=0.1 -> ("hidden_dropout", 0.1); what is no JSON is a string."""
+    from npconformer.storage.strict_json import parse_json
+
     name, equals, value = text.partition("=")
     if not equals:
         raise ValueError(f"--set {text}: expected FIELD=VALUE")
     try:
-        return name, json.loads(value)
+        return name, parse_json(value)
     except ValueError:
         return name, value

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import os
 import re
 import sys
@@ -65,9 +66,17 @@ class JsonFormat:
 
 
 def to_json(value: Any) -> str:
-    """JSON on one line with letters as they are, so that it can be read."""
-    text = json.dumps(value, ensure_ascii=False)
+    """JSON on one line with letters as they are, so that it can be read; numbers that JSON lacks (NaN) are null."""
+    text = json.dumps(_without_nan(value), ensure_ascii=False, allow_nan=False)
     return LONE_SURROGATE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)  # valid, and json.loads gives the name
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _without_nan(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def write_together(results: Iterable[tuple[str, Any]], formatted: Format, path: str | None) -> None:

@@ -26,6 +26,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from npconformer.data.sound_changes import add_echoes, add_noise, amplitude, change_speed, level_of, white_noise
+from npconformer.storage.messages import shown
 
 Range = tuple[float, float]
 
@@ -55,7 +56,7 @@ class Joining:
     def __post_init__(self) -> None:
         _check(self, utterances=(2, 100), gap=(0, 60), floor=(-200, 0))
         if not self.longest_seconds > 0:
-            raise ValueError(f"Joining: longest_seconds must be above 0, got {self.longest_seconds!r}")
+            raise ValueError(f"Joining: longest_seconds must be above 0, got {shown(self.longest_seconds)}")
 
 
 @dataclass(frozen=True)
@@ -142,7 +143,7 @@ class Augmentation:
         Raises ValueError for names and values that have no meaning.
         """
         if not isinstance(settings, dict):
-            raise ValueError(f"augmentation: expected an object by kind, got {settings!r}")
+            raise ValueError(f"augmentation: expected an object by kind, got {shown(settings)}")
         unknown = sorted(set(settings) - set(KINDS))
         if unknown:
             raise ValueError(f"augmentation: unknown {', '.join(unknown)}; known are {', '.join(KINDS)}")
@@ -152,7 +153,7 @@ class Augmentation:
                 continue
             known = [field.name for field in dataclasses.fields(KINDS[name])]
             if not isinstance(values, dict) or set(values) - set(known):
-                raise ValueError(f"augmentation: {name} must be an object of {', '.join(known)}, got {values!r}")
+                raise ValueError(f"augmentation: {name} must be an object of {', '.join(known)}, got {shown(values)}")
             kinds[name] = KINDS[name](**values)
         return cls(**kinds)
 
@@ -239,7 +240,7 @@ def _check(kind: Any, **limits: Range) -> None:
     """Refuse a probability outside 0..1 and ranges outside their limits; lists (of JSON) become tuples."""
     name = type(kind).__name__
     if not _is_number(kind.probability) or not 0 <= kind.probability <= 1:
-        raise ValueError(f"{name}: probability must be a number from 0 to 1, got {kind.probability!r}")
+        raise ValueError(f"{name}: probability must be a number from 0 to 1, got {shown(kind.probability)}")
     for field, (least, most) in limits.items():
         value = getattr(kind, field)
         whole = field == "utterances"
@@ -247,7 +248,7 @@ def _check(kind: Any, **limits: Range) -> None:
         if not pair or not least <= value[0] <= value[1] <= most or (whole and any(v != int(v) for v in value)):
             numbers = "whole numbers" if whole else "numbers"
             raise ValueError(
-                f"{name}: {field} must be two {numbers} (least, most) from {least:g} to {most:g}, got {value!r}"
+                f"{name}: {field} must be two {numbers} (least, most) from {least:g} to {most:g}, got {shown(value)}"
             )
         object.__setattr__(kind, field, tuple(map(int, value)) if whole else tuple(value))
 

@@ -13,7 +13,6 @@ ends; empty lines do not count.
 from __future__ import annotations
 
 import csv
-import json
 import math
 import os
 from collections.abc import Iterator
@@ -21,11 +20,14 @@ from pathlib import Path
 from typing import Any
 
 from npconformer.data.examples import Example
+from npconformer.storage.messages import printable, shown
+from npconformer.storage.strict_json import parse_json
 
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
 JSON_LINES = (".jsonl", ".ndjson")
 SUFFIXES = (*DELIMITERS, *JSON_LINES)
 TEXTS = ("text", "label", "speaker")
+SHOWN = 20  # names of columns in a message
 
 Row = tuple[int, dict[str, Any]]  # the number of its line, and its values by column
 
@@ -65,7 +67,7 @@ def _csv_rows(path: Path, content: str, delimiter: str) -> Iterator[Row]:
         try:
             cells = next(reader, None)
         except csv.Error as error:
-            raise ValueError(f"{path}, line {line}: not CSV: {error}") from None
+            raise ValueError(f"{path}, line {line}: not CSV: {printable(str(error))}") from None
         if cells is None:
             return
         number, line = line, reader.line_num + 1  # a quoted cell may span lines: a row is named by its first
@@ -83,10 +85,12 @@ def _csv_rows(path: Path, content: str, delimiter: str) -> Iterator[Row]:
 def _header(path: Path, line: int, cells: list[str]) -> list[str]:
     names = [cell.strip().lower() for cell in cells]
     if "path" not in names:
-        raise ValueError(f"{path}, line {line}: the header has no column 'path', only {', '.join(map(repr, names))}")
+        raise ValueError(
+            f"{path}, line {line}: the header has no column 'path', only {', '.join(map(shown, names[:SHOWN]))}"
+        )
     twice = sorted({name for name in names if name and names.count(name) > 1})
     if twice:
-        raise ValueError(f"{path}, line {line}: the header names {', '.join(map(repr, twice))} twice")
+        raise ValueError(f"{path}, line {line}: the header names {', '.join(map(shown, twice[:SHOWN]))} twice")
     return names
 
 
@@ -95,11 +99,11 @@ def _json_rows(path: Path, content: str) -> Iterator[Row]:
         if not line.strip():
             continue
         try:
-            values = json.loads(line)
-        except (ValueError, RecursionError) as error:
+            values = parse_json(line, python=True)  # a path may hold bytes that are no letters; texts are checked
+        except ValueError as error:
             raise ValueError(f"{path}, line {number}: not JSON: {error}") from None
         if not isinstance(values, dict):
-            raise ValueError(f"{path}, line {number}: expected an object like {{...}}, got {line.strip()[:40]!r}")
+            raise ValueError(f"{path}, line {number}: expected an object like {{...}}, got {shown(line.strip(), 40)}")
         yield number, values
 
 
@@ -133,7 +137,9 @@ def _text(where: str, name: str, value: Any) -> str | None:
     if value is None or (isinstance(value, str) and not value.strip()):
         return None
     if not isinstance(value, str):
-        raise ValueError(f"{where}: {name} must be a string, got {value!r}")
+        raise ValueError(f"{where}: {name} must be a string, got {shown(value)}")
+    if name != "rttm" and any("\ud800" <= letter <= "\udfff" for letter in value):
+        raise ValueError(f"{where}: {name} holds half a letter (a lone surrogate): {shown(value)}")
     return value.strip()
 
 
@@ -145,5 +151,5 @@ def _seconds(where: str, name: str, value: Any) -> float | None:
     except (TypeError, ValueError):
         seconds = math.nan
     if not 0 <= seconds < math.inf:
-        raise ValueError(f"{where}: {name} must be a number of seconds, 0 or more, got {value!r}")
+        raise ValueError(f"{where}: {name} must be a number of seconds, 0 or more, got {shown(value)}")
     return seconds

@@ -17,6 +17,7 @@ from typing import Any, ClassVar, NamedTuple
 from npconformer.models.configuration import PretrainedConfig, configuration_file
 from npconformer.storage.files import read_json_object
 from npconformer.storage.hub_options import HubOptions
+from npconformer.storage.messages import shown
 
 
 class Family(NamedTuple):
@@ -98,13 +99,13 @@ def read_model_type(folder: str | os.PathLike) -> str:
         named = [by_class[name] for name in architectures if isinstance(name, str) and name in by_class]
         model_type = (named or list(FAMILIES))[0]
     if not isinstance(model_type, str) or model_type not in FAMILIES:
-        raise ValueError(f"{path}: model_type is {model_type!r}; expected one of {', '.join(FAMILIES)}")
+        raise ValueError(f"{path}: model_type is {shown(model_type)}; expected one of {', '.join(FAMILIES)}")
     return model_type
 
 
 def _family(model_type: str) -> Family:
     if model_type not in FAMILIES:
-        raise ValueError(f"model_type is {model_type!r}; expected one of {', '.join(FAMILIES)}")
+        raise ValueError(f"model_type is {shown(model_type)}; expected one of {', '.join(FAMILIES)}")
     return FAMILIES[model_type]
 
 

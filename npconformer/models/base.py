@@ -10,15 +10,28 @@ from typing import Any, ClassVar
 import numpy as np
 
 from npconformer.arrays.backend import asarray, is_array, to_host
+from npconformer.arrays.memory import machine_memory
 from npconformer.arrays.types import Array
 from npconformer.checkpoints.pretrained import PretrainedMixin
 from npconformer.models.forward_options import ForwardOptions
 from npconformer.models.frame_clock import Lengths, Stage, count_steps, fewest_steps
-from npconformer.nn import Module
+from npconformer.nn import Module, init
 from npconformer.tape.autograd import Tensor
 
 
-class PreTrainedModel(PretrainedMixin, Module):
+class _Fits(type):
+    """Builds a model with random weights only if these fit the memory: counts them first, which takes none."""
+
+    def __call__(cls, *arguments: Any, **options: Any) -> Any:
+        if not init.is_skipped():  # else somebody counts already, or loads, and has the weights to compare with
+            memory = machine_memory()
+            too_many = f"the weights of this {cls.__name__} would not fit the memory of {memory / 1e9:.1f} GB"
+            with init.size_limit(memory / 4, f"{too_many}: some of the config's sizes are wrong", counting=True):
+                super().__call__(*arguments, **options)
+        return super().__call__(*arguments, **options)
+
+
+class PreTrainedModel(PretrainedMixin, Module, metaclass=_Fits):
     """Base of all models. A model's own base class names its configuration and says what its input is.
 
     Attributes:

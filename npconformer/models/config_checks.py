@@ -12,14 +12,17 @@ import numbers
 from collections.abc import Iterable
 from typing import Any
 
+from npconformer.storage.messages import shown
+
 ACTIVATIONS = ("gelu", "gelu_new", "relu", "selu", "sigmoid", "silu", "swish", "tanh")
 
-LARGEST = 2**31 - 1  # of what counts something: no size, length or number of layers is near it
+LARGEST = 2**31 - 1  # of what counts something: no size or length is near it
+MOST_LAYERS = 1000  # of one kind: each takes memory and time, however small it is
 
 
 def wrong(field: str, value: Any, expected: str) -> ValueError:
     """The error for a field: ``raise wrong("hidden_size", -1, "an integer of at least 1")``."""
-    return ValueError(f"config field {field!r} is {value!r} ({type(value).__name__}); expected {expected}")
+    return ValueError(f"config field {field!r} is {shown(value)} ({type(value).__name__}); expected {expected}")
 
 
 def integer(field: str, value: Any, at_least: int | None = 1, at_most: int = LARGEST) -> int:
@@ -73,8 +76,8 @@ def integers(field: str, value: Any) -> tuple[int, ...]:
     if isinstance(value, (str, bytes, dict)) or not isinstance(value, Iterable):
         raise wrong(field, value, "a list of integers")
     values = tuple(value)
-    if not values:
-        raise wrong(field, value, "a list of at least one integer")
+    if not 0 < len(values) <= MOST_LAYERS:
+        raise wrong(field, value, f"a list of one to {MOST_LAYERS} integers")
     return tuple(integer(f"{field}[{i}]", item) for i, item in enumerate(values))
 
 

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, ClassVar
 
 from npconformer.models.config_checks import boolean, choice, integer, wrong
-from npconformer.storage.files import make_folder, read_json_object, write_text_atomically
+from npconformer.storage.files import json_text, make_folder, read_json_object, write_text_atomically
 from npconformer.storage.hub import local_folder
 from npconformer.storage.hub_options import AS_USUAL, HubOptions, without_secrets
+from npconformer.storage.messages import shown
 
 CONFIG_NAME = "config.json"
 DTYPES = ("float32", "float64", "float16", "bfloat16")
-MOST_LABELS = 1_000_000
+MOST_LABELS = 100_000  # whose names still fit a file that `strict_json` reads
 PROBLEM_TYPES = (None, "regression", "single_label_classification", "multi_label_classification")
 
 
@@ -55,7 +55,7 @@ class PretrainedConfig:
     def __init__(self, **settings: Any) -> None:
         declared_type = settings.pop("model_type", self.model_type)
         if declared_type != self.model_type:
-            raise wrong("model_type", declared_type, f"{self.model_type!r}, which {type(self).__name__} describes")
+            raise wrong("model_type", declared_type, f"{shown(self.model_type)}, which {type(self).__name__} describes")
         former_dtype = settings.pop("torch_dtype", None)
         if settings.get("dtype") is None:
             settings["dtype"] = former_dtype
@@ -73,7 +73,7 @@ class PretrainedConfig:
         extra = self.__dict__.get("extra", {})  # reached only for what is neither a field nor a method
         if name in extra:
             return extra[name]
-        raise AttributeError(f"{type(self).__name__} has no field {name!r}")
+        raise AttributeError(f"{type(self).__name__} has no field {shown(name)}")
 
     def __eq__(self, other: object) -> bool:
         return type(self) is type(other) and self.to_dict() == other.to_dict()
@@ -156,7 +156,7 @@ class PretrainedConfig:
                 del settings[name]
         if "id2label" in settings:
             settings["id2label"] = {str(i): name for i, name in settings["id2label"].items()}
-        return json.dumps(settings, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+        return json_text(settings)
 
     @classmethod
     def from_dict(cls, settings: dict[str, Any], **overrides: Any) -> PretrainedConfig:
@@ -186,7 +186,7 @@ class PretrainedConfig:
 
                 close = get_close_matches(name, known, n=1)
                 hint = f"; did you mean {close[0]!r}?" if close else ""
-                raise ValueError(f"{name!r} is no field of {cls.__name__}{hint}")
+                raise ValueError(f"{shown(name)} is no field of {cls.__name__}{hint}")
 
     @classmethod
     def from_pretrained(cls, folder: str | os.PathLike, **overrides: Any) -> PretrainedConfig:

@@ -36,6 +36,7 @@ class SpeechEncoderConfig(PretrainedConfig):
     counts: ClassVar[tuple[str, ...]] = names(
         "num_hidden_layers num_adapter_layers mask_time_min_masks mask_feature_min_masks"
     )
+    depths: ClassVar[tuple[str, ...]] = names("num_hidden_layers num_adapter_layers")
     probabilities: ClassVar[tuple[str, ...]] = names(
         """hidden_dropout activation_dropout attention_dropout feat_proj_dropout final_dropout layerdrop mask_time_prob
         mask_feature_prob conformer_conv_dropout"""
@@ -124,6 +125,8 @@ class SpeechEncoderConfig(PretrainedConfig):
             setattr(self, name, check.integer(name, getattr(self, name), at_least=1))
         for name in self.counts:
             setattr(self, name, check.integer(name, getattr(self, name), at_least=0))
+        for name in self.depths:
+            check.integer(name, getattr(self, name), at_least=0, at_most=check.MOST_LAYERS)
         for name in self.probabilities:
             setattr(self, name, check.probability(name, getattr(self, name)))
         for name in self.switches:

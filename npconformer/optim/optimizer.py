@@ -119,6 +119,8 @@ class Optimizer:
                 raise ValueError(f"state: {key!r} is nothing that {type(self).__name__} keeps for these parameters")
             data = parameters[name].data
             if slot == "step":
+                if array.shape != () or array.dtype.kind not in "iu" or array < 0:
+                    raise ValueError(f"state: {key!r} is {array.dtype} {array.shape}; expected one count")
                 steps[name] = int(array)
                 continue
             if array.shape != data.shape or array.dtype != data.dtype:

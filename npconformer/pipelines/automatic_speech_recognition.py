@@ -11,6 +11,7 @@ import numpy as np
 
 from npconformer.arrays.backend import to_host
 from npconformer.pipelines.batching import check_batch_size
+from npconformer.pipelines.finite import not_finite
 from npconformer.pipelines.frames import FramePipeline, Frames
 from npconformer.pipelines.inputs import is_path, load_waveform
 from npconformer.pipelines.loading import load_model
@@ -92,10 +93,7 @@ class AutomaticSpeechRecognitionPipeline(FramePipeline):
         """
         ids = output.rows
         if wrong := int((ids == NO_CLASS).sum()):
-            raise ValueError(
-                f"the model's logits are NaN or infinite in {wrong} of {len(ids)} frames: the checkpoint's weights "
-                'are damaged, or too large for the dtype; try dtype="float32" or "float64", or load the files again'
-            )
+            raise not_finite(wrong, len(ids), "frames")
         tokenizer, unit = self.processor.tokenizer, options["return_timestamps"]
         if unit is None:
             return {"text": tokenizer.decode(ids)}

@@ -19,6 +19,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from npconformer.models.frame_clock import FrameClock
+from npconformer.pipelines.finite import check_finite
 from npconformer.pipelines.inputs import is_path, load_waveform
 from npconformer.pipelines.loading import load_feature_extractor, load_model
 from npconformer.storage.hub_options import HubOptions
@@ -118,7 +119,8 @@ class AudioPipeline:
         sampling_rate: the rate of bare arrays; without it they are taken to be at the model's rate, as in
         transformers. options: the settings that the class describes.
 
-        Raises ValueError or FileNotFoundError for the first recording that cannot be used.
+        Raises ValueError or FileNotFoundError for the first recording that cannot be used, and ValueError where the
+        model's output is NaN or infinite.
         """
         if isinstance(inputs, Iterator | list | tuple):
             results = self.stream(inputs, batch_size=batch_size, sampling_rate=sampling_rate, **options)
@@ -130,7 +132,7 @@ class AudioPipeline:
             output = prepared(batch_size, None)
         else:
             (output,) = self.run_batch([prepared])
-        return self.answer(output, options)
+        return self._answer(output, options)
 
     def stream(
         self,
@@ -177,7 +179,7 @@ class AudioPipeline:
         def answer(i: int, output: Any) -> Any:
             if isinstance(output, Exception):
                 return output
-            return attempt(i, partial(self.answer, output, options), names_files=False)
+            return attempt(i, partial(self._answer, output, options), names_files=False)
 
         read_ahead = 1 if batch_size == 1 else batch_size * BATCHES_READ_AHEAD
         numbered = enumerate(inputs)
@@ -193,6 +195,10 @@ class AudioPipeline:
             for i in window:
                 result = results.pop(i)
                 yield answer(i, attempt(i, partial(result, batch_size, progress))) if callable(result) else result
+
+    def _answer(self, output: Any, options: dict[str, Any]) -> Any:
+        check_finite(output)
+        return self.answer(output, options)
 
     def _batch_size(self, given: Any) -> int:
         return self.batch_size if given is None else check_batch_size(given)

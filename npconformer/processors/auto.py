@@ -29,6 +29,7 @@ from npconformer.audio.extractor_files import (
 from npconformer.processors.checkpoint_files import processor_folder
 from npconformer.storage.files import read_json_object
 from npconformer.storage.hub_options import HubOptions
+from npconformer.storage.messages import shown
 from npconformer.text import tokenizer_files
 
 MODEL_FILE = "config.json"
@@ -72,7 +73,7 @@ class AutoFeatureExtractor(_Auto):
     def for_config(cls, config: Any) -> Any:
         """A new feature extractor that suits a model with this configuration. Raises ValueError where none does."""
         if config.model_type not in PARTS_OF_MODEL:
-            raise ValueError(f"model_type is {config.model_type!r}; expected one of {', '.join(PARTS_OF_MODEL)}")
+            raise ValueError(f"model_type is {shown(config.model_type)}; expected one of {', '.join(PARTS_OF_MODEL)}")
         return _load("feature extractor", PARTS_OF_MODEL[config.model_type].feature_extractor).for_config(config)
 
     @classmethod
@@ -141,7 +142,7 @@ def _processor_class(folder: Path) -> Any:
     if isinstance(model_type, str) and model_type in PARTS_OF_MODEL:
         return _load("processor", PARTS_OF_MODEL[model_type].processor)
     raise ValueError(
-        f"{folder}: no file names a processor_class, and {MODEL_FILE} has the model_type {model_type!r}, not "
+        f"{folder}: no file names a processor_class, and {MODEL_FILE} has the model_type {shown(model_type)}, not "
         f"{' or '.join(PARTS_OF_MODEL)}; AutoFeatureExtractor and AutoTokenizer load what is there one by one"
     )
 
@@ -153,7 +154,7 @@ def _setting(path: Path, name: str) -> Any:
 
 def _class_named(kind: str, name: Any, setting: str, path: Path) -> Any:
     if not isinstance(name, str) or name not in HOMES[kind]:
-        raise ValueError(f"{path}: {setting} is {name!r}; offered is {' or '.join(HOMES[kind])}")
+        raise ValueError(f"{path}: {setting} is {shown(name)}; offered is {' or '.join(HOMES[kind])}")
     return _load(kind, name)
 
 

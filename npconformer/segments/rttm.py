@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from npconformer.segments.diarization import Segment
+from npconformer.storage.messages import shown
 
 LEAST_FIELDS = 8  # the last two, confidence and look-ahead, are often left out
 
@@ -42,7 +43,7 @@ def from_rttm(text: str) -> dict[str, list[Segment]]:
         try:
             recording, start, duration, speaker = _parse(fields)
         except ValueError as error:
-            raise ValueError(f"line {number}: {error}: {line!r}") from None
+            raise ValueError(f"line {number}: {error}: {shown(line)}") from None
         segment = Segment(start, round(start + duration, 9), speaker)  # 0.1 + 0.2 is 0.3 here
         recordings.setdefault(recording, []).append(segment)
     return recordings
@@ -51,7 +52,7 @@ def from_rttm(text: str) -> dict[str, list[Segment]]:
 def read_rttm(path: str | os.PathLike) -> dict[str, list[Segment]]:
     """`from_rttm` of a file; its errors name the file."""
     try:
-        return from_rttm(Path(path).read_text(encoding="utf-8"))
+        return from_rttm(Path(path).read_text(encoding="utf-8-sig"))
     except ValueError as error:  # also UnicodeDecodeError
         raise ValueError(f"{os.fspath(path)}: {error}") from error
 

@@ -16,6 +16,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from npconformer.storage.strict_json import LONGEST_JSON, parse_json
+
 # The names by which a folder's recordings are known.
 AUDIO_SUFFIXES = {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".au", ".caf", ".w64"}
 
@@ -65,16 +67,22 @@ def write_bytes_atomically(path: str | os.PathLike, data: bytes) -> None:
         temporary.write_bytes(data)
 
 
-def write_json_atomically(path: str | os.PathLike, value: Any) -> None:
-    """Write `value` to `path` as indented JSON with sorted keys, as transformers writes its settings.
+def write_json_atomically(path: str | os.PathLike, value: Any, *, python: bool = False) -> None:
+    """Write `json_text(value)` to `path`, all of it or nothing."""
+    write_text_atomically(path, json_text(value, python=python))
+
+
+def json_text(value: Any, *, python: bool = False) -> str:
+    """Indented JSON with sorted keys, as transformers writes its settings.
 
     Letters stand as they are. Only where UTF-8 has no form for one, as for a byte in a file's name that is no letter,
-    all are escaped.
+    all are escaped. NaN and infinities are not JSON: a ValueError, unless `python`, for files that `read_json_object`
+    reads so.
     """
-    text = json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False)
+    text = json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=python)
     if not _is_utf8(text):
-        text = json.dumps(value, indent=2, sort_keys=True, ensure_ascii=True)
-    write_text_atomically(path, text + "\n")
+        text = json.dumps(value, indent=2, sort_keys=True, ensure_ascii=True, allow_nan=python)
+    return text + "\n"
 
 
 def _is_utf8(text: str) -> bool:
@@ -85,17 +93,19 @@ def _is_utf8(text: str) -> bool:
     return True
 
 
-def read_json_object(path: str | os.PathLike) -> dict[str, Any]:
+def read_json_object(path: str | os.PathLike, *, python: bool = False) -> dict[str, Any]:
     """Read a JSON file that holds an object.
 
+    python: as in `parse_json`.
+
     Raises FileNotFoundError when there is no such file, and ValueError naming the file when it is not UTF-8,
-    is not JSON, is cut off, or holds anything but an object.
+    is not JSON, is cut off, is more than `strict_json` takes, or holds anything but an object.
     """
+    with open(path, "rb") as file:
+        text = file.read(LONGEST_JSON + 1)
     try:
-        value = json.loads(Path(path).read_bytes().decode("utf-8"))
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path} is not valid JSON: it is not UTF-8 ({error.reason} at {error.start})") from error
-    except (ValueError, RecursionError) as error:
+        value = parse_json(text, python=python)
+    except ValueError as error:
         raise ValueError(f"{path} is not valid JSON: {error}") from error
     if not isinstance(value, dict):
         raise ValueError(f"{path} must hold a JSON object, got {describe_json(value)}")

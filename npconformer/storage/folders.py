@@ -107,7 +107,4 @@ def _flush(path: str | os.PathLike, flags: int) -> None:
 
 
 def _is_out_of_space(error: BaseException) -> bool:
-    if isinstance(error, OSError):
-        return error.errno in _NO_SPACE
-    # The safetensors package has its own exception, which carries the number in its text only.
-    return type(error).__name__ == "SafetensorError" and any(f"os error {n})" in str(error) for n in _NO_SPACE)
+    return isinstance(error, OSError) and error.errno in _NO_SPACE

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from npconformer.storage.messages import shown
+
+LARGEST_ID = 2**31 - 1
+IDS = f"ids are integers from 0 to {LARGEST_ID}"
 SWITCHES = ("single_word", "lstrip", "rstrip", "normalized", "special")
 
 
@@ -34,25 +37,51 @@ class AddedToken:
         if isinstance(value, Mapping) and isinstance(value.get("content"), str):
             for name in SWITCHES:
                 if not isinstance(value.get(name, False), bool):
-                    raise ValueError(f"{name} of a token must be true or false, got {value[name]!r}")
+                    raise ValueError(f"{name} of a token must be true or false, got {shown(value[name])}")
             return cls(**{name: value[name] for name in ("content", *SWITCHES) if name in value})
-        raise ValueError(f"expected a token (a string or an object with 'content'), got {value!r}")
+        raise ValueError(f"expected a token (a string or an object with 'content'), got {shown(value)}")
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
 
 
-def compile_pattern(tokens: Mapping[str, AddedToken]) -> re.Pattern | None:
-    """A pattern that finds any of `tokens`, the longest at the leftmost place; None when there are none."""
-    longest_first = sorted(tokens, key=len, reverse=True)
-    return re.compile("(" + "|".join(map(re.escape, longest_first)) + ")") if longest_first else None
+def is_id(index: Any) -> bool:
+    """Whether that can be a token's id."""
+    return type(index) is int and 0 <= index <= LARGEST_ID
 
 
-def split_on_tokens(text: str, tokens: Mapping[str, AddedToken], pattern: re.Pattern | None) -> list[str]:
-    """Cut `text` into added tokens and the stretches between them, spaces swallowed as the tokens ask."""
-    if pattern is None:
-        return [text] if text else []
-    pieces = [piece for piece in pattern.split(text) if piece]
+def lengths_by_letter(tokens: Iterable[str]) -> dict[str, list[int]]:
+    """The lengths, longest first, of the tokens that begin with each letter: what is tried at a place of a text."""
+    lengths: dict[str, set[int]] = {}
+    for token in tokens:
+        if token:
+            lengths.setdefault(token[0], set()).add(len(token))
+    return {letter: sorted(found, reverse=True) for letter, found in lengths.items()}
+
+
+def _cut(text: str, tokens: Mapping[str, AddedToken], lengths: Mapping[str, list[int]]) -> list[str]:
+    """Tokens, the longest at the leftmost place, and the stretches between them.
+
+    The work for a letter of the text grows with the lengths that tokens have, not with the number of tokens.
+    """
+    pieces, begin, place = [], 0, 0
+    while place < len(text):
+        ends = (place + length for length in lengths.get(text[place], ()))
+        end = next((end for end in ends if text[place:end] in tokens), None)
+        if end is None:
+            place += 1
+            continue
+        pieces += [text[begin:place], text[place:end]]
+        begin = place = end
+    return [piece for piece in [*pieces, text[begin:]] if piece]
+
+
+def split_on_tokens(text: str, tokens: Mapping[str, AddedToken], lengths: Mapping[str, list[int]]) -> list[str]:
+    """Cut `text` into added tokens and the stretches between them, spaces swallowed as the tokens ask.
+
+    lengths: `lengths_by_letter` of the tokens.
+    """
+    pieces = _cut(text, tokens, lengths)
     for i, piece in enumerate(pieces):
         token = tokens.get(piece)
         if token is None:

@@ -18,6 +18,7 @@ import numpy as np
 from npconformer.arrays.batch_feature import BatchFeature, check_padding, check_return_tensors, round_up
 from npconformer.storage.files import make_folder, write_json_atomically
 from npconformer.storage.hub_options import HubOptions, without_secrets
+from npconformer.storage.messages import shown
 from npconformer.text.ctc_decoding import Span, cut, group_words, runs
 from npconformer.text.tokenizer_files import (
     ADDED_TOKENS_FILE,
@@ -61,11 +62,11 @@ class Wav2Vec2CTCTokenizer(Vocabulary):
         if vocab is None:
             raise ValueError("vocab is missing: give the path of a vocab.json or a dict from token to id")
         if not isinstance(do_lower_case, bool):
-            raise ValueError(f"do_lower_case must be true or false, got {do_lower_case!r}")
+            raise ValueError(f"do_lower_case must be true or false, got {shown(do_lower_case)}")
         if not isinstance(replace_word_delimiter_char, str):
-            raise ValueError(f"replace_word_delimiter_char must be a string, got {replace_word_delimiter_char!r}")
+            raise ValueError(f"replace_word_delimiter_char must be a string, got {shown(replace_word_delimiter_char)}")
         if not isinstance(target_lang, str | None):
-            raise ValueError(f"target_lang must be a string or None, got {target_lang!r}")
+            raise ValueError(f"target_lang must be a string or None, got {shown(target_lang)}")
         self.do_lower_case = do_lower_case
         self.replace_word_delimiter_char = replace_word_delimiter_char
 
@@ -156,7 +157,7 @@ class Wav2Vec2CTCTokenizer(Vocabulary):
             return [int(index) for index in text]
         ids = self.convert_tokens_to_ids(self.tokenize(text, is_split_into_words))
         if None in ids:
-            raise ValueError(f"{text!r} has characters out of the vocabulary, and there is no unk_token")
+            raise ValueError(f"{shown(text)} has characters out of the vocabulary, and there is no unk_token")
         return ids
 
     def pad(
@@ -224,7 +225,8 @@ class Wav2Vec2CTCTokenizer(Vocabulary):
         """Read the text from one utterance's ids (T,), one per frame.
 
         Runs of one id are merged (unless group_tokens=False, for labels), the blank is dropped, word
-        delimiters become spaces. With output_char_offsets or output_word_offsets the result is a
+        delimiters become spaces. An id that is no token's is read as unk_token, and is a ValueError where there is
+        none. With output_char_offsets or output_word_offsets the result is a
         Wav2Vec2CTCTokenizerOutput.
 
         skip_special_tokens also drops <s>, </s>, <unk> and other special tokens, but not the word delimiter.

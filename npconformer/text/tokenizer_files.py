@@ -10,7 +10,8 @@ from typing import Any
 from npconformer.storage.files import existing_folder, read_json_object
 from npconformer.storage.hub import local_folder
 from npconformer.storage.hub_options import HubOptions
-from npconformer.text.added_tokens import AddedToken
+from npconformer.storage.messages import shown
+from npconformer.text.added_tokens import IDS, AddedToken, is_id
 
 VOCABULARY_FILE = "vocab.json"
 SETTINGS_FILE = "tokenizer_config.json"
@@ -47,13 +48,13 @@ def _read_if_there(path: Path) -> dict[str, Any]:
 
 def _former_added_tokens(path: Path, settings: dict[str, Any]) -> dict[int, AddedToken]:
     """The tokens of an added_tokens.json, {token: id}, special ones told by the settings."""
-    special = [_content(settings.get(name)) for name in NAMED_TOKENS]
     listed = settings.get("additional_special_tokens")
-    special.extend(map(_content, listed if isinstance(listed, list) else []))
+    named = [settings.get(name) for name in NAMED_TOKENS] + (listed if isinstance(listed, list) else [])
+    special = {content for content in map(_content, named) if isinstance(content, str)}
     added = _read_if_there(path)
     for token, index in added.items():
-        if type(index) is not int or index < 0:
-            raise ValueError(f"{path} gives token {token!r} the id {index!r}; ids are integers from 0")
+        if not is_id(index):
+            raise ValueError(f"{path} gives token {shown(token)} the id {shown(index)}; {IDS}")
     return {index: AddedToken(token, special=token in special) for token, index in added.items()}
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from npconformer.text.added_tokens import AddedToken
+from npconformer.storage.messages import shown
+from npconformer.text.added_tokens import IDS, AddedToken, is_id
 from npconformer.text.tokenizer_files import NAMED_TOKENS
 
 UNLIMITED = int(1e30)  # what transformers writes for model_max_length when there is no limit
@@ -17,7 +18,7 @@ def take_side(name: str, settings: dict[str, Any]) -> str:
     """`padding_side` or `truncation_side`, which is taken out of the settings: right unless they say left."""
     side = settings.pop(name, "right")
     if side not in ("right", "left"):
-        raise ValueError(f"{name} must be 'right' or 'left', got {side!r}")
+        raise ValueError(f"{name} must be 'right' or 'left', got {shown(side)}")
     return side
 
 
@@ -26,7 +27,7 @@ def longest_text(length: Any) -> int:
     if length is None:
         return UNLIMITED
     if isinstance(length, bool) or not isinstance(length, int | float | np.integer) or not length >= 0:
-        raise ValueError(f"model_max_length must be a number of tokens, got {length!r}")
+        raise ValueError(f"model_max_length must be a number of tokens, got {shown(length)}")
     return int(min(length, UNLIMITED)) or UNLIMITED
 
 
@@ -51,7 +52,7 @@ def take_special_tokens(
         named.update(extra)
         extra = []
     if not isinstance(extra, list | tuple):
-        raise ValueError(f"extra_special_tokens must be a list of tokens, got {extra!r}")
+        raise ValueError(f"extra_special_tokens must be a list of tokens, got {shown(extra)}")
     return (
         {name: _read_token(name, value) for name, value in named.items() if value is not None},
         [_read_token("extra_special_tokens", value) for value in extra],
@@ -69,8 +70,8 @@ def _read_token(name: str, value: Any) -> AddedToken:
 def _read_added_tokens(added: Any) -> dict[int, AddedToken]:
     """added_tokens_decoder, {id: token}; in JSON the ids are strings."""
     if not isinstance(added, Mapping):
-        raise ValueError(f"added_tokens_decoder must map ids to tokens, got {added!r}")
+        raise ValueError(f"added_tokens_decoder must map ids to tokens, got {shown(added)}")
     for index in added:
-        if not str(index).isdecimal():
-            raise ValueError(f"added_tokens_decoder has the id {index!r}; ids are integers from 0")
+        if not str(index).isdecimal() or not is_id(int(index)):
+            raise ValueError(f"added_tokens_decoder has the id {shown(index)}; {IDS}")
     return {int(index): _read_token("added_tokens_decoder", token) for index, token in added.items()}

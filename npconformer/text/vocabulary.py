@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from npconformer.storage.files import read_json_object
-from npconformer.text.added_tokens import AddedToken, compile_pattern, split_on_tokens
+from npconformer.storage.messages import printable, shown
+from npconformer.text.added_tokens import IDS, AddedToken, is_id, lengths_by_letter, split_on_tokens
+
+SHOWN = 100  # languages in a message, and letters of each
 
 
 class Vocabulary:
@@ -39,9 +43,11 @@ class Vocabulary:
         self._named = {name: token.content for name, token in named_tokens.items()}
         self._extra = [token.content for token in extra_tokens]
         self._added = dict(added_tokens or {})
+        there = {added.content for added in self._added.values()}
+        special: dict[str, AddedToken] = {}
         for token in [*named_tokens.values(), *extra_tokens]:
-            if token.content not in {added.content for added in self._added.values()}:
-                self._add(AddedToken(**{**token.to_dict(), "special": True}))
+            special.setdefault(token.content, token)
+        self._add(replace(token, special=True) for content, token in special.items() if content not in there)
         self._index()
 
     # ---- special tokens
@@ -106,14 +112,14 @@ class Vocabulary:
         return None
 
     def convert_ids_to_tokens(self, ids: Any, skip_special_tokens: bool = False) -> str | list[str]:
-        """The token of an id, or of each in a list or array; unknown ids give the unknown token."""
+        """The token of an id, or of each in a list or array; unknown ids give unk_token, or None."""
         if np.ndim(ids) == 0:
             return self._token(int(ids))
         skip = set(self.all_special_ids) if skip_special_tokens else ()
         return [self._token(int(index)) for index in ids if int(index) not in skip]
 
     def canonical_ids(self, token_ids: Any) -> np.ndarray:
-        """Ids (T,) as an integer array, every unknown id replaced by unk_token's, or by -1."""
+        """Ids (T,) as an integer array, every unknown id replaced by unk_token's; ValueError where there is none."""
         ids = np.atleast_1d(np.asarray(token_ids))
         if ids.ndim != 1:
             raise ValueError(f"decode takes the ids of one utterance, got shape {ids.shape}; use batch_decode")
@@ -122,11 +128,17 @@ class Vocabulary:
         if ids.dtype.kind not in "iu":
             raise ValueError(f"token ids must be integers, got dtype {ids.dtype}; take argmax(axis=-1) of logits")
         unknown = [i for i in np.unique(ids).tolist() if i not in self.decoder and i not in self._added]
-        return np.where(np.isin(ids, unknown), -1 if self.unk_token_id is None else self.unk_token_id, ids)
+        if not unknown:
+            return ids
+        if self.unk_token_id is None:
+            raise ValueError(
+                f"token id {unknown[0]} is not in the vocabulary, and there is no unk_token to show for it"
+            )
+        return np.where(np.isin(ids, unknown), self.unk_token_id, ids)
 
     def split_on_added_tokens(self, text: str) -> list[tuple[str, bool]]:
         """Cut a text into tokens that are kept whole (True) and the stretches between them (False)."""
-        pieces = split_on_tokens(text, self._by_content, self._pattern)
+        pieces = split_on_tokens(text, self._by_content, self._lengths)
         return [(piece, piece in self._by_content) for piece in pieces]
 
     # ---- inside
@@ -135,38 +147,49 @@ class Vocabulary:
         nested = bool(self.vocab) and all(isinstance(value, Mapping) for value in self.vocab.values())
         if target_lang is None:
             if nested:
-                raise ValueError(
-                    f"{self._source} holds several languages; choose target_lang from {', '.join(self.vocab)}"
-                )
+                raise ValueError(f"{self._source} holds several languages; choose target_lang from {self._languages()}")
             vocabulary = self.vocab
         elif not nested:
-            raise ValueError(f"target_lang={target_lang!r} was given, but {self._source} holds only one language")
+            raise ValueError(f"target_lang={shown(target_lang)} was given, but {self._source} holds only one language")
         elif target_lang not in self.vocab:
             raise ValueError(
-                f"target_lang={target_lang!r} is not in {self._source}; choose one of {', '.join(self.vocab)}"
+                f"target_lang={shown(target_lang)} is not in {self._source}; choose one of {self._languages()}"
             )
         else:
             vocabulary = self.vocab[target_lang]
         for token, index in vocabulary.items():
-            if not isinstance(index, int) or isinstance(index, bool) or index < 0:
-                raise ValueError(f"{self._source} gives token {token!r} the id {index!r}; ids are integers from 0")
+            if not is_id(index):
+                raise ValueError(f"{self._source} gives token {shown(token)} the id {shown(index)}; {IDS}")
         return dict(vocabulary)
 
-    def _add(self, token: AddedToken) -> None:
-        """Keep `token` whole when reading texts; one that the vocabulary lacks gets the next free id."""
-        if token.content:
-            vocabulary = self.get_vocab()
-            self._added[vocabulary.get(token.content, len(vocabulary))] = token
+    def _languages(self) -> str:
+        more = f" and {len(self.vocab) - SHOWN} more" if len(self.vocab) > SHOWN else ""
+        return ", ".join(printable(name[:SHOWN]) for name in [*self.vocab][:SHOWN]) + more
+
+    def _add(self, tokens: Iterable[AddedToken]) -> None:
+        """Keep tokens whole when reading texts.
+
+        One that the vocabulary lacks gets the vocabulary's length for its id, or the next one that no token has.
+        """
+        vocabulary = self.get_vocab()
+        taken, free = set(vocabulary.values()), 0
+        for token in tokens:
+            if token.content and token.content not in vocabulary:
+                free = max(free, len(vocabulary))
+                while free in taken:
+                    free += 1
+                vocabulary[token.content] = free
+                taken.add(free)
+            if token.content:
+                self._added[vocabulary[token.content]] = token
 
     def _index(self) -> None:
         """Prepare the look-ups, once the vocabulary has changed."""
         self.decoder = {index: token for token, index in self.encoder.items()}
-        for token in self.encoder:
-            if len(token) > 1:
-                self._add(AddedToken(token, lstrip=True, rstrip=True))
+        self._add(AddedToken(token, lstrip=True, rstrip=True) for token in self.encoder if len(token) > 1)
         self._by_content = {token.content: token for token in self._added.values()}
         self._added_ids = {token.content: index for index, token in self._added.items()}
-        self._pattern = compile_pattern(self._by_content)
+        self._lengths = lengths_by_letter(self._by_content)
 
     def _token(self, index: int) -> str | None:
         if index in self.decoder:

@@ -9,7 +9,7 @@ from typing import Protocol
 
 import numpy as np
 
-from npconformer.training.state import Progress
+from npconformer.training.progress import Progress
 
 Batch = dict[str, np.ndarray]
 

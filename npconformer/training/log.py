@@ -11,6 +11,8 @@ from typing import Any
 
 from npconformer.storage.files import write_text_atomically
 
+LONGEST_LINE = 100_000  # characters; the csv module raises an error of its own for longer cells
+
 
 class CsvLog:
     """Rows of numbers with the column "step" first, each of which is on the disk's side once `add` has returned.
@@ -40,13 +42,16 @@ class CsvLog:
 
 
 def read_log(path: str | os.PathLike) -> list[dict[str, float]]:
-    """The rows of a log as numbers; empty cells, and a last row that was cut off, are left out."""
+    """The rows of a log as numbers; empty cells, and a last row that was cut off, are left out.
+
+    So are rows that are damaged: what is not UTF-8, or no number.
+    """
     if not Path(path).is_file():
         return []
-    text = Path(path).read_text(encoding="utf-8")
+    text = Path(path).read_text(encoding="utf-8-sig", errors="replace")  # a damaged row must not stop a training
     lines = text[: text.rfind("\n") + 1].splitlines()  # without what comes after the last line's end
     rows = []
-    for cells in csv.DictReader(lines):
+    for cells in csv.DictReader(line for line in lines if len(line) < LONGEST_LINE and "\0" not in line):
         try:
             row = {name: float(value) for name, value in cells.items() if name and value}
         except (TypeError, ValueError):

@@ -12,59 +12,22 @@ The model's batch norm statistics are among its weights. The schedule remembers 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from npconformer.arrays import generator
 from npconformer.checkpoints.safetensors_file import SafetensorsFile, write_safetensors
 from npconformer.storage.files import read_json_object, write_json_atomically
+from npconformer.storage.messages import printable, shown
+from npconformer.training.progress import Progress
 
 MODEL, OPTIMIZER, AVERAGE = "model.safetensors", "optimizer.safetensors", "average.safetensors"
 TRAINING = "training.json"
 FORMAT = 1
+LONGEST = 500  # characters of a message about a file
 OTHER_DATA = "the data or the settings of their batches have changed: the result is not that of an undisturbed training"
-
-
-@dataclass
-class Progress:
-    """How far a training is; all of it is in every checkpoint.
-
-    Attributes:
-        step: changes of the weights so far.
-        epoch, batch: which batch comes next.
-        best, best_loss, best_step: the best value of the task's metric, the loss with it, and when that was.
-        worse: evaluations since then.
-        stopped: why the training ended before its last step, or "".
-        recent_loss, recent_steps: sum and number of the losses since the last row of the log.
-    """
-
-    step: int = 0
-    epoch: int = 0
-    batch: int = 0
-    best: float | None = None
-    best_loss: float | None = None
-    best_step: int = 0
-    worse: int = 0
-    stopped: str = ""
-    recent_loss: float = 0.0
-    recent_steps: int = 0
-    seconds: dict[str, float] = field(default_factory=dict)
-
-    def is_better(self, value: float, loss: float, less_is_better: bool) -> bool:
-        """Whether the value is better than the best so far; the loss decides between equal ones.
-
-        NaN is better than nothing at all only.
-        """
-        if self.best is None or math.isnan(self.best):
-            return True
-        if value == self.best:
-            return self.best_loss is None or loss < self.best_loss
-        return value < self.best if less_is_better else value > self.best
 
 
 @dataclass
@@ -100,13 +63,13 @@ def write_state(folder: Path, state: TrainingState) -> None:
         write_safetensors(folder / AVERAGE, state.average.state_dict())
     contents = {
         "format": FORMAT,
-        "progress": asdict(state.progress),
+        "progress": state.progress.to_dict(),
         "random": generator.get_state(),
         "schedule": state.schedule,
         "settings": state.settings,
         "fingerprint": state.fingerprint,
     }
-    write_json_atomically(folder / TRAINING, contents)
+    write_json_atomically(folder / TRAINING, contents, python=True)
 
 
 def read_state(folder: Path, state: TrainingState, report: Callable[[str], Any]) -> Progress:
@@ -114,30 +77,40 @@ def read_state(folder: Path, state: TrainingState, report: Callable[[str], Any])
 
     report: called with lines about a schedule or data that are not those of the checkpoint.
 
-    Raises ValueError when the checkpoint is of another model, optimiser or version.
+    Raises ValueError, naming the file and the field, when the checkpoint is of another model, optimiser or version, or
+    holds what no training writes; the model is then as before, as far as training.json is to blame.
     """
-    contents = read_json_object(folder / TRAINING)
-    found = contents.get("format") if isinstance(contents, dict) else None
-    if found != FORMAT:
-        raise ValueError(f"{folder / TRAINING}: format {found!r}; this version reads {FORMAT}")
-    if contents["random"]["bit_generator"] != generator.get_state()["bit_generator"]:
-        raise ValueError(f"{folder}: its random numbers come from another generator than this version's")
-    if contents["schedule"] != state.schedule:
-        report(f"the schedule was {contents['schedule']} before, and is {state.schedule} now")
-    averages = _arrays(folder / AVERAGE) if (folder / AVERAGE).is_file() else None
-    if state.average is not None and averages is None:
+    path = folder / TRAINING
+    contents = read_json_object(path, python=True)
+    if contents.get("format") != FORMAT:
+        raise ValueError(f"{path}: format {shown(contents.get('format'))}; this version reads {FORMAT}")
+    try:
+        progress = Progress.from_dict(contents.get("progress"))
+        generator.check_state(contents.get("random"))
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+    before = contents.get("schedule")
+    if before != state.schedule:
+        report(f"the schedule was {shown(before, 200)} before, and is {state.schedule} now")
+    if state.average is not None and not (folder / AVERAGE).is_file():
         raise ValueError(f"{folder} holds no running average: train without ema, or from the beginning")
 
-    state.model.load_state_dict(_arrays(folder / MODEL))
-    state.optimizer.load_state_dict(_arrays(folder / OPTIMIZER))
+    _load(state.model, folder / MODEL)
+    _load(state.optimizer, folder / OPTIMIZER)
     if state.average is not None:
-        state.average.load_state_dict(averages)
+        _load(state.average, folder / AVERAGE)
     generator.set_state(contents["random"])
     if contents.get("fingerprint", state.fingerprint) != state.fingerprint:  # early checkpoints have none
         report(OTHER_DATA)
-    return Progress(**contents["progress"])
+    return progress
 
 
-def _arrays(path: Path) -> dict[str, np.ndarray]:
+def _load(part: Any, path: Path) -> None:
+    """Puts a file's arrays into a model, an optimiser or an average."""
     file = SafetensorsFile(path)
-    return {name: file.read(name).copy() for name in file}  # the file may be removed while training goes on
+    arrays = {name: file.read(name).copy() for name in file}  # the file may be removed while training goes on
+    try:
+        part.load_state_dict(arrays)
+    except ValueError as error:
+        message = printable(str(error))
+        raise ValueError(f"{path}: {message[:LONGEST]}{'...' if len(message) > LONGEST else ''}") from error

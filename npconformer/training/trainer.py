@@ -26,8 +26,9 @@ from npconformer.training.checkpoint import CheckpointStore
 from npconformer.training.curves import draw_curves
 from npconformer.training.loading import Loader, batches_of_steps, fingerprint_of, keep_within, steps_in
 from npconformer.training.log import CsvLog
+from npconformer.training.progress import Progress
 from npconformer.training.settings import TrainingSettings
-from npconformer.training.state import Progress, TrainingState, read_state, write_state
+from npconformer.training.state import TrainingState, read_state, write_state
 from npconformer.training.step import NonFiniteError, check_weights, run_step
 from npconformer.training.tasks import Task, task_for
 from npconformer.training.validation import validate

@@ -1,5 +1,6 @@
 """Safetensors files: views of a memory map, dtypes, damage found and named, nothing half-written."""
 
+import errno
 import gc
 import json
 import os
@@ -255,3 +256,39 @@ def test_failed_write_leaves_the_old_file(path, monkeypatch):
         write_safetensors(path, ARRAYS)
     assert path.read_bytes() == before
     assert [file.name for file in path.parent.iterdir()] == [path.name]
+
+
+def test_a_header_larger_than_any_models_is_refused(tmp_path):
+    content = b"{" + b",".join(b'"%d":{}' % i for i in range(1_000_000)) + b"}"
+    path = tmp_path / "large"
+    path.write_bytes(len(content).to_bytes(8, "little") + content)
+    with pytest.raises(ValueError, match=rf"its header would be {len(content)} bytes; expected at most 10000000"):
+        SafetensorsFile(path)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        {"__metadata__": {"a": ["\x1b[2J" * 100_000]}},
+        {"\x1b[2J" * 100_000: entry("F8")},
+        {"x": {**entry(), "shape": ["\x1b[2J" * 100_000]}},
+        {"x": {**entry(), "more": "\x1b[2J" * 100_000}},
+    ],
+)
+def test_messages_are_short_and_printable(tmp_path, header):
+    with pytest.raises(ValueError, match="large") as raised:
+        SafetensorsFile(write_raw(tmp_path / "large", header, b""))
+    assert len(str(raised.value)) < 700 and str(raised.value).isprintable()
+
+
+def test_a_full_disk_is_an_os_error(tmp_path, monkeypatch):
+    from safetensors import SafetensorError
+
+    def no_space(*_, **__):
+        raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
+
+    monkeypatch.setattr("safetensors.numpy.save_file", no_space)
+    with pytest.raises(OSError, match="No space left") as raised:
+        write_safetensors(tmp_path / "a", {"x": np.ones(3)})
+    assert (raised.value.errno, raised.value.filename) == (errno.ENOSPC, str(tmp_path / "a"))
+    assert not list(tmp_path.iterdir())

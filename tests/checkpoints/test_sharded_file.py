@@ -144,7 +144,9 @@ OUTSIDE = [
 def test_a_shard_is_a_file_beside_the_index(shards, name):
     write_safetensors(shards.parent / "secret.safetensors", {"a": ARRAYS["a"]})
     change(shards, a=name)
-    with pytest.raises(ValueError, match=r"puts 'a' in .*; expected the name of a file in the same folder"):
+    with pytest.raises(
+        ValueError, match=r"puts 'a' in .*; expected the name of a file in the same folder|half a letter"
+    ):
         open_weights(shards)
 
 
@@ -207,8 +209,8 @@ BAD_INDEXES = {
     "no map": (b'{"metadata": {}}', "expected an object with a weight_map"),
     "empty map": (b'{"weight_map": {}}', "expected an object with a weight_map that names some"),
     "map is a list": (b'{"weight_map": ["a"]}', "expected an object with a weight_map"),
-    "weight twice": (b'{"weight_map": {"a": "x", "a": "y"}}', "a name occurs twice"),
-    "map twice": (b'{"weight_map": {"a": "x"}, "weight_map": {"a": "x"}}', "a name occurs twice"),
+    "weight twice": (b'{"weight_map": {"a": "x", "a": "y"}}', "the name 'a' occurs twice"),
+    "map twice": (b'{"weight_map": {"a": "x"}, "weight_map": {"a": "x"}}', "the name 'weight_map' occurs twice"),
     "pointer": (b"version https://git-lfs.github.com/spec/v1\nsize 5\n", "is a Git LFS pointer"),
     "page": (b"<!doctype html>", "is a web page"),
     "message": (b"Entry not found", "is text, not weights: 'Entry not found'"),
@@ -228,6 +230,6 @@ def test_limits(shards, monkeypatch):
     write_index(shards, {f"w{i}": f"x{i}" for i in range(600)})
     with pytest.raises(ValueError, match="names 600 shards; expected at most 512"):
         open_weights(shards)
-    monkeypatch.setattr("npconformer.checkpoints.sharded_file.LONGEST_INDEX", 10)
+    monkeypatch.setattr("npconformer.checkpoints.sharded_file.LONGEST_JSON", 10)
     with pytest.raises(ValueError, match="expected at most 10 in an index of shards"):
         open_weights(shards)

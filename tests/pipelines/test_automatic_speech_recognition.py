@@ -90,7 +90,7 @@ def test_logits_that_are_not_finite(demo, value):
     bias[7] = value
     model.lm_head.bias.data = bias
     recognise = pipeline(model=model, processor=EMBEDDED_DIGITS)
-    with pytest.raises(ValueError, match=r"logits are NaN or infinite in 188 of 188 frames: .*damaged.*dtype"):
+    with pytest.raises(ValueError, match=r"output is NaN or infinite in 188 of 188 frames: .*damaged.*dtype"):
         recognise(demo)
     results = list(recognise.stream([str(RECORDING), demo], return_errors=True, batch_size=2))
     assert [str(error).partition(": the model's logits")[0] for error in results] == [str(RECORDING), "inputs[1]"]

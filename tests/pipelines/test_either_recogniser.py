@@ -155,7 +155,7 @@ def test_logits_and_an_answer_from_one_run(recognise, waveforms):
         np.testing.assert_array_equal(waveform, waveforms[0])
         assert recognise.decode(logits, **options) == recognise(waveforms[0], **options)
     logits[3, 2] = np.nan
-    with pytest.raises(ValueError, match=r"logits are NaN or infinite in 1 of \d+ frames"):
+    with pytest.raises(ValueError, match=r"output is NaN or infinite in 1 of \d+ frames"):
         recognise.decode(logits)
     with pytest.raises(ValueError, match="return_timestamps must be"):
         recognise.decode(logits, return_timestamps="letter")

@@ -74,3 +74,12 @@ def test_curves_without_matplotlib(tmp_path, monkeypatch):
     with pytest.raises(ImportError, match=r"npconformer\[plots\]"):
         draw_curves(tmp_path / "log.csv", tmp_path / "curves.png")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_byte_that_is_no_letter_costs_its_row_only(tmp_path):
+    path = tmp_path / "log.csv"
+    path.write_bytes(b"\xef\xbb\xbfstep,loss\n1,3\n2,\xff\n3,1\n4,\x00\n5," + b"9" * 200_000 + b"\n6,0.5\n")
+    expected = [{"step": 1, "loss": 3}, {"step": 3, "loss": 1}, {"step": 6, "loss": 0.5}]
+    assert read_log(path) == expected
+    CsvLog(path, ("loss",), step=9)
+    assert read_log(path) == expected

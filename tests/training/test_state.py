@@ -11,7 +11,8 @@ from npconformer.arrays import generator
 from npconformer.optim import AdamW
 from npconformer.training import ExponentialAverage
 from npconformer.training.loading import fingerprint_of, keep_within
-from npconformer.training.state import TRAINING, Progress, TrainingState, read_state, write_state
+from npconformer.training.progress import Progress
+from npconformer.training.state import TRAINING, TrainingState, read_state, write_state
 
 
 def made(seed, average=True):

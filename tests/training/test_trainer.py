@@ -12,7 +12,7 @@ from npconformer.optim import SGD
 from npconformer.training import NonFiniteError, Trainer, TrainingSettings, task_for
 from npconformer.training import trainer as trainer_module
 from npconformer.training.log import read_log
-from npconformer.training.state import Progress
+from npconformer.training.progress import Progress
 from npconformer.training.step import run_step
 
 HEADS = ["ForCTC", "ForSequenceClassification", "ForAudioFrameClassification", "ForXVector", "ForPreTraining"]

@@ -1,0 +1,27 @@
+"""What a file says, in a message: a few characters of it, and none that a terminal would take for a command."""
+
+from __future__ import annotations
+
+from typing import Any
+
+LONGEST = 100  # characters
+
+
+def shown(value: Any, longest: int = LONGEST) -> str:
+    """`repr(value)`, printable and cut after `longest` characters; "..." says that there was more."""
+    if isinstance(value, str | bytes) and len(value) > longest:
+        value = value[: longest + 1]  # before the work of escaping megabytes
+    elif isinstance(value, list | tuple | dict) and len(value) > longest:
+        kind = {list: "a list", tuple: "a tuple", dict: "an object"}.get(type(value), "a collection")
+        return f"{kind} of {len(value)}"
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # a whole number of thousands of digits; lists without end
+        return f"{'an' if isinstance(value, int) else 'a'} {type(value).__name__} too large to show"
+    text = printable(text)
+    return text if len(text) <= longest + 2 else f"{text[:longest]}..."
+
+
+def printable(text: str) -> str:
+    """The text with what cannot be printed, such as a terminal's control characters, escaped; line ends stay."""
+    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
