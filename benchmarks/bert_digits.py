@@ -103,7 +103,7 @@ def print_differences(times: dict[str, Sequence[np.ndarray | None]]) -> None:
         apart = differences(first, second)
         if len(apart):
             figures = (*np.median(apart, axis=0), *np.median(np.abs(apart), axis=0))
-            print(f"| {one}, {other} | {len(apart)} | " + " | ".join(f"{figure:.0f} ms" for figure in figures) + " |")
+            print(f"| {one} → {other} | {len(apart)} | " + " | ".join(f"{figure:.0f} ms" for figure in figures) + " |")
 
 
 def main() -> None:
