@@ -181,11 +181,11 @@ class Vocabulary:
     def _add(self, tokens: Iterable[AddedToken]) -> None:
         """Keep tokens whole when reading texts.
 
-        One that the vocabulary lacks gets the vocabulary's length for its id, or the next one that no added token has; as in the
-        reference it may be that of a letter, in a vocabulary with gaps.
+        One that the vocabulary lacks gets the vocabulary's length for its id, or the next one that no other token which
+        is kept whole has. As in the reference it may be that of a letter, in a vocabulary with gaps.
         """
         vocabulary = self.get_vocab()
-        taken, free = set(self._added), 0
+        taken, free = {*self._added, *(index for token, index in self.encoder.items() if len(token) > 1)}, 0
         for token in tokens:
             if token.content and token.content not in vocabulary:
                 free = max(free, len(vocabulary))
