@@ -47,6 +47,7 @@ class Vocabulary:
         special: dict[str, AddedToken] = {}
         for token in [*named_tokens.values(), *extra_tokens]:
             special.setdefault(token.content, token)
+        self._check_added(special.keys() - there)
         self._add(replace(token, special=True) for content, token in special.items() if content not in there)
         self._index()
 
@@ -162,6 +163,17 @@ class Vocabulary:
                 raise ValueError(f"{self._source} gives token {shown(token)} the id {shown(index)}; {IDS}")
         return dict(vocabulary)
 
+    def _check_added(self, special: set[str]) -> None:
+        """One id cannot be that of a special token in the vocabulary and of another token that was added."""
+        for content in special:
+            other = self._added.get(self.encoder.get(content, -1))
+            if other is not None:
+                index = self.encoder[content]
+                raise ValueError(
+                    f"the added token {shown(other.content)} has the id {index}, which is that of {shown(content)} in "
+                    f"{self._source}"
+                )
+
     def _languages(self) -> str:
         more = f" and {len(self.vocab) - SHOWN} more" if len(self.vocab) > SHOWN else ""
         return ", ".join(printable(name[:SHOWN]) for name in [*self.vocab][:SHOWN]) + more
@@ -169,10 +181,11 @@ class Vocabulary:
     def _add(self, tokens: Iterable[AddedToken]) -> None:
         """Keep tokens whole when reading texts.
 
-        One that the vocabulary lacks gets the vocabulary's length for its id, or the next one that no token has.
+        One that the vocabulary lacks gets the vocabulary's length for its id, or the next one that no other token which
+        is kept whole has. As in the reference it may be that of a letter, in a vocabulary with gaps.
         """
         vocabulary = self.get_vocab()
-        taken, free = set(vocabulary.values()), 0
+        taken, free = {*self._added, *(index for token, index in self.encoder.items() if len(token) > 1)}, 0
         for token in tokens:
             if token.content and token.content not in vocabulary:
                 free = max(free, len(vocabulary))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from npconformer.audio import Wav2Vec2FeatureExtractor, read_audio, resample, validate_waveform
+from npconformer.audio import Wav2Vec2FeatureExtractor, files, read_audio, resample, validate_waveform
 
 
 def tone(rate, seconds=1.0, hertz=440.0):
@@ -142,3 +142,26 @@ def test_real_recordings(shared):
     assert speech.shape == (176000,) and speech.dtype == np.float32
     digit = shared / "data/fsdd/0_george_10.wav"  # 8 kHz
     assert len(read_audio(digit)) == 2 * len(read_audio(digit, sampling_rate=None))
+
+
+class Promising:
+    """A file whose header promises more than any disk holds."""
+
+    frames, channels = 10**12, 2
+
+    def __init__(self, samples):
+        self.samples = samples
+
+    def read(self, frames=-1, dtype=None, always_2d=False):
+        assert 0 < frames * self.channels <= files.BELIEVED, "would allocate what the header promises"
+        piece, self.samples = self.samples[:frames], self.samples[frames:]
+        return piece
+
+
+def test_what_a_header_promises_is_not_believed(monkeypatch, tmp_path):
+    samples = np.random.default_rng(0).uniform(-0.5, 0.5, (1001, 2)).astype(np.float32)
+    monkeypatch.setattr(files, "BELIEVED", 300)
+    np.testing.assert_array_equal(files._read_all(Promising(samples)), samples, strict=True)
+    assert files._read_all(Promising(samples[:0])).shape == (0, 2)
+    soundfile.write(tmp_path / "a.wav", samples, 16000, subtype="FLOAT")
+    np.testing.assert_array_equal(files.read_audio(tmp_path / "a.wav", None, mono=False), samples, strict=True)

@@ -85,6 +85,12 @@ def test_no_token_takes_the_id_of_another(tmp_path):
     assert tokenizer.convert_tokens_to_ids(["</s>", "<s>", "<unk>"]) == [5, 6, 7]
 
 
+def test_an_added_token_with_the_id_of_a_special_one():
+    with pytest.raises(ValueError, match="the added token '</s>' has the id 0, which is that of '<pad>' in vocab"):
+        Wav2Vec2CTCTokenizer(LETTERS, added_tokens_decoder={"0": added("</s>")})
+    assert Wav2Vec2CTCTokenizer(LETTERS, added_tokens_decoder={"0": added("<pad>")}).pad_token_id == 0
+
+
 def test_messages_about_many_languages_are_short():
     with pytest.raises(ValueError, match=r"choose target_lang from \\x1b0, .* and 4900 more") as raised:
         Wav2Vec2CTCTokenizer({f"\x1b{number}": LETTERS for number in range(5000)})
