@@ -34,7 +34,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from npconformer.checkpoints.pickle_values import REFUSED, VALUES, PickleReader, read_decimal
 
@@ -63,6 +63,7 @@ def read_pickle(
     end: int | None = None,
     allowed: Mapping[str, Build | None] | None = None,
     load_persistent: Callable[[Any], Any] | None = None,
+    machine: type[PickleMachine] | None = None,
 ) -> tuple[Any, int]:
     """The value of a pickle, and where it ends.
 
@@ -73,6 +74,7 @@ def read_pickle(
             passed on and not called. Without it, no names.
         load_persistent: what makes an object of a persistent id: something that the pickle only refers to. Without it,
             no persistent ids.
+        machine: another machine than `PickleMachine`, which says what else it takes.
 
     Returns:
         None, booleans, numbers, strings, tuples, lists, dictionaries, `Global`, and what the two functions return.
@@ -81,14 +83,14 @@ def read_pickle(
         ValueError: the pickle is cut short, no pickle, too large, or asks for anything else; nothing was run.
     """
     end = len(data) if end is None else end
-    machine = PickleMachine(
-        PickleReader(data, position, min(end, position + LONGEST_PICKLE)), allowed or {}, load_persistent
-    )
-    return machine.run(), machine.reader.position
+    reader = PickleReader(data, position, min(end, position + LONGEST_PICKLE))
+    return (machine or PickleMachine)(reader, allowed or {}, load_persistent).run(), reader.position
 
 
 class PickleMachine:
     """The stack machine. One method for each opcode that acts; `ACTIONS` below says which."""
+
+    actions: ClassVar[dict[bytes, tuple[str, Callable[[Any], Any]]]]
 
     def __init__(
         self, reader: PickleReader, allowed: Mapping[str, Build | None], load_persistent: Callable[[Any], Any] | None
@@ -103,8 +105,8 @@ class PickleMachine:
             opcode = self.reader.take(1, "the next opcode")
             if opcode in VALUES:
                 self.stack.append(VALUES[opcode][1](self.reader))
-            elif opcode in ACTIONS:
-                ACTIONS[opcode][1](self)
+            elif opcode in self.actions:
+                self.actions[opcode][1](self)
             elif opcode == b".":
                 return self.stop()
             elif opcode in REFUSED:
@@ -286,7 +288,8 @@ ACTIONS: dict[bytes, tuple[str, Callable[[PickleMachine], Any]]] = {
     b"u": ("SETITEMS", PickleMachine.set_items),
     b"c": ("GLOBAL", lambda machine: machine.push_global(machine.reader.line(), machine.reader.line())),
     b"\x93": ("STACK_GLOBAL", PickleMachine.push_stack_global),
-    b"R": ("REDUCE", PickleMachine.reduce),
-    b"b": ("BUILD", PickleMachine.build),
+    b"R": ("REDUCE", lambda machine: machine.reduce()),
+    b"b": ("BUILD", lambda machine: machine.build()),
     b"Q": ("BINPERSID", PickleMachine.push_persistent),
 }
+PickleMachine.actions = ACTIONS

@@ -9,13 +9,14 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
 from npconformer.checkpoints import torch_tar, torch_zip
 from npconformer.checkpoints.bfloat16 import bfloat16_to_float32
 from npconformer.checkpoints.broken_download import check_download
+from npconformer.checkpoints.restricted_pickle import PickleMachine
 from npconformer.checkpoints.torch_stream import read_torch_stream
 from npconformer.checkpoints.torch_tensors import DTYPES, TensorEntry
 
@@ -38,15 +39,21 @@ class TorchFile:
             weights do not need; the message names it. Nothing of the file is run in any case.
     """
 
+    machine: ClassVar[type[PickleMachine]] = PickleMachine  # what reads its pickle
+
     def __init__(self, path: str | os.PathLike) -> None:
         self.path = Path(path)
         check_download(self.path)
         self._bytes = np.memmap(self.path, dtype=np.uint8, mode="r").view(np.ndarray)
         try:
-            root, self._order = _read_any(self._bytes.data)
-            self.entries: dict[str, TensorEntry] = _state_dict(root)
+            root, self._order = _read_any(self._bytes.data, self.machine)
+            self.entries: dict[str, TensorEntry] = self.find_tensors(root)
         except ValueError as error:
             raise ValueError(f"{self.path} cannot be loaded: {error}") from None
+
+    def find_tensors(self, root: Any) -> dict[str, TensorEntry]:
+        """The tensors by name, in what was saved. Raises ValueError where there is anything else."""
+        return _state_dict(root)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.entries)
@@ -94,16 +101,16 @@ class TorchFile:
         return array.astype(wanted, copy=False)
 
 
-def _read_any(data: memoryview) -> tuple[Any, Literal["<", ">"]]:
+def _read_any(data: memoryview, machine: type[PickleMachine]) -> tuple[Any, Literal["<", ">"]]:
     """What was saved, and its byte order, whichever layout the file has."""
     if bytes(data[: len(torch_zip.MAGIC)]) == torch_zip.MAGIC:
-        return torch_zip.read_torch_zip(data)
+        return torch_zip.read_torch_zip(data, machine)
     place = torch_tar.MAGIC_PLACE
     if bytes(data[place : place + len(torch_tar.MAGIC)]) == torch_tar.MAGIC:
         return torch_tar.read_torch_tar(data), "<"
     if bytes(data[8:10]) == b'{"':
         raise ValueError("it is a safetensors file under another name: rename it to model.safetensors")
-    return read_torch_stream(data), "<"
+    return read_torch_stream(data, machine), "<"
 
 
 def _state_dict(root: Any) -> dict[str, TensorEntry]:

@@ -16,7 +16,7 @@ from __future__ import annotations
 from typing import Any
 
 from npconformer.checkpoints.broken_download import AGAIN
-from npconformer.checkpoints.restricted_pickle import read_pickle
+from npconformer.checkpoints.restricted_pickle import PickleMachine, read_pickle
 from npconformer.checkpoints.torch_tensors import Storage, TensorBuilder, read_storage_id
 
 MAGIC_NUMBER = 0x1950A86A20F9469CFC6C
@@ -24,8 +24,10 @@ VERSION = 1001
 COUNT_BYTES = 8
 
 
-def read_torch_stream(data: memoryview) -> Any:
+def read_torch_stream(data: memoryview, machine: type[PickleMachine] = PickleMachine) -> Any:
     """What was saved. Its numbers are little-endian, whatever machine wrote them.
+
+    machine: what reads the pickle.
 
     Raises:
         ValueError: anything about the file is not as torch writes it.
@@ -51,7 +53,7 @@ def read_torch_stream(data: memoryview) -> Any:
             raise ValueError(f"its pickle does not say of which part of storage {key[:80]!r} it speaks")
         return first if more[0] is None else first.part(*more[0][1:])
 
-    root, position = read_pickle(data, position, None, TensorBuilder().allowed, find_storage)
+    root, position = read_pickle(data, position, None, TensorBuilder().allowed, find_storage, machine)
     keys, position = read_pickle(data, position)
     if type(keys) is not list or not all(type(key) is str for key in keys) or len(set(keys)) < len(keys):
         raise ValueError("its list of storages is no list of different names")

@@ -15,7 +15,7 @@ from __future__ import annotations
 import zlib
 from typing import Any, Literal
 
-from npconformer.checkpoints.restricted_pickle import LONGEST_PICKLE, read_pickle
+from npconformer.checkpoints.restricted_pickle import LONGEST_PICKLE, PickleMachine, read_pickle
 from npconformer.checkpoints.stored_zip import Member, read_members
 from npconformer.checkpoints.torch_tensors import Storage, TensorBuilder, read_storage_id
 
@@ -24,8 +24,10 @@ PICKLE = "data.pkl"
 BYTE_ORDERS: dict[bytes, Literal["<", ">"]] = {b"little": "<", b"big": ">"}
 
 
-def read_torch_zip(data: memoryview) -> tuple[Any, Literal["<", ">"]]:
+def read_torch_zip(data: memoryview, machine: type[PickleMachine] = PickleMachine) -> tuple[Any, Literal["<", ">"]]:
     """What was saved, and the byte order of its numbers, "<" or ">".
+
+    machine: what reads the pickle.
 
     Raises:
         ValueError: anything about the file is not as torch writes it.
@@ -64,7 +66,7 @@ def read_torch_zip(data: memoryview) -> tuple[Any, Literal["<", ">"]]:
         return first
 
     builder = TensorBuilder()
-    root, _ = read_pickle(data, pickle.begin, pickle.begin + pickle.size, builder.allowed, find_storage)
+    root, _ = read_pickle(data, pickle.begin, pickle.begin + pickle.size, builder.allowed, find_storage, machine)
     return root, order
 
 

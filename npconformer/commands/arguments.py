@@ -69,9 +69,10 @@ def add_needed_model(parser: argparse.ArgumentParser, class_ending: str) -> None
     _add_model(parser, f"a checkpoint of a model {class_ending}", "needed: none comes with the package")
 
 
-def add_checkpoint(parser: argparse.ArgumentParser) -> None:
-    """Declare CHECKPOINT and --revision; `fetch_checkpoint` makes a folder of them."""
-    parser.add_argument("checkpoint", metavar="CHECKPOINT", help="a folder, or owner/name, a repository at the hub")
+def add_checkpoint(parser: argparse.ArgumentParser, also: str = "") -> None:
+    """Declare CHECKPOINT and --revision; `fetch_checkpoint` makes a folder of them. also: what else it may be."""
+    help = f"a folder, or owner/name, a repository at the hub{also}"
+    parser.add_argument("checkpoint", metavar="CHECKPOINT", help=help)
     _add_revision(parser)
 
 

@@ -24,9 +24,16 @@ examples:
   npconformer convert my-checkpoint for-old-tools --format bin
       model.safetensors to pytorch_model.bin, which torch.load(weights_only=True) reads
 
+  npconformer convert conformer_100h.pt my-checkpoint
+      a checkpoint of fairseq, with dict.ltr.txt beside it for the letters
+
 CHECKPOINT is a folder with config.json and weights as safetensors or .bin, whole or in shards. OUT_DIR is made, and is
 there only when all is written; the checkpoint stays as it is. What is not weights is copied; the names of what is left
 behind (weights of other formats, folders) are said.
+
+Or it is a file of fairseq: Wav2Vec2-Conformer, pre-trained or fine-tuned with CTC, or w2v-BERT 2.0 as it was released
+(fairseq2). The configuration is made of the settings in the file and held against its weights. The objects in it are
+read as names and values; nothing of theirs is imported or called.
 
 Floating-point weights are rounded to the nearest number of the new dtype, of two as near to the even one. A weight that
 would become infinite ends the conversion. Counters stay integers. Without --dtype the weights keep their bits.
@@ -44,7 +51,7 @@ def add_parser(subcommands: Any) -> None:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    add_checkpoint(parser)
+    add_checkpoint(parser, also=", or a file of fairseq")
     parser.add_argument("out_dir", metavar="OUT_DIR", help="the folder to make")
     parser.add_argument(
         "--format", choices=("safetensors", "bin"), default="safetensors", help="of the weights; default: safetensors"
@@ -59,14 +66,17 @@ def add_parser(subcommands: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Convert the checkpoint; returns the exit status."""
     from npconformer.checkpoints.shards import parse_size
+    from npconformer.commands.convert_fairseq import convert_file
     from npconformer.storage.folders import whole_folder
 
     check_out_dir(arguments)
-    fetch_checkpoint(arguments)
+    convert = convert_file if Path(arguments.checkpoint).is_file() else convert_folder
+    if convert is convert_folder:
+        fetch_checkpoint(arguments)
     try:
         largest = parse_size(arguments.max_shard_size)
         with whole_folder(arguments.out_dir) as folder:
-            convert_folder(arguments, folder, largest)
+            convert(arguments, folder, largest)
     except (ValueError, OSError, RuntimeError) as error:
         return say(describe(error), status=2)
     return 0
