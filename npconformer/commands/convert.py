@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +95,7 @@ def convert_folder(arguments: argparse.Namespace, out: Path, largest: int) -> No
     from npconformer.checkpoints.array_file import open_weights
     from npconformer.checkpoints.folder_files import CONFIG_NAME, copy_other_files, set_config_dtype
     from npconformer.checkpoints.pretrained import NEEDED
+    from npconformer.commands.converted_weights import tell, write_weights
     from npconformer.storage.files import existing_folder
 
     source = existing_folder(arguments.checkpoint, NEEDED)
@@ -110,33 +108,3 @@ def convert_folder(arguments: argparse.Namespace, out: Path, largest: int) -> No
     paths = write_weights(arguments, file, out, largest)
     used = {file.path.name, *getattr(file, "shards", ())}
     tell(arguments, paths, [name for name in left if name not in used])
-
-
-def write_weights(arguments: argparse.Namespace, file: Any, out: Path, largest: int) -> list[Path]:
-    """Write the weights of `file` as the arguments ask for, with a bar on a terminal; returns the files."""
-    from npconformer.checkpoints.conversion import convert_weights, target_layouts
-
-    total = sum(layout.size for layout in target_layouts(file, arguments.dtype).values())
-    with progress_bar(total) as progress:
-        return convert_weights(file, out, arguments.format, arguments.dtype, largest, progress)
-
-
-@contextmanager
-def progress_bar(total: int) -> Iterator[Callable[[int], object]]:
-    """A function to be told of bytes that are done, of `total`; it moves a bar while somebody watches."""
-    from tqdm import tqdm
-
-    hidden = sys.stderr is None or not sys.stderr.isatty()
-    with tqdm(total=total, unit="B", unit_scale=True, file=sys.stderr, disable=hidden, leave=False) as bar:
-        yield bar.update
-
-
-def tell(arguments: argparse.Namespace, paths: list[Path], left: list[str]) -> None:
-    """Say what was written, and what was not copied."""
-    from npconformer.commands.info import human_bytes
-
-    size = human_bytes(sum(path.stat().st_size for path in paths))
-    files = paths[0].name if len(paths) == 1 else f"{len(paths) - 1} shards"
-    say(f"{arguments.out_dir}: {files}, {size}")
-    if left:
-        say(f"not copied: {', '.join(left)}")

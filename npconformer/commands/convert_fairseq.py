@@ -19,7 +19,7 @@ def convert_file(arguments: argparse.Namespace, out: Path, largest: int) -> None
     from npconformer.checkpoints.fairseq_bert import is_bert, read_bert
     from npconformer.checkpoints.fairseq_conformer import read_conformer
     from npconformer.checkpoints.fairseq_file import FairseqFile
-    from npconformer.commands.convert import tell, write_weights
+    from npconformer.commands.converted_weights import tell, write_weights
 
     path = Path(arguments.checkpoint)
     file = FairseqFile(path)
