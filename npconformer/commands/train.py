@@ -46,7 +46,7 @@ DEFAULTS: dict[str, Any] = {
     "device": "cpu",
 }
 
-TEXTS = ("task", "source", "train", "eval", "schedule", "augmentation", "device")
+TEXTS = ("task", "source", "revision", "train", "eval", "schedule", "augmentation", "device")
 
 EXAMPLES = """\
 examples:

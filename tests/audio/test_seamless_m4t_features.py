@@ -235,7 +235,7 @@ def test_settings_of_every_wrong_type(tmp_path, setting):
             SeamlessM4TFeatureExtractor.from_pretrained(tmp_path)
         except ValueError as error:
             refused += 1
-            assert str(error).startswith(f"{tmp_path / 'preprocessor_config.json'}: "), (value, error)
+            assert str(error).startswith(str(tmp_path / "preprocessor_config.json")), (value, error)
     assert refused >= 6 or setting == "feature_extractor_type"
 
 

@@ -93,7 +93,7 @@ def test_logits_that_are_not_finite(demo, value):
     with pytest.raises(ValueError, match=r"output is NaN or infinite in 188 of 188 frames: .*damaged.*dtype"):
         recognise(demo)
     results = list(recognise.stream([str(RECORDING), demo], return_errors=True, batch_size=2))
-    assert [str(error).partition(": the model's logits")[0] for error in results] == [str(RECORDING), "inputs[1]"]
+    assert [str(error).partition(": the model's output")[0] for error in results] == [str(RECORDING), "inputs[1]"]
 
 
 def test_other_rates_are_resampled_when_they_are_said(recognise, demo):
