@@ -115,6 +115,7 @@ class PretrainedMixin:
 
         Raises:
             ValueError: ``path`` is a file, ``dtype`` another one, or ``max_shard_size`` no size.
+            OSError: the files cannot be written, for one because the disk is full; what was there is as it was.
         """
         largest = parse_size(max_shard_size)
         dtype = None if dtype is None else _one_of(dtype, ("float16", "float32", "float64"), "to save in")
