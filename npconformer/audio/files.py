@@ -39,7 +39,12 @@ def read_audio(path: str | os.PathLike, sampling_rate: int | None = 16000, mono:
     check_samples(samples, path)
     if mono:
         samples = average_channels(samples)
-    return samples if sampling_rate is None else resample(samples, rate, sampling_rate)
+    if sampling_rate is None:
+        return samples
+    with np.errstate(over="ignore"):
+        samples = resample(samples, rate, sampling_rate)
+    check_samples(samples, path)  # numbers near float32's largest overflow on the way
+    return samples
 
 
 def _read_all(file: Any) -> np.ndarray:

@@ -25,6 +25,8 @@ from npconformer.audio.raw_speech import first_channel, split_utterances
 from npconformer.audio.sequence_features import SequenceFeatureExtractor
 from npconformer.storage.messages import shown
 
+MOST = 10_000  # of what a setting may count: no filterbank is near it
+
 
 class SeamlessM4TFeatureExtractor(SequenceFeatureExtractor):
     """Turn waveforms into the arrays that Wav2Vec2-BERT models take.
@@ -52,8 +54,8 @@ class SeamlessM4TFeatureExtractor(SequenceFeatureExtractor):
             ("num_mel_bins", num_mel_bins, 1),
             ("stride", stride, 1),
         ):
-            if isinstance(value, bool) or not isinstance(value, Integral) or not least <= value < 2**31:
-                raise ValueError(f"{name} must be a whole number of at least {least}, got {shown(value)}")
+            if isinstance(value, bool) or not isinstance(value, Integral) or not least <= value <= MOST:
+                raise ValueError(f"{name} must be a whole number from {least} to {MOST}, got {shown(value)}")
         self.num_mel_bins = num_mel_bins
         self.stride = stride
         super().__init__(

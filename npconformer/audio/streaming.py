@@ -33,7 +33,9 @@ def stream_audio(
         check_sampling_rate(sampling_rate)
     with open_recording(path) as file:
         pieces = _mono_pieces(file, path, piece_size)
-        yield from pieces if sampling_rate is None else _resample(pieces, file.samplerate, sampling_rate)
+        for piece in pieces if sampling_rate is None else _resample(pieces, file.samplerate, sampling_rate):
+            check_samples(piece, path)  # also what overflowed on the way
+            yield piece
 
 
 def duration_of(path: str | os.PathLike) -> float:

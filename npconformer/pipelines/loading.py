@@ -10,6 +10,7 @@ from npconformer.models.auto import AutoConfig, model_class, model_names, read_m
 from npconformer.models.configuration import configuration_file
 from npconformer.pipelines.inputs import is_path
 from npconformer.storage.hub_options import AS_USUAL, HubOptions
+from npconformer.storage.messages import LONGEST, printable
 
 
 def load_model(head_name: str, model: Any, device: str | None, dtype: Any, hub: HubOptions = AS_USUAL) -> Any:
@@ -60,9 +61,8 @@ def _load_folder(head_name: str, folder: str | os.PathLike, device: str | None, 
         others = _architectures(file)
         if not others or needed.__name__ in others:
             raise
-        raise ValueError(
-            f"{os.fspath(folder)} holds a {' and a '.join(others)}; a {needed.__name__} is needed here"
-        ) from error
+        held = printable(" and a ".join(others)[:LONGEST])
+        raise ValueError(f"{os.fspath(folder)} holds a {held}; a {needed.__name__} is needed here") from error
 
 
 def _architectures(file: Path) -> list[str]:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from npconformer.audio import Wav2Vec2FeatureExtractor, files, read_audio, resample, validate_waveform
+from npconformer.audio import Wav2Vec2FeatureExtractor, files, read_audio, resample, stream_audio, validate_waveform
 
 
 def tone(rate, seconds=1.0, hertz=440.0):
@@ -165,3 +165,14 @@ def test_what_a_header_promises_is_not_believed(monkeypatch, tmp_path):
     assert files._read_all(Promising(samples[:0])).shape == (0, 2)
     soundfile.write(tmp_path / "a.wav", samples, 16000, subtype="FLOAT")
     np.testing.assert_array_equal(files.read_audio(tmp_path / "a.wav", None, mono=False), samples, strict=True)
+
+
+def test_samples_that_overflow_when_they_are_resampled(tmp_path):
+    huge = np.where(np.arange(2000) % 2, np.float32(3.4e38), np.float32(-3.4e38)).astype(np.float32)
+    huge[:1000] = np.abs(huge[:1000])
+    soundfile.write(tmp_path / "huge.wav", huge, 8000, subtype="FLOAT")
+    assert len(read_audio(tmp_path / "huge.wav", 8000)) == 2000
+    with pytest.raises(ValueError, match=r"huge\.wav holds samples that are NaN or infinite"):
+        read_audio(tmp_path / "huge.wav", 16000)
+    with pytest.raises(ValueError, match=r"huge\.wav holds samples that are NaN or infinite"):
+        list(stream_audio(tmp_path / "huge.wav", 16000))

@@ -246,3 +246,9 @@ def test_settings_of_another_extractor_are_named(tmp_path):
     SeamlessM4TFeatureExtractor().save_pretrained(tmp_path)
     with pytest.raises(ValueError, match=r"feature_size.*\(these are the settings of a SeamlessM4TFeatureExtractor\)"):
         Wav2Vec2FeatureExtractor.from_pretrained(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["num_mel_bins", "stride", "feature_size"])
+def test_no_filterbank_of_billions(name):
+    with pytest.raises(ValueError, match=rf"{name} must be a whole number from \d to 10000, got 2000000000"):
+        SeamlessM4TFeatureExtractor(**{name: 2_000_000_000})

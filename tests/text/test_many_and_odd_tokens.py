@@ -95,3 +95,9 @@ def test_messages_about_many_languages_are_short():
     with pytest.raises(ValueError, match=r"choose target_lang from \\x1b0, .* and 4900 more") as raised:
         Wav2Vec2CTCTokenizer({f"\x1b{number}": LETTERS for number in range(5000)})
     assert len(str(raised.value)) < 1500
+
+
+def test_two_whole_tokens_with_one_id():
+    vocab = {"<pad> ": 0, "A": 1}  # one letter too many, beside settings that know the token
+    with pytest.raises(ValueError, match=r"added token '<pad>' has the id 0, which is that of '<pad> '"):
+        Wav2Vec2CTCTokenizer(vocab, added_tokens_decoder={"0": {"content": "<pad>", "special": True}})
