@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -47,7 +47,7 @@ class Vocabulary:
         special: dict[str, AddedToken] = {}
         for token in [*named_tokens.values(), *extra_tokens]:
             special.setdefault(token.content, token)
-        self._check_added()
+        self._check_added(special)
         self._add(replace(token, special=True) for content, token in special.items() if content not in there)
         self._index()
 
@@ -163,11 +163,13 @@ class Vocabulary:
                 raise ValueError(f"{self._source} gives token {shown(token)} the id {shown(index)}; {IDS}")
         return dict(vocabulary)
 
-    def _check_added(self) -> None:
+    def _check_added(self, special: Collection[str]) -> None:
         """One id cannot be that of a whole token in the vocabulary and of another token that was added."""
         for content, index in self.encoder.items():
             other = self._added.get(index)
-            if other is not None and other.content != content and len(content) > 1:
+            if other is None or other.content == content:
+                continue
+            if len(content) > 1 or content in special:
                 raise ValueError(
                     f"the added token {shown(other.content)} has the id {index}, which is that of {shown(content)} in "
                     f"{self._source}"

@@ -101,3 +101,9 @@ def test_two_whole_tokens_with_one_id():
     vocab = {"<pad> ": 0, "A": 1}  # one letter too many, beside settings that know the token
     with pytest.raises(ValueError, match=r"added token '<pad>' has the id 0, which is that of '<pad> '"):
         Wav2Vec2CTCTokenizer(vocab, added_tokens_decoder={"0": {"content": "<pad>", "special": True}})
+
+
+def test_a_letter_that_is_special_shares_its_id_with_no_added_token():
+    vocab = {"<pad>": 0, "|": 1, "A": 2}
+    with pytest.raises(ValueError, match=r"added token '<x>' has the id 1, which is that of '\|'"):
+        Wav2Vec2CTCTokenizer(vocab, added_tokens_decoder={"1": {"content": "<x>"}})
