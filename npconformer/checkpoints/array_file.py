@@ -17,7 +17,6 @@ import numpy as np
 
 from npconformer.checkpoints.safetensors_file import SafetensorsFile
 from npconformer.checkpoints.sharded_file import ShardedFile
-from npconformer.checkpoints.torch_file import TorchFile
 
 WEIGHTS_NAME = "model.safetensors"
 TORCH_WEIGHTS_NAME = "pytorch_model.bin"
@@ -47,12 +46,18 @@ class ArrayFile(Protocol):
         """An array; floating-point ones in `dtype` where it is given, without a copy where they lie in it already."""
 
 
+def _open_torch_file(path: str | os.PathLike) -> ArrayFile:
+    from npconformer.checkpoints.torch_file import TorchFile  # ten modules that most checkpoints do not need
+
+    return TorchFile(path)
+
+
 # The order is transformers'.
 FORMATS: dict[str, Callable[[str | os.PathLike], ArrayFile]] = {
     WEIGHTS_NAME: SafetensorsFile,
     INDEX_NAME: partial(ShardedFile, open_shard=SafetensorsFile),
-    TORCH_WEIGHTS_NAME: TorchFile,
-    TORCH_INDEX_NAME: partial(ShardedFile, open_shard=TorchFile),
+    TORCH_WEIGHTS_NAME: _open_torch_file,
+    TORCH_INDEX_NAME: partial(ShardedFile, open_shard=_open_torch_file),
 }
 
 
