@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from npconformer.models.base import PreTrainedModel
+from npconformer.models.frame_clock import count_steps
 from npconformer.verify.differences import argmax_flips, measure
 from npconformer.verify.order import place_of
 from npconformer.verify.reference import Reference, check_tolerances
@@ -211,7 +212,7 @@ def _own_frames(
     if mask is None:
         return lambda a, b: (a, b)
     rows = np.count_nonzero(mask, axis=1)
-    lengths = np.asarray(model._get_feat_extract_output_lengths(rows, add_adapter=False))  # (B,)
+    lengths = count_steps(np.asarray(rows), model.encoder_stages)  # (B,)
     padded = np.arange(encoder_frames(model, inputs)) >= lengths[:, None]  # (B, T)
 
     def without_padding(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

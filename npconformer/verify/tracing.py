@@ -12,6 +12,7 @@ import numpy as np
 from npconformer import __version__
 from npconformer.arrays.backend import asarray, to_host
 from npconformer.models.base import PreTrainedModel
+from npconformer.models.frame_clock import count_steps
 from npconformer.nn import Module
 from npconformer.tape.autograd import Tensor, backward
 from npconformer.tape.grad_mode import enable_grad, no_grad
@@ -75,7 +76,7 @@ def trace(
 def encoder_frames(model: PreTrainedModel, inputs: Mapping[str, Any]) -> int:
     """T of the encoder for these inputs."""
     rows = np.shape(inputs[model.main_input_name])[1]
-    return int(np.asarray(model._get_feat_extract_output_lengths(rows, add_adapter=False)))
+    return count_steps(rows, model.encoder_stages)
 
 
 class _Seen:
