@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ import numpy as np
 
 from npconformer.checkpoints.bfloat16 import bfloat16_to_float32
 from npconformer.checkpoints.broken_download import check_download, cut_short
+from npconformer.checkpoints.listed_arrays import ListedArrays, in_dtype
 from npconformer.storage.files import atomic_path
 from npconformer.storage.messages import shown
 from npconformer.storage.strict_json import LONGEST_JSON, parse_json
@@ -58,7 +59,7 @@ class TensorEntry:
     end: int
 
 
-class SafetensorsFile:
+class SafetensorsFile(ListedArrays):
     """A safetensors file mapped into memory, read-only.
 
     Nothing is read until an array's elements are: opening a file of gigabytes takes milliseconds. ``read``
@@ -90,19 +91,6 @@ class SafetensorsFile:
         _check_layout(self.path, self.entries, self._data_start, size)
         self._bytes = np.memmap(self.path, dtype=np.uint8, mode="r").view(np.ndarray)
 
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.entries)
-
-    def __len__(self) -> int:
-        return len(self.entries)
-
-    def __contains__(self, name: str) -> bool:
-        return name in self.entries
-
-    def shape(self, name: str) -> tuple[int, ...]:
-        """Shape of tensor ``name``, from the header alone."""
-        return self.entries[name].shape
-
     def stored_dtype(self, name: str) -> str:
         """Dtype that tensor ``name`` is stored in, such as "float32" or "bfloat16", from the header alone."""
         return DTYPE_NAMES[self.entries[name].dtype]
@@ -123,12 +111,7 @@ class SafetensorsFile:
         array = raw.view(DTYPES[entry.dtype]).reshape(entry.shape)
         if entry.dtype == "BF16":
             array = bfloat16_to_float32(array)
-        if not array.flags.aligned:  # a header of odd length, from another writer
-            array = array.copy()
-        wanted = array.dtype.newbyteorder("=")
-        if dtype is not None and array.dtype.kind == "f":
-            wanted = np.dtype(dtype)
-        return array.astype(wanted, copy=False)
+        return in_dtype(array, dtype)
 
 
 def write_safetensors(

@@ -7,7 +7,6 @@ what tensors there are, and the tensors' numbers, which stay in the file.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -16,6 +15,7 @@ import numpy as np
 from npconformer.checkpoints import torch_tar, torch_zip
 from npconformer.checkpoints.bfloat16 import bfloat16_to_float32
 from npconformer.checkpoints.broken_download import check_download
+from npconformer.checkpoints.listed_arrays import ListedArrays, in_dtype
 from npconformer.checkpoints.restricted_pickle import PickleMachine
 from npconformer.checkpoints.torch_stream import read_torch_stream
 from npconformer.checkpoints.torch_tensors import DTYPES, TensorEntry
@@ -23,7 +23,7 @@ from npconformer.checkpoints.torch_tensors import DTYPES, TensorEntry
 NESTED = ("state_dict", "model")  # under these names training programs keep the state dict among other things
 
 
-class TorchFile:
+class TorchFile(ListedArrays):
     """A state dict in a file of torch.save, mapped into memory, read-only.
 
     The file may hold the state dict itself, or a dictionary that has it under "state_dict" or "model". As with a
@@ -55,19 +55,6 @@ class TorchFile:
         """The tensors by name, in what was saved. Raises ValueError where there is anything else."""
         return _state_dict(root)
 
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.entries)
-
-    def __len__(self) -> int:
-        return len(self.entries)
-
-    def __contains__(self, name: str) -> bool:
-        return name in self.entries
-
-    def shape(self, name: str) -> tuple[int, ...]:
-        """Shape of tensor ``name``, from the pickle alone."""
-        return self.entries[name].shape
-
     def stored_dtype(self, name: str) -> str:
         """Dtype that tensor ``name`` is stored in, such as "float32" or "bfloat16", from the pickle alone."""
         return self.entries[name].dtype
@@ -93,12 +80,7 @@ class TorchFile:
             array = np.ndarray(entry.shape, stored, self._bytes, begin, strides)  # which holds the bounds once more
         if entry.dtype == "bfloat16":
             array = bfloat16_to_float32(array)
-        if not array.flags.aligned:  # as in files of old layouts, where numbers begin wherever the pickle ends
-            array = array.copy()
-        wanted = array.dtype.newbyteorder("=")
-        if dtype is not None and array.dtype.kind == "f":
-            wanted = np.dtype(dtype)
-        return array.astype(wanted, copy=False)
+        return in_dtype(array, dtype)
 
 
 def _read_any(data: memoryview, machine: type[PickleMachine]) -> tuple[Any, Literal["<", ">"]]:
