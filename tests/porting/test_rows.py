@@ -1,0 +1,42 @@
+"""Every row, against transformers' frozen answer and, where it is installed, against transformers itself."""
+
+import pytest
+
+from tests.porting.areas import all_areas
+from tests.porting.differences import DOCUMENT, table
+
+AREAS = all_areas()
+ROWS = [pytest.param(area, row, id=f"{area.name}: {row.call}") for area in AREAS for row in area.rows.values()]
+
+
+@pytest.fixture(scope="session")
+def checkpoints(tmp_path_factory):
+    return tmp_path_factory.mktemp("checkpoints")
+
+
+@pytest.mark.parametrize("area", AREAS, ids=lambda area: area.name)
+def test_each_row_has_its_answer_and_each_answer_its_row(area):
+    assert set(area.answers()) == set(area.rows), "python -m tests.porting --write asks transformers"
+
+
+@pytest.mark.parametrize(("area", "row"), ROWS)
+def test_frozen(area, row, checkpoints, tmp_path):
+    row.verdict(row.result("npconformer", checkpoints, tmp_path), area.answers()[row.call])
+
+
+@pytest.mark.parametrize(("area", "row"), ROWS)
+def test_live(area, row, checkpoints, tmp_path):
+    pytest.importorskip("transformers", reason="needs transformers, which the extra `parity` brings")
+    theirs = row.result("transformers", checkpoints, tmp_path)
+    row.verdict(theirs, area.answers()[row.call]) if row.deliberate is row.absent is None else None
+    assert theirs["kind"] == area.answers()[row.call]["kind"]
+
+
+def test_the_document_shows_every_difference():
+    assert table(AREAS) in DOCUMENT.read_text(encoding="utf-8"), "python -m tests.porting --write brings it up to date"
+
+
+def test_few_rows_differ():
+    """Of what people write, at most 20 things stay otherwise without being meant so."""
+    absent = [row.call for area in AREAS for row in area.rows.values() if row.absent]
+    assert len(absent) <= 20, absent
