@@ -34,6 +34,7 @@ class Hub:
         cuts: for a file, after how many bytes the connection breaks, once each.
         stand_ins: for a file, what is sent in place of its content.
         status: what everything is answered with, if not None.
+        lies: for a file, headers that replace those of each answer in turn, the last one for ever.
     """
 
     files: dict[str, dict[str, dict[str, bytes]]] = field(default_factory=dict)
@@ -47,6 +48,7 @@ class Hub:
     cuts: dict[str, list[int]] = field(default_factory=dict)
     stand_ins: dict[str, bytes] = field(default_factory=dict)
     status: int | None = None
+    lies: dict[str, list[dict[str, str]]] = field(default_factory=dict)
     url: str = ""
     storage_url: str = ""
 
@@ -118,8 +120,14 @@ class _Handler(BaseHTTPRequestHandler):
     def empty(self, status: int, **headers: str) -> None:
         """An answer without content; X_Error_Code becomes X-Error-Code."""
         self.send_response(status)
-        for name, value in {**headers, "Content_Length": "0"}.items():
-            self.send_header(name.replace("_", "-"), value)
+        self.send_headers({name.replace("_", "-"): value for name, value in {**headers, "Content_Length": "0"}.items()})
+
+    def send_headers(self, headers: dict[str, str]) -> None:
+        """Sends them, or the lies that are planned."""
+        lies = next((lies for path, lies in self.hub.lies.items() if f"/{path}" in self.path), [])
+        planned = lies.pop(0) if len(lies) > 1 else lies[0] if lies else {}
+        for name, value in {**headers, **planned}.items():
+            self.send_header(name, value)
         self.end_headers()
 
     def send_file(self, path: str, content: bytes, headers: dict[str, str]) -> None:
@@ -131,9 +139,7 @@ class _Handler(BaseHTTPRequestHandler):
             start = int(asked.removeprefix("bytes=").split("-")[0])
             headers = {**headers, "Content-Range": f"bytes {start}-{len(content) - 1}/{len(content)}"}
         self.send_response(200 if asked is None else 206)
-        for name, value in {**headers, "Content-Length": str(len(content) - start)}.items():
-            self.send_header(name, value)
-        self.end_headers()
+        self.send_headers({**headers, "Content-Length": str(len(content) - start)})
         if self.command == "GET":
             cuts = self.hub.cuts.get(path)
             self.wfile.write(content[start : start + cuts.pop(0)] if cuts else content[start:])

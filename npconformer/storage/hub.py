@@ -22,6 +22,7 @@ from types import ModuleType
 from typing import Any
 
 from npconformer import __version__
+from npconformer.storage.hub_answers import UnsafeAnswer, guard
 from npconformer.storage.hub_errors import by_hand, explain
 from npconformer.storage.hub_options import COMMIT, HubOptions
 
@@ -93,6 +94,7 @@ class Repository:
         """A file, in the cache; None where the repository has none, or, offline, where the cache has none."""
         if self._is_known_to_be_missing(file):
             return None
+        guard(self._hub)
         try:
             path = self._hub.hf_hub_download(
                 self.name,
@@ -106,6 +108,8 @@ class Repository:
                 library_name="npconformer",
                 library_version=__version__,
             )
+        except UnsafeAnswer:
+            raise
         except Exception as error:  # of any HTTP library that huggingface_hub may use
             if self._says_missing(error):
                 return None
@@ -155,6 +159,7 @@ def _huggingface_hub(name: str) -> ModuleType:
         import huggingface_hub
         import huggingface_hub.constants
         import huggingface_hub.errors
+        import huggingface_hub.utils
     except ImportError:
         raise FileNotFoundError(by_hand(name)) from None
     return huggingface_hub
