@@ -100,7 +100,10 @@ def add_to_rows(rows: Array, row: Array) -> None:
 
 
 def sum_over(function: Callable[..., tuple[Array, ...]], *arrays: Array) -> list[Array]:
-    """The sums, over all pieces of rows, of the arrays that function(xp, *pieces) returns; always in the same order."""
+    """The sums, over all pieces of rows, of the arrays that function(xp, *pieces) returns.
+
+    Always in the same order, and in float64, so that many pieces add no error of their own; the dtype stays.
+    """
     backend = backend_of(*arrays)
     parts: dict[int, tuple[Array, ...]] = {}
 
@@ -108,7 +111,8 @@ def sum_over(function: Callable[..., tuple[Array, ...]], *arrays: Array) -> list
         parts[first] = function(backend.xp, *[array[first:stop] for array in arrays])
 
     run_ranges(on_piece, len(arrays[0]), arrays[0].size // len(arrays[0]), backend)
-    return [sum(found[1:], start=found[0]) for found in zip(*[parts[first] for first in sorted(parts)], strict=True)]
+    columns = zip(*[parts[first] for first in sorted(parts)], strict=True)
+    return [sum(found[1:], start=found[0].astype(np.float64)).astype(found[0].dtype) for found in columns]
 
 
 def run_ranges(function: Callable[[int, int], None], rows: int, row_size: int, backend: Backend) -> None:

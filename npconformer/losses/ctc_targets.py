@@ -42,8 +42,10 @@ def prepare_targets(
 ) -> CTCTargets:
     """Checks and packs what `ctc_loss` was given; see there for the arguments and errors."""
     batch, frames, classes = logits_shape
-    if not 0 <= blank < classes:
-        raise ValueError(f"blank: expected a class in 0..{classes - 1}, got {blank}")
+    if not isinstance(blank, int | np.integer) or not 0 <= blank < classes:
+        raise ValueError(
+            f"blank: expected a class in 0..{classes - 1}, got {blank!r} (of a model it is config.pad_token_id)"
+        )
     labels = _integers("labels", labels)
     if labels.ndim != 2 or labels.shape[0] != batch:
         raise ValueError(f"labels: expected shape ({batch}, labels) for logits {logits_shape}, got {labels.shape}")

@@ -43,13 +43,15 @@ def mean_squared_error(predictions: Tensor | Array, targets: Tensor | Array, red
         The loss, 0-d or of the predictions' shape, in their dtype.
 
     Raises:
-        ValueError: another shape, targets that are not finite numbers, an unknown reduction.
+        ValueError: another shape, targets that are not finite numbers, the mean of nothing, an unknown reduction.
     """
     array = check_logits("predictions", predictions)
     check_reduction(reduction)
     targets = host_array("labels", targets)
     if targets.shape != array.shape:
         raise ValueError(f"labels: expected shape {array.shape} as the predictions, got {targets.shape}")
+    if reduction == "mean" and targets.size == 0:
+        raise ValueError(f"labels: the mean over nothing, of shape {targets.shape}, does not exist")
     if not np.isfinite(targets).all():
         raise ValueError("labels: a target of a regression is NaN or infinite")
     return SquaredError(targets, reduction)(predictions)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from types import ModuleType
 
+from npconformer.arrays.column_sums import column_products, column_sums
 from npconformer.arrays.types import Array
 from npconformer.tape.autograd import Operation, Tensor
 
@@ -42,11 +43,11 @@ class BatchNormEvaluation(Operation):
         x, mean, r, scale = self.saved
         dweight = None
         if self.needs[1]:
-            dweight = self.xp.einsum("btc,btc->c", grad, (x - mean) * r)
+            dweight = column_products(self.xp, grad, (x - mean) * r)
         return (
             grad * scale if self.needs[0] else None,
             dweight,
-            grad.sum(axis=(0, 1)) if self.needs[2] else None,
+            column_sums(self.xp, grad) if self.needs[2] else None,
             None,
             None,
         )
@@ -59,9 +60,10 @@ class BatchNormTraining(Operation):
         self.eps = eps
 
     def forward(self, x: Array, weight: Array, bias: Array) -> Array:
-        self.mean = x.mean(axis=(0, 1))  # (C,)
+        count = x.shape[0] * x.shape[1]
+        self.mean = column_sums(self.xp, x) / count  # (C,)
         n = x - self.mean
-        self.variance = (n * n).mean(axis=(0, 1))
+        self.variance = column_products(self.xp, n, n) / count
         r = 1 / self.xp.sqrt(self.variance + self.eps)
         n *= r
         self.save(n, r, weight)
@@ -72,8 +74,8 @@ class BatchNormTraining(Operation):
     def backward(self, grad: Array) -> tuple[Array | None, Array | None, Array | None]:
         n, r, weight = self.saved
         count = n.shape[0] * n.shape[1]
-        grad_sum = grad.sum(axis=(0, 1))
-        projection = self.xp.einsum("btc,btc->c", grad, n)
+        grad_sum = column_sums(self.xp, grad)
+        projection = column_products(self.xp, grad, n)
         dx = None
         if self.needs[0]:
             dx = grad - grad_sum / count

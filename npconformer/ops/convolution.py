@@ -19,6 +19,7 @@ from collections.abc import Iterator
 
 from npconformer.arrays import threads
 from npconformer.arrays.backend import sliding_view
+from npconformer.arrays.column_sums import column_sums
 from npconformer.arrays.types import Array
 from npconformer.arrays.weight_layout import matrix_of_taps
 from npconformer.ops.depthwise import Depthwise, output_length, pad_time
@@ -74,7 +75,7 @@ class Conv1d(Operation):
                 self._add_matrix(dweight, taps, xp.matmul(part.swapaxes(-1, -2), rows).sum(axis=0))
         if dx is not None and self.padding != (0, 0):
             dx = dx[:, self.padding[0] : self.padding[0] + x.shape[1]]
-        return dx, dweight, grad.sum(axis=(0, 1)) if self.needs[2] else None
+        return dx, dweight, column_sums(xp, grad) if self.needs[2] else None
 
     def _pieces(self, weight: Array) -> Iterator[tuple[slice, slice]]:
         """(outputs, taps) of each product: the phases with all taps, or all outputs with each tap."""

@@ -15,8 +15,11 @@ from types import ModuleType
 
 from npconformer.arrays import threads
 from npconformer.arrays.backend import backend_of, sliding_view
+from npconformer.arrays.column_sums import column_sums
 from npconformer.arrays.types import Array
 from npconformer.tape.autograd import Operation
+
+SUMMED_AT_ONCE = 256  # frames that one float32 sum of the weight's gradient may have: it grows less exact with each
 
 
 class Depthwise(Operation):
@@ -44,15 +47,17 @@ class Depthwise(Operation):
             dx = self._sum_over_taps(self._windows(spread, kernel, 1), reversed_taps)  # (B, T, C)
         if self.needs[1]:
             windows = self._windows(pad_time(xp, x, self.padding), kernel, self.stride)
-            sums = xp.empty((kernel, x.shape[2]), dtype=x.dtype)
+            sums = xp.zeros((kernel, x.shape[2]))  # float64: one float32 sum over a long time would be too coarse
 
             def correlate(first: int, stop: int) -> None:
                 part = slice(first, stop)
-                sums[:, part] = xp.einsum("buc,bukc->kc", grad[..., part], windows[..., part])
+                for start in range(0, grad.shape[1], SUMMED_AT_ONCE):
+                    time = slice(start, start + SUMMED_AT_ONCE)
+                    sums[:, part] += xp.einsum("buc,bukc->kc", grad[:, time, part], windows[:, time, :, part])
 
             threads.run_ranges(correlate, x.shape[2], grad.shape[1], backend_of(x))
-            dweight = sums.T[:, None].copy()  # (C, 1, K)
-        return dx, dweight, grad.sum(axis=(0, 1)) if self.needs[2] else None
+            dweight = sums.T[:, None].astype(x.dtype, order="C")  # (C, 1, K)
+        return dx, dweight, column_sums(xp, grad) if self.needs[2] else None
 
     def _sum_over_taps(self, windows: Array, taps: Array) -> Array:
         """(B, U, K, C), (K, C) -> (B, U, C)"""

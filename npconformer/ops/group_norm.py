@@ -19,6 +19,7 @@ from typing import Any
 
 from npconformer.arrays import threads
 from npconformer.arrays.backend import asarray
+from npconformer.arrays.column_sums import column_products, column_sums
 from npconformer.arrays.types import Array
 from npconformer.tape.autograd import Operation, Tensor
 
@@ -56,7 +57,7 @@ class GroupNorm(Operation):
 
         def sums(xp: ModuleType, grad: Array, x: Array) -> tuple[Array, Array]:
             n = (x - mean[b]) * r[b]
-            return xp.einsum("tc,tc->c", grad, n), grad.sum(axis=0)
+            return column_products(xp, grad, n), column_sums(xp, grad)
 
         def differentiate(xp: ModuleType, dx: Array, grad: Array, x: Array, *marks: Array) -> None:
             through_means = (x - mean[b]) * (r[b] * mean_gn)
@@ -95,13 +96,13 @@ def _given(marks: Array | None) -> tuple[Array, ...]:
 
 
 def _sum_of_marked(xp: ModuleType, x: Array, *marks: Array) -> tuple[Array]:
-    return (xp.einsum("tc,t->c", x, marks[0]) if marks else x.sum(axis=0),)
+    return (column_sums(xp, x * marks[0][:, None] if marks else x),)
 
 
 def _sum_of_squares(mean: Array) -> Callable[..., tuple[Array]]:
     def on_piece(xp: ModuleType, x: Array, *marks: Array) -> tuple[Array]:
         n = x - mean
-        return (xp.einsum("tc,tc,t->c", n, n, marks[0]) if marks else xp.einsum("tc,tc->c", n, n),)
+        return (column_products(xp, n * marks[0][:, None] if marks else n, n),)
 
     return on_piece
 

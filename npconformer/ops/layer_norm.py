@@ -12,6 +12,7 @@ from __future__ import annotations
 from types import ModuleType
 
 from npconformer.arrays import threads
+from npconformer.arrays.column_sums import column_products, column_sums
 from npconformer.arrays.types import Array
 from npconformer.tape.autograd import Operation, Tensor
 
@@ -65,9 +66,9 @@ class LayerNorm(Operation):
             threads.run(differentiate, dx, grad_rows, n_rows, r.reshape(-1, 1))
             dx = dx.reshape(n.shape)
         if self.needs[1]:
-            dweight = self.xp.einsum("nc,nc->c", grad_rows, n_rows)
+            dweight = column_products(self.xp, grad_rows, n_rows)
         if self.needs[2]:
-            dbias = grad_rows.sum(axis=0)
+            dbias = column_sums(self.xp, grad_rows)
         return dx, dweight, dbias
 
 

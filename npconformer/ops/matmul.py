@@ -6,6 +6,7 @@ Letters: N rows (all leading axes together), I inputs, O outputs.
 from __future__ import annotations
 
 from npconformer.arrays import threads
+from npconformer.arrays.column_sums import column_sums
 from npconformer.arrays.types import Array
 from npconformer.arrays.weight_layout import lies_as_stored
 from npconformer.ops.arithmetic import pair_operands, unbroadcast
@@ -59,7 +60,7 @@ class Linear(Operation):
         if self.needs[1]:
             dweight = self.xp.matmul(grad_rows.T, x.reshape(-1, x.shape[-1]))  # (O, I)
         if self.needs[2]:
-            dbias = grad_rows.sum(axis=0)
+            dbias = column_sums(self.xp, grad_rows)
         return dx, dweight, dbias
 
 

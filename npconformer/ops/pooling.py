@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from npconformer.arrays.backend import asarray, to_host
+from npconformer.arrays.column_sums import time_sums
 from npconformer.arrays.types import Array
 from npconformer.tape.autograd import Operation, Tensor
 
@@ -45,7 +46,7 @@ class StatisticsPool(Operation):
         counted, n = _counted(self.lengths, x)  # (B, T, 1), (B, 1)
         mean = _mean(xp, x, counted, n)  # (B, C)
         centred = xp.where(counted, x - mean[:, None, :], xp.zeros((), x.dtype))  # (B, T, C)
-        deviation = xp.sqrt((centred * centred).sum(axis=1) / (n - 1))  # (B, C)
+        deviation = xp.sqrt(time_sums(xp, centred * centred) / (n - 1))  # (B, C)
         self.save(counted, n, centred, deviation)
         return xp.concatenate([mean, deviation], axis=1)  # (B, 2C)
 
@@ -68,7 +69,7 @@ def _counted(lengths: np.ndarray, x: Array) -> tuple[Array, Array]:
 
 
 def _mean(xp: ModuleType, x: Array, counted: Array, n: Array) -> Array:
-    return xp.where(counted, x, xp.zeros((), x.dtype)).sum(axis=1) / n
+    return time_sums(xp, xp.where(counted, x, xp.zeros((), x.dtype))) / n
 
 
 def mean_pool(x: Tensor | Array, lengths: ArrayLike | None = None) -> Tensor:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from npconformer.arrays.backend import asarray, scatter_add
+from npconformer.arrays.column_sums import column_sums
 from npconformer.arrays.types import Array
 from npconformer.ops.softmax import softmax_in_place
 from npconformer.tape.autograd import Operation, Tensor
@@ -60,7 +61,7 @@ class Perplexity(Operation):
     def forward(self, x: Array) -> Array:
         xp = self.xp
         share = asarray((self.counted / self.counted.sum()).astype(x.dtype), like=x)  # (N,)
-        p = (x * share[:, None, None]).sum(axis=0)  # (G, V)
+        p = column_sums(xp, (x * share[:, None, None]).reshape(len(x), -1)).reshape(x.shape[1:])  # (G, V)
         log_p = xp.log(xp.where(p > 0, p, xp.ones((), p.dtype)))  # 0 log 0 = 0
         exp_entropy = xp.exp(-(p * log_p).sum(axis=-1))  # (G,)
         self.save(share, log_p, exp_entropy)

@@ -143,3 +143,10 @@ def test_bad_arguments(loss):
     for wrong in (LABELS, [1.0, 2.0], np.zeros((3, 0))):
         with pytest.raises(ValueError, match="expected a floating array with the classes along its last axis"):
             loss(wrong, LABELS)
+
+
+def test_there_is_no_mean_of_nothing():
+    nothing = np.zeros((0, 3))
+    with pytest.raises(ValueError, match=r"labels: the mean over nothing, of shape \(0, 3\)"):
+        mean_squared_error(nothing, nothing)
+    assert mean_squared_error(nothing, nothing, reduction="sum").item() == 0

@@ -225,6 +225,7 @@ def test_gradient_sums_to_zero_over_the_classes():
         (r"target_lengths: expected values in 0..2", {"target_lengths": [-1, 1]}),
         (r"blank: expected a class in 0..4, got 5", {"blank": 5}),
         (r"blank: expected a class in 0..4, got -1", {"blank": -1}),
+        (r"blank: expected a class in 0..4, got None \(of a model it is config.pad_token_id", {"blank": None}),
         (r"reduction: expected one of none, sum, mean, got 'avg'", {"reduction": "avg"}),
     ],
 )

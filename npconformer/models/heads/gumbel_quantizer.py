@@ -16,6 +16,9 @@ from npconformer.arrays.types import Array
 from npconformer.nn import Linear, Module, Parameter, init
 from npconformer.tape.autograd import Tensor
 
+# A float32 exponential can be exactly 0. With 2^-24, the step of float32 uniform numbers, the noise is at most 16.6.
+SMALLEST = np.float32(2**-24)
+
 
 class GumbelVectorQuantizer(Module):
     """Quantizes features (B, T, conv_dim[-1]) to the concatenated codewords (B, T, D).
@@ -89,8 +92,7 @@ class GumbelVectorQuantizer(Module):
                 )
             return asarray(array, like=logits.data).reshape(shape)
         noise = generator.get_generator().standard_exponential(shape, dtype=np.float32)
-        smallest = np.finfo(np.float32).tiny
-        return asarray(-np.log(np.maximum(noise, smallest)), like=logits.data)
+        return asarray(-np.log(np.maximum(noise, SMALLEST)), like=logits.data)
 
     def _codes(self, choice: Tensor) -> Any:
         codes = choice.data[:, 0]

@@ -107,3 +107,16 @@ def test_bad_input() -> None:
         make(num_codevector_groups=3)
     with pytest.raises(ValueError, match=r"gumbel_noise: expected shape \(batch, frames, 2, 5\) for 14 frames"):
         make()(Tensor(FEATURES), gumbel_noise=NOISE[:, 1:])
+
+
+def test_an_exponential_of_zero_gives_large_noise_and_not_infinite(monkeypatch) -> None:
+    """Float32 numbers of that distribution can be exactly 0, whose logarithm decided every choice."""
+
+    class Zeros:
+        def standard_exponential(self, shape, dtype):
+            return np.zeros(shape, dtype)
+
+    quantizer = make()
+    monkeypatch.setattr("npconformer.arrays.generator.get_generator", Zeros)
+    noise = quantizer._noise(None, (14, 2, 5), Tensor(np.zeros(1, np.float32)))
+    np.testing.assert_allclose(noise, 24 * np.log(2), rtol=1e-6)  # what torch's finest uniform number gives: 16.6

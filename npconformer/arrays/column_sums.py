@@ -1,0 +1,41 @@
+"""Sums down long columns, as exact as a float64 sum and as fast as a float32 one.
+
+NumPy adds the rows of a matrix to one another in their order: after 30,000 frames the rounding of a float32 sum has
+grown to 1e-5 of it, and a gradient whose terms nearly cancel is wrong in its third digit. Here float32 adds up blocks
+of 64 rows, and float64 adds up the blocks: the error is then that of 64 additions, 4e-8, for the same time.
+
+Letters: B batch, T time, N rows, C columns.
+"""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+from npconformer.arrays.types import Array
+
+BLOCK = 64
+
+
+def time_sums(xp: ModuleType, x: Array) -> Array:
+    """s_bc = Σ_t x_btc of x (B, T, C), in x's dtype: (B, C)."""
+    batch, time, channels = x.shape
+    whole = time // BLOCK * BLOCK
+    blocks = x[:, :whole].reshape(batch, -1, BLOCK, channels).sum(axis=2)  # (B, T / 64, C)
+    total = blocks.sum(axis=1, dtype=xp.float64) + x[:, whole:].sum(axis=1, dtype=xp.float64)
+    return total.astype(x.dtype)
+
+
+def column_sums(xp: ModuleType, x: Array) -> Array:
+    """s_c = Σ_n x_nc over all leading axes of x (..., C), in x's dtype: (C,)."""
+    return time_sums(xp, x.reshape(1, -1, x.shape[-1]))[0]
+
+
+def column_products(xp: ModuleType, x: Array, y: Array) -> Array:
+    """s_c = Σ_n x_nc y_nc over all leading axes of x and y (..., C), in x's dtype: (C,)."""
+    channels = x.shape[-1]
+    x_rows, y_rows = x.reshape(-1, channels), y.reshape(-1, channels)  # (N, C)
+    whole = len(x_rows) // BLOCK * BLOCK
+    x_blocks, y_blocks = (rows[:whole].reshape(-1, BLOCK, channels) for rows in (x_rows, y_rows))
+    total = xp.einsum("bnc,bnc->bc", x_blocks, y_blocks).sum(axis=0, dtype=xp.float64)
+    total += xp.einsum("nc,nc->c", x_rows[whole:], y_rows[whole:])
+    return total.astype(x.dtype)

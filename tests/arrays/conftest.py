@@ -1,0 +1,5 @@
+"""The fixture `backend` for tests of arrays."""
+
+from backends import backend
+
+__all__ = ["backend"]
