@@ -2,6 +2,8 @@
 
 transformers 5 nests them in `processor_config.json`, under "feature_extractor". transformers 4, and a feature extractor
 that is saved alone, have `preprocessor_config.json`.
+
+Lesson: notebooks/02_waveform_to_frames.ipynb
 """
 
 from __future__ import annotations

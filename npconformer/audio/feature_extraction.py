@@ -5,6 +5,8 @@ B counts utterances, N samples. For an utterance x of N samples, with do_normali
     y = (x - mean(x)) / sqrt(var(x) + 1e-7)            (var divides by N)
 
 in the dtype of x, float32, so that results equal the reference's bit for bit.
+
+Lesson: notebooks/02_waveform_to_frames.ipynb
 """
 
 from __future__ import annotations

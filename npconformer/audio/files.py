@@ -1,6 +1,8 @@
 """Reading recordings: any file that libsndfile reads, mixed to one channel, at the rate that a model needs.
 
 N counts samples, K channels. Samples are float32, in [-1, 1] for formats that store integers.
+
+Lesson: notebooks/02_waveform_to_frames.ipynb
 """
 
 from __future__ import annotations

@@ -4,6 +4,8 @@
     (B, N) or a list of arrays or lists        B utterances
 
 B counts utterances, N samples, K channels.
+
+Lesson: notebooks/02_waveform_to_frames.ipynb
 """
 
 from __future__ import annotations

@@ -3,6 +3,8 @@
 A feature extractor turns waveforms (N,) into rows: single samples (N,) or vectors of features (T, C). N counts samples,
 T rows, C features, B utterances. Rows are padded to one length along their first axis, and the attention mask, int32
 (B, T), is 1 on rows that are real and 0 on padding.
+
+Lesson: notebooks/02_waveform_to_frames.ipynb
 """
 
 from __future__ import annotations

@@ -1,6 +1,8 @@
 """Reading a recording piece by piece, so that its length does not decide how much memory it takes.
 
 N counts samples, K channels.
+
+Lesson: notebooks/02_waveform_to_frames.ipynb
 """
 
 from __future__ import annotations

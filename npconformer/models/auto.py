@@ -5,6 +5,8 @@
 
 A model is named by its `model_type`, as in config.json, and by the name of its head (None for the bare model). Classes
 are imported when they are first asked for.
+
+Lesson: notebooks/03_conformer_block.ipynb
 """
 
 from __future__ import annotations

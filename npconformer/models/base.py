@@ -1,6 +1,8 @@
 """What every speech model shares, with or without a head: configuration, checks of its input, lengths, freezing.
 
 Letters: B batch, N rows of the input (samples, or frames of a filterbank), T frames.
+
+Lesson: notebooks/03_conformer_block.ipynb
 """
 
 from __future__ import annotations

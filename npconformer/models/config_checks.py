@@ -3,6 +3,8 @@
 Every function takes the name of the field and its value, returns the value in the type that is stored
 (a NumPy integer becomes an int, a list a tuple), and raises ValueError otherwise. Python's bool is an int,
 but ``hidden_size=True`` is a mistake, so bools are refused where numbers are asked for.
+
+Lesson: notebooks/02_waveform_to_frames.ipynb
 """
 
 from __future__ import annotations

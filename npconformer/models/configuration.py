@@ -1,4 +1,7 @@
-"""What all configurations share: fields with defaults, labels, unknown keys kept, JSON in and out."""
+"""What all configurations share: fields with defaults, labels, unknown keys kept, JSON in and out.
+
+Lesson: notebooks/02_waveform_to_frames.ipynb
+"""
 
 from __future__ import annotations
 

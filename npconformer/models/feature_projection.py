@@ -1,6 +1,8 @@
 """From features of a frame to the encoder's width: layer norm and a linear map.
 
 Letters: B batch, T frames, F features, C channels.
+
+Lesson: notebooks/02_waveform_to_frames.ipynb
 """
 
 from __future__ import annotations

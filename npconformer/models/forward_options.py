@@ -1,4 +1,7 @@
-"""The arguments that the forward of every model takes beside its inputs and labels: declared here, once."""
+"""The arguments that the forward of every model takes beside its inputs and labels: declared here, once.
+
+Lesson: notebooks/03_conformer_block.ipynb
+"""
 
 from __future__ import annotations
 

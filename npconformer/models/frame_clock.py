@@ -16,6 +16,8 @@ convolutions of Wav2Vec2-Conformer, from 320 t to 320 t + 400; 560 behind the fi
 layer centres frame j on frame s j + (k - 1)/2 - p of those before it, which keeps within half a frame as long as
 (k - 1)/2 - p is from 0 to s - 1: so for the released kernel 3 and stride 2, and for 5 and 3, 5 and 2, or 4 and 3.
 (Attention sees everything; this is about what a frame is mostly made of.)
+
+Lesson: notebooks/02_waveform_to_frames.ipynb
 """
 
 from __future__ import annotations

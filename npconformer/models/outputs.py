@@ -1,4 +1,7 @@
-"""What models return: named fields, which also read as a tuple of those that are set."""
+"""What models return: named fields, which also read as a tuple of those that are set.
+
+Lesson: notebooks/03_conformer_block.ipynb
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The settings that the configurations of all speech models share: encoder, SpecAugment, heads, adapter."""
+"""The settings that the configurations of all speech models share: encoder, SpecAugment, heads, adapter.
+
+Lesson: notebooks/02_waveform_to_frames.ipynb
+"""
 
 from __future__ import annotations
 

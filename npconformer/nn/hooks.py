@@ -1,4 +1,7 @@
-"""Forward hooks: functions that see what a module was given and what it gives, without a change to its code."""
+"""Forward hooks: functions that see what a module was given and what it gives, without a change to its code.
+
+Lesson: notebooks/03_conformer_block.ipynb
+"""
 
 from __future__ import annotations
 

@@ -2,6 +2,8 @@
 
 Under `no_init` none are drawn. Under `size_limit` there is an end to how many there may be: a settings file of a few
 bytes can ask for more than any machine has.
+
+Lesson: notebooks/03_conformer_block.ipynb
 """
 
 from __future__ import annotations

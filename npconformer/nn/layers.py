@@ -1,4 +1,7 @@
-"""The stock layers: an operation together with its parameters, named and laid out as in checkpoints."""
+"""The stock layers: an operation together with its parameters, named and laid out as in checkpoints.
+
+Lesson: notebooks/02_waveform_to_frames.ipynb, notebooks/03_conformer_block.ipynb
+"""
 
 from __future__ import annotations
 

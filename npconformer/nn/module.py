@@ -1,4 +1,7 @@
-"""Modules: named parameters, buffers and submodules, in the order in which they were assigned."""
+"""Modules: named parameters, buffers and submodules, in the order in which they were assigned.
+
+Lesson: notebooks/01_the_tape.ipynb
+"""
 
 from __future__ import annotations
 

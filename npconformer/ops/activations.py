@@ -2,6 +2,8 @@
 
 Each class has `compute(xp, y, x)`, which writes y = f(x) for a piece of rows that fits the cache, and
 `differentiate(xp, dx, x)`, which multiplies dx, the upstream gradient, by f'(x) in place.
+
+Lesson: notebooks/02_waveform_to_frames.ipynb, notebooks/03_conformer_block.ipynb
 """
 
 from __future__ import annotations
@@ -184,7 +186,10 @@ _SELU_ALPHA, _SELU_SCALE = 1.6732632423543772848170429916717, 1.0507009873554804
 
 
 class GLU(Operation):
-    """y = a s, s = sigmoid(b), a and b the halves of x's channels;  da = dy s,  db = dy a s (1 - s)  (Dauphin 2017)"""
+    """The gated linear unit (Dauphin et al. 2017): y = a s, s = sigmoid(b), a and b the halves of x's channels.
+
+    da = dy s,  db = dy a s (1 - s)
+    """
 
     def forward(self, x: Array) -> Array:
         self.save(x)

@@ -2,6 +2,8 @@
 
 For y = f(a, b) with broadcast inputs, the gradient of each input is the upstream gradient times the local derivative,
 summed over the axes along which that input was repeated.
+
+Lesson: notebooks/01_the_tape.ipynb
 """
 
 from __future__ import annotations

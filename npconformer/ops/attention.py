@@ -4,7 +4,10 @@
     relative positions           (q_i + u) k_j + (q_i + w) p_(i-j)                 relative_attention.py
     an embedding of distances    q_i k_j + q_i E[clip(j-i, -left, right) + left]   distance_attention.py
 
-each divided by sqrt(D). Letters: B batch, T time, H heads, C channels, D = C / H; i is a query's time, j a key's.
+each divided by sqrt(D). Their backwards (dq, dk, dv, and dp, du, dw or the table's) stand in these files.
+Letters: B batch, T time, H heads, C channels, D = C / H; i is a query's time, j a key's.
+
+Lesson: notebooks/04_attention_and_positions.ipynb
 """
 
 from __future__ import annotations

@@ -6,6 +6,8 @@ Letters: B batch, T time, C channels. For each channel:
 
 In evaluation mu and v are the running statistics, constants: dx = dy w r. In training they are the batch's own mean and
 (biased) variance, through which gradients flow: with g = dy * w,  dx = r (g - mean(g) - n mean(g n)).
+
+Lesson: notebooks/03_conformer_block.ipynb
 """
 
 from __future__ import annotations

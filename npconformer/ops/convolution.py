@@ -11,6 +11,8 @@ runs of every P-th output, P = ceil(K / s), do not: for each of P phases they ar
 x, and the outputs are every P-th row of y. So a kernel of 3 with a stride of 2 is two products, one for the even
 outputs and one for the odd, with nothing copied and nothing added. With few outputs, whose phases would be thin, the
 runs are copied into one matrix instead. With dilation or groups it is a product for each tap.
+
+Lesson: notebooks/02_waveform_to_frames.ipynb
 """
 
 from __future__ import annotations

@@ -7,6 +7,8 @@ Letters: B batch, T input time, U output time, C channels, K kernel taps, s stri
 There is no matrix product in it. The windows that the outputs see are a view of x, so nothing is copied, and the sum
 over the taps runs while a frame's channels are in the cache. With g[u*s] = dy[u], and 0 between, the input's gradient
 is the same sum over the windows of g with the taps in reverse:  dx[i] = sum over k of  g[i - k*d] * weight[k].
+
+Lesson: notebooks/03_conformer_block.ipynb
 """
 
 from __future__ import annotations

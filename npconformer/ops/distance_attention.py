@@ -12,8 +12,15 @@ f_r = e_r - e_(-L) nothing is left to add where j <= i - L. Far to the right, wh
 and q_i k_j + q_i f_R = q_i (k_j + f_R): there it goes into the product with the keys. In between lies a band of scores
 near the diagonal, to which the products q_i f_r are added by distance.
 
-Backward, the gradient of product [i, r] is dscore[i, i+r], for r = R the sum over all j >= i + R. It gives df, and
-de_r = df_r but for the first row, which every other has lost: de_(-L) = -(sum of all other df_r).
+Backward, the gradient dproduct[i, r] of q_i f_r / sqrt(D) is dscore[i, i+r], for r = R the sum over all j >= i + R:
+
+    dq_i = sum over j of dscore[i, j] k_j / sqrt(D) + sum over r of dproduct[i, r] f_r / sqrt(D)
+    dk_j = sum over i of dscore[i, j] q_i / sqrt(D)
+    df_r = sum over i, the heads and the batch of dproduct[i, r] q_i / sqrt(D)
+
+and de_r = df_r but for the first row, which every other has lost: de_(-L) = -(sum of all other df_r).
+
+Lesson: notebooks/04_attention_and_positions.ipynb
 """
 
 from __future__ import annotations

@@ -9,9 +9,13 @@ j a key's.
 Backward, with g the context's gradient:
 
     dweight[i, j] = g_i v_j,     dscore[i, :] = weight[i, :] (dweight[i, :] - sum over j of dweight[i, j] weight[i, j])
-    dv_j = sum over i of weight[i, j] g_i,    dq_i = sum over j of dscore[i, j] k_j / sqrt(D),    dk_j likewise
+    dv_j = sum over i of weight[i, j] g_i
+    dq_i = sum over j of dscore[i, j] k_j / sqrt(D)
+    dk_j = sum over i of dscore[i, j] q_i / sqrt(D)
 
 Positions change the scores and nothing else: see `relative_attention` and `distance_attention`.
+
+Lesson: notebooks/04_attention_and_positions.ipynb
 """
 
 from __future__ import annotations
@@ -138,7 +142,7 @@ class DotProductAttention(Operation):
 
 
 def by_distance(products: Array) -> Array:
-    """A view (B, H, Q, W) of products (B, H, Q, W+Q-1): element [i, j] is column Q-1-i+j of row i.
+    """The relative shift: a view (B, H, Q, W) of products (B, H, Q, W+Q-1), whose [i, j] is column Q-1-i+j of row i.
 
     Products with positions have a column for each distance; a key's distance is one less from the next query.
     """

@@ -1,6 +1,8 @@
 """Dropout (Srivastava et al. 2014), scaled while training so that evaluation needs nothing.
 
 y = x m / (1 - p), where m is 0 with probability p, else 1;   dx = dy m / (1 - p)
+
+Lesson: notebooks/03_conformer_block.ipynb
 """
 
 from __future__ import annotations

@@ -9,6 +9,8 @@ With g = dy * w and the same means:   dx = r (g - mean(g) - n mean(g n))
 All of it follows from sums over time for each channel, which are added up within a group. With a frame mask the sums
 and means run over the marked frames only, so that padding changes nothing. The other frames are normalised with the
 same numbers, and their gradient reaches x through those as well.
+
+Lesson: notebooks/02_waveform_to_frames.ipynb
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Reading with an index, and assignment under a mask."""
+"""Reading with an index, and assignment under a mask.
+
+Lesson: notebooks/01_the_tape.ipynb
+"""
 
 from __future__ import annotations
 

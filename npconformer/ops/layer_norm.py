@@ -5,6 +5,8 @@ Letters: C channels (the last axis). For each row of x:
     mu = mean(x),  v = mean((x - mu)^2),  r = 1 / sqrt(v + eps),  n = (x - mu) r,  y = n w + b
 
 With g = dy * w, and means over C:   dx = r (g - mean(g) - n mean(g n)),  dw = sum of dy n,  db = sum of dy
+
+Lesson: notebooks/02_waveform_to_frames.ipynb
 """
 
 from __future__ import annotations

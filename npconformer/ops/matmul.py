@@ -1,6 +1,8 @@
 """Matrix products: batched `matmul`, and `linear`, which every projection and 1x1 convolution uses.
 
 Letters: N rows (all leading axes together), I inputs, O outputs.
+
+Lesson: notebooks/01_the_tape.ipynb
 """
 
 from __future__ import annotations

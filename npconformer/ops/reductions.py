@@ -1,4 +1,7 @@
-"""Sum and mean over axes. The gradient is the upstream gradient, repeated along the reduced axes."""
+"""Sum and mean over axes. The gradient is the upstream gradient, repeated along the reduced axes.
+
+Lesson: notebooks/01_the_tape.ipynb
+"""
 
 from __future__ import annotations
 

@@ -7,7 +7,21 @@ C = H D; i is a query's time, j a key's.
 
 p_r is the projected table of relative positions; its rows run from r = T-1 down to r = -(T-1). So score[i, j] needs
 column T-1-i+j of the products with the table: in a (T, 2T-1) array that is a view whose rows start one column earlier
-each time (`by_distance`).
+each time (`by_distance`). This is the relative shift, which the paper (appendix B) and the reference do by padding and
+reshaping.
+
+Backward, with dscore[i, j] from `dot_product_attention`. In it each term has the other factor of its product:
+
+    dq_i = sum over j of dscore[i, j] (k_j + p_(i-j)) / sqrt(D)
+    dk_j = sum over i of dscore[i, j] (q_i + u) / sqrt(D)
+    dp_r = sum over all i, j with i - j = r, and over the batch, of dscore[i, j] (q_i + w) / sqrt(D)
+    du   = sum over i, j and the batch of dscore[i, j] k_j / sqrt(D)
+    dw   = sum over i, j and the batch of dscore[i, j] p_(i-j) / sqrt(D)
+
+The sums with r go through the same view the other way: dscore is laid into a (T, 2T-1) array of zeros, then it is a
+matrix product again. `dpositions`, `du` and `dw` below are dp, du and dw.
+
+Lesson: notebooks/04_attention_and_positions.ipynb
 """
 
 from __future__ import annotations

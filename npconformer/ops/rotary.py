@@ -6,6 +6,8 @@ paired with the second half, and pair i at time t is turned by the angle t * bas
     y1 = x1 cos - x2 sin,    y2 = x2 cos + x1 sin;     backward turns the gradient the other way.
 
 Wav2Vec2-Conformer turns the hidden states before the query and key projections, not queries and keys after them.
+
+Lesson: notebooks/04_attention_and_positions.ipynb
 """
 
 from __future__ import annotations

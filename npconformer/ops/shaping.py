@@ -1,4 +1,7 @@
-"""Operations that move values without changing them: reshape, transpose, concatenate, pad."""
+"""Operations that move values without changing them: reshape, transpose, concatenate, pad.
+
+Lesson: notebooks/01_the_tape.ipynb
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""Softmax and its logarithm over one axis, with the largest value subtracted first so that nothing overflows."""
+"""Softmax and its logarithm over one axis, with the largest value subtracted first so that nothing overflows.
+
+The logarithm of the sum, log sum_j e^x_j, is the log-sum-exp: log-softmax is x minus it.
+
+Lesson: notebooks/01_the_tape.ipynb
+"""
 
 from __future__ import annotations
 

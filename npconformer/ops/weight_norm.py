@@ -3,6 +3,8 @@
 w = g v / |v|, with the norm over every axis but one
 
 dg = sum of dw v / |v|,    dv = g / |v| (dw - v sum(dw v) / |v|^2)
+
+Lesson: notebooks/03_conformer_block.ipynb
 """
 
 from __future__ import annotations

@@ -4,6 +4,8 @@ A `Tensor` is an array and a note of which operation made it. An `Operation` obj
 it keeps what its backward needs and where its inputs came from, and nothing else, so that arrays nobody needs go by
 reference count. Operations are numbered as they are made; an operation's inputs always carry smaller numbers, so the
 walk simply takes the largest number that waits, and neither recursion nor a sort of the graph is needed.
+
+Lesson: notebooks/01_the_tape.ipynb
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""What is recorded, checked or run again at the moment, each a mode of the thread: `no_grad` and its kin."""
+"""What is recorded, checked or run again at the moment, each a mode of the thread: `no_grad` and its kin.
+
+Lesson: notebooks/01_the_tape.ipynb
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Memory for time: a function whose inner arrays are computed again during backward instead of kept."""
+"""Memory for time: a function whose inner arrays are computed again during backward instead of kept.
+
+Lesson: notebooks/01_the_tape.ipynb
+"""
 
 from __future__ import annotations
 

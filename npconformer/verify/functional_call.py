@@ -1,4 +1,7 @@
-"""A module as a function of its parameters: called with other values in their places, and left as it was."""
+"""A module as a function of its parameters: called with other values in their places, and left as it was.
+
+Lesson: notebooks/01_the_tape.ipynb
+"""
 
 from __future__ import annotations
 

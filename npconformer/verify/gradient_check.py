@@ -11,6 +11,8 @@ never ones: softmax and batch norm send a constant gradient to zero, right or wr
 >>> from npconformer.verify import check_gradients
 >>> check_gradients(lambda x: npconformer.ops.softmax(x), np.random.default_rng(0).normal(size=(3, 4)))
 >>> check_gradients(model.to("float64"), input_values)  # of every parameter too
+
+Lesson: notebooks/01_the_tape.ipynb
 """
 
 from __future__ import annotations

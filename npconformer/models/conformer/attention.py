@@ -1,6 +1,8 @@
 """Self-attention of the Conformer block, in its four position settings: relative, relative_key, rotary, none.
 
 Letters: B batch, T time, C channels, H heads, D = C / H.
+
+Lesson: notebooks/04_attention_and_positions.ipynb
 """
 
 from __future__ import annotations

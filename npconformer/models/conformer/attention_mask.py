@@ -1,4 +1,7 @@
-"""Padding as attention sees it: numbers that are added to the scores."""
+"""Padding as attention sees it: numbers that are added to the scores.
+
+Lesson: notebooks/03_conformer_block.ipynb, notebooks/04_attention_and_positions.ipynb
+"""
 
 from __future__ import annotations
 

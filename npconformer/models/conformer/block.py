@@ -1,6 +1,8 @@
 """One Conformer block (Gulati et al. 2020, section 2.4).
 
 Letters: B batch, T time, C channels.
+
+Lesson: notebooks/03_conformer_block.ipynb
 """
 
 from __future__ import annotations
@@ -18,6 +20,8 @@ from npconformer.tape.autograd import Tensor
 
 class ConformerBlock(Module):
     """x + ffn/2, + attention, + convolution, + ffn/2, layer norm; each part behind a layer norm of its own.
+
+    The two feed-forward modules are half-steps: half of what they say is added, so that together they make one step.
 
     convolution: the class of its convolution module. eps: of the layer norms.
     """

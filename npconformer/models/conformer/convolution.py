@@ -1,8 +1,10 @@
 """The convolution module of a Conformer block (Gulati et al. 2020, section 2.2), as each of the two models has it.
 
-    layer norm, pointwise to 2C, GLU, depthwise over time, norm, activation, pointwise, dropout
+    layer norm, pointwise to 2C, gated linear unit (GLU), depthwise over time, norm, activation, pointwise, dropout
 
 Letters: B batch, T time, C channels, K depthwise kernel.
+
+Lesson: notebooks/03_conformer_block.ipynb
 """
 
 from __future__ import annotations

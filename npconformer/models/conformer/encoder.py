@@ -1,6 +1,8 @@
 """The Conformer encoder: a stack of blocks (Gulati et al. 2020).
 
 Letters: B batch, T time, C channels.
+
+Lesson: notebooks/03_conformer_block.ipynb
 """
 
 from __future__ import annotations

@@ -1,6 +1,8 @@
 """The feed-forward half-step of a Conformer block (Gulati et al. 2020, section 2.3).
 
 Letters: B batch, T time, C channels.
+
+Lesson: notebooks/03_conformer_block.ipynb
 """
 
 from __future__ import annotations

@@ -1,6 +1,8 @@
 """Position tables: sinusoids of relative distances, and rotary angles. Computed in float32, then cast.
 
 Letters: T frames, C channels, D channels in a head.
+
+Lesson: notebooks/04_attention_and_positions.ipynb
 """
 
 from __future__ import annotations

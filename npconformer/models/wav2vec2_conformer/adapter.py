@@ -1,6 +1,8 @@
 """The adapter: strided gated convolutions after the encoder, each of which makes the frames fewer.
 
 Letters: B batch, T time, C channels.
+
+Lesson: notebooks/03_conformer_block.ipynb
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Configuration of Wav2Vec2-Conformer: one dataclass of dimensions and rates; contradictions are refused."""
+"""Configuration of Wav2Vec2-Conformer: one dataclass of dimensions and rates; contradictions are refused.
+
+Lesson: notebooks/02_waveform_to_frames.ipynb
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,8 @@
 """Wav2Vec2-Conformer's encoder: the shared stack of blocks, what its checkpoints hold beside it, and a layer norm.
 
 Letters: B batch, T time, C channels.
+
+Lesson: notebooks/03_conformer_block.ipynb
 """
 
 from __future__ import annotations

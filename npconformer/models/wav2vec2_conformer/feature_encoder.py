@@ -1,6 +1,8 @@
 """From the raw waveform to one feature vector every 20 ms: seven strided convolutions, and the projection after them.
 
 Letters: B batch, N samples, T frames, C channels (wav2vec 2.0, Baevski et al. 2020, section 2).
+
+Lesson: notebooks/02_waveform_to_frames.ipynb
 """
 
 from __future__ import annotations

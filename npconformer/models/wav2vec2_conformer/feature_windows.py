@@ -14,6 +14,8 @@ covariance of the vectors of K samples that the outputs see:
 so that convolution and norm together are one convolution.
 
 Letters: B batch, N samples, T frames, C channels, K kernel taps.
+
+Lesson: notebooks/02_waveform_to_frames.ipynb
 """
 
 from __future__ import annotations

@@ -1,6 +1,8 @@
 """Wav2Vec2ConformerModel: waveform in, hidden states out; and the model with each of the heads of `models/heads`.
 
 Letters: B batch, N samples, T frames, C channels.
+
+Lesson: notebooks/03_conformer_block.ipynb
 """
 
 from __future__ import annotations
