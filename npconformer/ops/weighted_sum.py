@@ -1,7 +1,4 @@
-"""A weighted sum of several tensors of one shape, without stacking them.
-
-Lesson: notebooks/01_the_tape.ipynb
-"""
+"""A weighted sum of several tensors of one shape, without stacking them."""
 
 from __future__ import annotations
 
