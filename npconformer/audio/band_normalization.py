@@ -7,6 +7,8 @@
 T counts frames, J bands. Features are float32; sums run in float64, over differences from the first frame, so that a
 band that never changes, as in digital silence, gives 0 exactly. In float32 it would give rounding errors times
 1 / sqrt(1e-7), which is 3162.
+
+Lesson: notebooks/09_wav2vec2_bert.ipynb
 """
 
 from __future__ import annotations

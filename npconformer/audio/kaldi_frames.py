@@ -12,6 +12,8 @@ itself: the sample before its first is taken to be equal to it.
 
 The waveform counts in units of 16-bit integers, as Kaldi reads them from files: x is 2^15 times samples in [-1, 1]. N
 counts samples, T frames, L = 400 samples of a frame. All in float64.
+
+Lesson: notebooks/09_wav2vec2_bert.ipynb
 """
 
 from __future__ import annotations

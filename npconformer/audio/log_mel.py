@@ -9,6 +9,8 @@
 T counts frames, L = 400 their samples, F = 257 frequencies, J mel bands. Everything is computed in float64 and rounded
 once, to float32, at the end: a quiet band beside a loud one is lost in float32. Frames are worked on in pieces that fit
 the cache, which threads share, so that nothing is in memory for all frames but the features themselves.
+
+Lesson: notebooks/09_wav2vec2_bert.ipynb
 """
 
 from __future__ import annotations

@@ -14,6 +14,8 @@ mel, delta, and each falls to zero at its neighbours' centres:
 So a triangle has straight sides in mel, not in Hz: Kaldi's choice (Povey et al., "The Kaldi speech recognition
 toolkit", ASRU 2011), where other programs draw straight sides in Hz. Its peak is 1 whatever its width. N counts the
 points of the Fourier transform, F = N/2 + 1 its frequencies.
+
+Lesson: notebooks/09_wav2vec2_bert.ipynb
 """
 
 from __future__ import annotations

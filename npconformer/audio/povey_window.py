@@ -8,6 +8,8 @@ frequencies. A window that falls to zero at both ends takes them away, at the pr
 
 It is Kaldi's default (Povey et al., "The Kaldi speech recognition toolkit", ASRU 2011), named after Daniel Povey, who
 chose it to be like Hamming's window but zero at the ends. It is symmetric: the first and the last weight are both 0.
+
+Lesson: notebooks/09_wav2vec2_bert.ipynb
 """
 
 from __future__ import annotations

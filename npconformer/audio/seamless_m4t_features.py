@@ -7,6 +7,8 @@
     (T'/2, 2 J)     frames 2t and 2t + 1 side by side: a row every 20 ms
 
 B counts utterances, J mel bands (80).
+
+Lesson: notebooks/09_wav2vec2_bert.ipynb
 """
 
 from __future__ import annotations

@@ -1,6 +1,12 @@
 """Wav2Vec2-BERT's adapter: Transformer layers behind strided convolutions, each of which makes the frames fewer.
 
+    r = GLU(conv_r(LN(x))),   a = attention(GLU(conv_a(LN(x)))) + r,   y = ffn(LN(a)) + a
+
+Both convolutions have kernel k, stride s and floor(s/2) zeros on each side: T' = floor((T + 2 floor(s/2) - k) / s) + 1.
+
 Letters: B batch, T time, T' time after a layer, C = output_hidden_size.
+
+Lesson: notebooks/09_wav2vec2_bert.ipynb
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Configuration of Wav2Vec2-BERT: what differs from the other speech models; contradictions are refused."""
+"""Configuration of Wav2Vec2-BERT: what differs from the other speech models; contradictions are refused.
+
+Lesson: notebooks/09_wav2vec2_bert.ipynb
+"""
 
 from __future__ import annotations
 

@@ -5,6 +5,8 @@ relative_key; the depthwise convolution is causal, with layer norm in place of b
 layer norm follows the last block.
 
 Letters: B batch, T frames (rows of the input), F = feature_projection_input_dim, C channels.
+
+Lesson: notebooks/09_wav2vec2_bert.ipynb
 """
 
 from __future__ import annotations
