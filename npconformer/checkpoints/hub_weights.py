@@ -1,4 +1,7 @@
-"""The weights of a repository at the hub: the one file, or the index and its shards, that would be loaded."""
+"""The weights of a repository at the hub: the one file, or the index and its shards, that would be loaded.
+
+Lesson: notebooks/08_parity.ipynb
+"""
 
 from __future__ import annotations
 

@@ -2,6 +2,8 @@
 
 Three things differ between checkpoints of one model: how weight norm's two parameters are called, whether the
 base model's names carry its prefix (``wav2vec2_conformer.``), and which task's head lies beside it.
+
+Lesson: notebooks/08_parity.ipynb
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""``from_pretrained`` and ``save_pretrained``: a folder with ``config.json`` and weights."""
+"""``from_pretrained`` and ``save_pretrained``: a folder with ``config.json`` and weights.
+
+Lesson: notebooks/08_parity.ipynb
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What loading a checkpoint did with every name."""
+"""What loading a checkpoint did with every name.
+
+Lesson: notebooks/08_parity.ipynb
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The reference run by transformers itself, where it and torch are installed. They are imported here, when needed."""
+"""The reference run by transformers itself, where it and torch are installed. They are imported here, when needed.
+
+Lesson: notebooks/08_parity.ipynb
+"""
 
 from __future__ import annotations
 

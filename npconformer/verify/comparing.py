@@ -3,6 +3,8 @@
 >>> from npconformer.verify import compare
 >>> comparison = compare(model, "reference.safetensors")
 >>> comparison.passed, comparison.first
+
+Lesson: notebooks/08_parity.ipynb
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""How far two arrays are apart, and where."""
+"""How far two arrays are apart, and where.
+
+Lesson: notebooks/08_parity.ipynb
+"""
 
 from __future__ import annotations
 

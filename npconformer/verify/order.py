@@ -1,4 +1,7 @@
-"""The tensors of a run in the order in which they are computed, and in which layer of the model each one lies."""
+"""The tensors of a run in the order in which they are computed, and in which layer of the model each one lies.
+
+Lesson: notebooks/08_parity.ipynb
+"""
 
 from __future__ import annotations
 

@@ -8,6 +8,8 @@
     gradients.<parameter>             the gradients that reach the parameters
 
 Metadata: reference_format, model_type, made_by, and perhaps architecture and tolerances.
+
+Lesson: notebooks/08_parity.ipynb
 """
 
 from __future__ import annotations

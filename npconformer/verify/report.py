@@ -1,4 +1,7 @@
-"""What a comparison found, as a table to read and as JSON."""
+"""What a comparison found, as a table to read and as JSON.
+
+Lesson: notebooks/08_parity.ipynb
+"""
 
 from __future__ import annotations
 

@@ -14,6 +14,8 @@ multiplies by t. The limit there is 5e-6, or T * 6e-8 for more than 84 frames, a
 
 What is smaller than the limit cannot be told from rounding. In float64 there is less of it, and inside a module, before
 the residual stream is added, a fault is larger beside what it is measured by.
+
+Lesson: notebooks/08_parity.ipynb
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""One run of a model, kept: inputs, outputs, what each module inside gives, the loss, the gradients."""
+"""One run of a model, kept: inputs, outputs, what each module inside gives, the loss, the gradients.
+
+Lesson: notebooks/08_parity.ipynb
+"""
 
 from __future__ import annotations
 
