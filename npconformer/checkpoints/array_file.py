@@ -2,6 +2,8 @@
 
 A format is a class that reads one kind of file lazily, as `ArrayFile` says; `FORMATS` maps the files' usual names to
 them, the preferred ones first.
+
+Lesson: notebooks/10_weights_on_disk.ipynb
 """
 
 from __future__ import annotations

@@ -1,6 +1,8 @@
 """bfloat16, for which NumPy has no type: it is given here as its bits, in uint16.
 
 A bfloat16 is a float32 cut after its upper 16 bits: a sign, 8 bits of exponent, 7 of the mantissa.
+
+Lesson: notebooks/10_weights_on_disk.ipynb
 """
 
 from __future__ import annotations

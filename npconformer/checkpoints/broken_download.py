@@ -1,4 +1,7 @@
-"""Files that are not what their names say because a download went wrong, and what to do about each."""
+"""Files that are not what their names say because a download went wrong, and what to do about each.
+
+Lesson: notebooks/10_weights_on_disk.ipynb
+"""
 
 from __future__ import annotations
 

@@ -2,6 +2,8 @@
 
 Memory stays near that of the largest weight: what is read is a view of a mapped file, and what is written goes to the
 disk before the next one is read.
+
+Lesson: notebooks/10_weights_on_disk.ipynb
 """
 
 from __future__ import annotations

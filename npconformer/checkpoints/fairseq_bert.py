@@ -4,6 +4,8 @@ In both tables the right column is transformers'. The left one is what fairseq2 
 (`fairseq2.models.wav2vec2`, `fairseq2.nn.transformer`), or what fairseq calls them, which fairseq2 renames when it
 loads them (`conformer_shaw` in seamless_communication). Only weights are looked at. What they do not say is that of
 w2v-BERT 2.0, of which there is one.
+
+Lesson: notebooks/10_weights_on_disk.ipynb
 """
 
 from __future__ import annotations

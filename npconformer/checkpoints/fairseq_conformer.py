@@ -3,6 +3,8 @@
 Names: the left column is fairseq's (`fairseq.models.wav2vec.wav2vec2`, `fairseq.modules.conformer_layer`), the right
 one transformers', both without what stands before them: "w2v_encoder.w2v_model." in fairseq's fine-tuned models,
 "wav2vec2_conformer." in transformers'. `fairseq_names` says what # and * are.
+
+Lesson: notebooks/10_weights_on_disk.ipynb
 """
 
 from __future__ import annotations

@@ -3,6 +3,8 @@
 fairseq's settings are those of `Wav2Vec2Config`. A fine-tuned model keeps those of the pre-trained one under
 "w2v_args", and has its own, `Wav2VecCtcConfig`, of which some replace them. What neither says is read off the weights
 where they say it.
+
+Lesson: notebooks/10_weights_on_disk.ipynb
 """
 
 from __future__ import annotations

@@ -6,6 +6,8 @@
 
 "cfg" is a dictionary, or omegaconf's DictConfig around one. The objects are records (`fairseq_pickle`), which this file
 turns into dictionaries, lists and plain values.
+
+Lesson: notebooks/10_weights_on_disk.ipynb
 """
 
 from __future__ import annotations

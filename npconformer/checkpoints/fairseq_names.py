@@ -5,6 +5,8 @@ In a row `#` stands for a number and `*` for the last part of a name, such as we
     "encoder.layers.#.ffn1.w_1.*"  ->  "encoder.layers.#.ffn1.intermediate_dense.*"
 
 A row to None leaves the weight out.
+
+Lesson: notebooks/10_weights_on_disk.ipynb
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""What is known of a model in another program's file, before it becomes a checkpoint folder."""
+"""What is known of a model in another program's file, before it becomes a checkpoint folder.
+
+Lesson: notebooks/10_weights_on_disk.ipynb
+"""
 
 from __future__ import annotations
 

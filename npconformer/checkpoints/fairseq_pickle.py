@@ -10,6 +10,8 @@ attributes (BUILD). Here the class stays a name; a `Record` takes the place of t
 
 No class is imported, nothing of theirs is called, and every other name is refused as in `restricted_pickle`, so that
 such a file can do no more than that of a state dict. Only what converts these files reads them so.
+
+Lesson: notebooks/10_weights_on_disk.ipynb
 """
 
 from __future__ import annotations

@@ -7,6 +7,8 @@ The file has a line for each letter, with how often it occurred. fairseq puts fo
 
 because fairseq uses <s>, with the id 0, as the blank of CTC, and transformers' tokenizer the pad token. So the two
 change their names, and no weight its place.
+
+Lesson: notebooks/10_weights_on_disk.ipynb
 """
 
 from __future__ import annotations

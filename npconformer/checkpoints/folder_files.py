@@ -1,4 +1,7 @@
-"""The files of a checkpoint folder that are not weights: configuration, processor, card, licence."""
+"""The files of a checkpoint folder that are not weights: configuration, processor, card, licence.
+
+Lesson: notebooks/10_weights_on_disk.ipynb
+"""
 
 from __future__ import annotations
 

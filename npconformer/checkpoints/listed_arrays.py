@@ -1,4 +1,7 @@
-"""What the files have in common that list their arrays: the list is read at opening, an array when asked for."""
+"""What the files have in common that list their arrays: the list is read at opening, an array when asked for.
+
+Lesson: notebooks/10_weights_on_disk.ipynb
+"""
 
 from __future__ import annotations
 

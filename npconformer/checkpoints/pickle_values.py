@@ -4,6 +4,8 @@
 opcode pushes its value and can do nothing else. The opcodes that act are in `restricted_pickle`.
 
 The formats are those of Python's `pickletools`, which documents every opcode.
+
+Lesson: notebooks/10_weights_on_disk.ipynb
 """
 
 from __future__ import annotations

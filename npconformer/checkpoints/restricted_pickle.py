@@ -28,6 +28,8 @@ A program can also be a burden by its size alone: limits hold its opcodes, its s
 Nothing here recurses, so depth costs nothing. Reading a value must not recurse either, because a list can hold itself.
 
 Source: `pickletools` in Python's library; "Sour Pickles" (Slaviero, Black Hat USA 2011) for what can be done.
+
+Lesson: notebooks/10_weights_on_disk.ipynb
 """
 
 from __future__ import annotations

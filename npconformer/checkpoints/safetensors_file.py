@@ -7,6 +7,8 @@ The format: 8 bytes with the length n of the header (little-endian), n bytes of 
 Offsets count from the end of the header; together the tensors cover the rest of the file without gap or
 overlap. The header is parsed here because the safetensors package copies every tensor and cannot give
 bfloat16 to NumPy.
+
+Lesson: notebooks/10_weights_on_disk.ipynb
 """
 
 from __future__ import annotations

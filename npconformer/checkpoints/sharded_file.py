@@ -7,6 +7,8 @@ The index is `model.safetensors.index.json` or `pytorch_model.bin.index.json`:
 
 It comes with the weights from wherever they come from, so that the names in it are not believed: a shard is a file
 beside the index and nothing else, and each shard holds what the index says, no less and no more.
+
+Lesson: notebooks/10_weights_on_disk.ipynb
 """
 
 from __future__ import annotations

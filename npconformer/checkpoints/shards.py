@@ -11,6 +11,8 @@ weights of each, whenever the process is killed. So the new files are written un
 index goes if one of its shards is about to be replaced, the files get their names, the new index last, and what is
 left of the earlier save is removed. Where the process ends in the middle, the folder may be without an index, and
 loading says so. (transformers 5.23 leaves an earlier model.safetensors beside new shards, and then loads that.)
+
+Lesson: notebooks/10_weights_on_disk.ipynb
 """
 
 from __future__ import annotations

@@ -10,6 +10,8 @@ Nothing is unpacked: a file of a few kilobytes could unfold to gigabytes. Member
 and never become paths. A member's checksum is handed on: see `torch_zip`.
 
 Source: PKWARE's APPNOTE.TXT, 4.3.
+
+Lesson: notebooks/10_weights_on_disk.ipynb
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 A writer is told the dtypes and shapes first, because both formats say where everything is before it comes. Then it asks
 for each weight's numbers: little-endian, in C order, and bfloat16 as uint16.
+
+Lesson: notebooks/10_weights_on_disk.ipynb
 """
 
 from __future__ import annotations

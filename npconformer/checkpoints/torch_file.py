@@ -2,6 +2,8 @@
 
 The three layouts that torch has had are in `torch_zip`, `torch_stream` and `torch_tar`; each is a pickle, which says
 what tensors there are, and the tensors' numbers, which stay in the file.
+
+Lesson: notebooks/10_weights_on_disk.ipynb
 """
 
 from __future__ import annotations

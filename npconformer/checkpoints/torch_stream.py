@@ -9,6 +9,8 @@
 
 The numbers follow wherever the pickles end, so that most do not lie at an address that a processor likes; reading
 such a tensor copies it. A key here may stand for a part of another storage: the id then ends in (key, offset, count).
+
+Lesson: notebooks/10_weights_on_disk.ipynb
 """
 
 from __future__ import annotations

@@ -8,6 +8,8 @@
     pickle      what was saved, with tensors by their keys
 
 Source of the tar format: POSIX.1-1988, ustar.
+
+Lesson: notebooks/10_weights_on_disk.ipynb
 """
 
 from __future__ import annotations

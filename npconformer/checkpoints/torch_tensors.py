@@ -8,6 +8,8 @@ numbers of one dtype, kept outside of the pickle, which refers to it by a persis
 Several tensors may lie in one storage, in each in its own way: element (i, j) of a tensor is number
 offset + i strides[0] + j strides[1] of the storage. So a tensor needs no numbers of its own here either, only the
 knowledge where they are, and every claim about that is checked before it is believed.
+
+Lesson: notebooks/10_weights_on_disk.ipynb
 """
 
 from __future__ import annotations

@@ -6,6 +6,8 @@ The file is the zip file that `torch_zip` describes. Its pickle is the program
     name:  _rebuild_tensor_v2(storage, 0, shape, strides, ...)     set in it, for each weight
 
 with the opcodes that `restricted_pickle` explains. Each weight has a storage of its own.
+
+Lesson: notebooks/10_weights_on_disk.ipynb
 """
 
 from __future__ import annotations

@@ -8,6 +8,8 @@
 Checksums: the pickle's is held, as it costs nothing. The storages' are not, as that would read every byte of a file
 that is otherwise only mapped; torch can be told to write none (`set_crc32_options`), which leaves 0 in their place, and
 does not look at them either where it maps a file.
+
+Lesson: notebooks/10_weights_on_disk.ipynb
 """
 
 from __future__ import annotations
