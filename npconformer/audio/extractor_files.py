@@ -3,7 +3,7 @@
 transformers 5 nests them in `processor_config.json`, under "feature_extractor". transformers 4, and a feature extractor
 that is saved alone, have `preprocessor_config.json`.
 
-Lesson: notebooks/02_waveform_to_frames.ipynb
+Lesson: notebooks/02_waveform_to_frames.ipynb, notebooks/09_wav2vec2_bert.ipynb
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ A feature extractor turns waveforms (N,) into rows: single samples (N,) or vecto
 T rows, C features, B utterances. Rows are padded to one length along their first axis, and the attention mask, int32
 (B, T), is 1 on rows that are real and 0 on padding.
 
-Lesson: notebooks/02_waveform_to_frames.ipynb
+Lesson: notebooks/02_waveform_to_frames.ipynb, notebooks/09_wav2vec2_bert.ipynb
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 N counts samples, K channels.
 
-Lesson: notebooks/02_waveform_to_frames.ipynb
+Lesson: notebooks/02_waveform_to_frames.ipynb, notebooks/09_wav2vec2_bert.ipynb
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@
 A model is named by its `model_type`, as in config.json, and by the name of its head (None for the bare model). Classes
 are imported when they are first asked for.
 
-Lesson: notebooks/03_conformer_block.ipynb
+Lesson: notebooks/03_conformer_block.ipynb, notebooks/08_parity.ipynb
 """
 
 from __future__ import annotations

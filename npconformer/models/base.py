@@ -2,7 +2,7 @@
 
 Letters: B batch, N rows of the input (samples, or frames of a filterbank), T frames.
 
-Lesson: notebooks/03_conformer_block.ipynb
+Lesson: notebooks/03_conformer_block.ipynb, notebooks/08_parity.ipynb
 """
 
 from __future__ import annotations

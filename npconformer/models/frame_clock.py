@@ -17,7 +17,7 @@ layer centres frame j on frame s j + (k - 1)/2 - p of those before it, which kee
 (k - 1)/2 - p is from 0 to s - 1: so for the released kernel 3 and stride 2, and for 5 and 3, 5 and 2, or 4 and 3.
 (Attention sees everything; this is about what a frame is mostly made of.)
 
-Lesson: notebooks/02_waveform_to_frames.ipynb
+Lesson: notebooks/02_waveform_to_frames.ipynb, notebooks/09_wav2vec2_bert.ipynb
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ Backward, the gradient dproduct[i, r] of q_i f_r / sqrt(D) is dscore[i, i+r], fo
 
 and de_r = df_r but for the first row, which every other has lost: de_(-L) = -(sum of all other df_r).
 
-Lesson: notebooks/04_attention_and_positions.ipynb
+Lesson: notebooks/04_attention_and_positions.ipynb, notebooks/09_wav2vec2_bert.ipynb
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """A module as a function of its parameters: called with other values in their places, and left as it was.
 
-Lesson: notebooks/01_the_tape.ipynb
+Lesson: notebooks/01_the_tape.ipynb, notebooks/08_parity.ipynb
 """
 
 from __future__ import annotations

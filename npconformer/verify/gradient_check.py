@@ -12,7 +12,7 @@ never ones: softmax and batch norm send a constant gradient to zero, right or wr
 >>> check_gradients(lambda x: npconformer.ops.softmax(x), np.random.default_rng(0).normal(size=(3, 4)))
 >>> check_gradients(model.to("float64"), input_values)  # of every parameter too
 
-Lesson: notebooks/01_the_tape.ipynb
+Lesson: notebooks/01_the_tape.ipynb, notebooks/08_parity.ipynb
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@
 
 Letters: B batch, T time, C channels, K depthwise kernel.
 
-Lesson: notebooks/03_conformer_block.ipynb
+Lesson: notebooks/03_conformer_block.ipynb, notebooks/09_wav2vec2_bert.ipynb
 """
 
 from __future__ import annotations
