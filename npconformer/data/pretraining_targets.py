@@ -1,4 +1,7 @@
-"""What pre-training predicts: which frames are masked, and the frames that each is to be told from."""
+"""What pre-training predicts: which frames are masked, and the frames that each is to be told from.
+
+Lesson: notebooks/06_self_supervision.ipynb
+"""
 
 from __future__ import annotations
 

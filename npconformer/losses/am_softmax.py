@@ -9,6 +9,8 @@ With p the softmax of z the gradient of the cosines is s (p - onehot(k)); that o
 derived in ops/unit_vectors.py.
 
 Letters: B vectors, D dimensions, C classes.
+
+Lesson: notebooks/07_heads.ipynb
 """
 
 from __future__ import annotations

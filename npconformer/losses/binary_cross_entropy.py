@@ -3,6 +3,8 @@
 With p = 1 / (1 + e^{-x}) the loss -t log p - (1-t) log(1-p) is, without ever taking the logarithm of a small number,
 
     loss = max(x, 0) - x t + log(1 + e^{-|x|}),        d loss / d x = p - t
+
+Lesson: notebooks/07_heads.ipynb
 """
 
 from __future__ import annotations

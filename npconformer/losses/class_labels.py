@@ -1,4 +1,7 @@
-"""Class labels of a loss: checked on the host before anything is computed with them."""
+"""Class labels of a loss: checked on the host before anything is computed with them.
+
+Lesson: notebooks/07_heads.ipynb
+"""
 
 from __future__ import annotations
 

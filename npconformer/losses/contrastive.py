@@ -11,6 +11,8 @@ perplexity P of the codebooks' G V entries, for each masked frame: L_d = (G V - 
 
 No vector of a negative is ever copied: the cosines of all pairs of frames of an utterance are one matrix product, and
 the K + 1 of each frame are picked from it. Letters: B batch, T frames, D dimensions, K negatives.
+
+Lesson: notebooks/06_self_supervision.ipynb
 """
 
 from __future__ import annotations

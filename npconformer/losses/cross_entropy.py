@@ -5,6 +5,8 @@ The loss of a row of logits x with label k is -log of k's probability under the 
     loss = log Σ_j e^{x_j} - x_k,        d loss / d x_j = e^{x_j} / Σ_i e^{x_i} - [j = k]
 
 Letters: N rows (all leading axes together), C classes.
+
+Lesson: notebooks/07_heads.ipynb
 """
 
 from __future__ import annotations

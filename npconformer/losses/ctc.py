@@ -9,13 +9,24 @@ or followed by the next one, or by the next but one where that is a label other 
     β_t(s) = Σ_{s'} [s may be followed by s'] y_{t+1}(l_s') β_{t+1}(s'),    1 in the last label and blank at the end
 
 (equations 6 and 10 of the paper, where β contains frame t too) and p = Σ_s α_t(s) β_t(s) for any t. The posterior
-α_t(s) β_t(s) / p is the probability of being in state s at frame t, and the gradient (equation 16) is
+γ_t(s) = α_t(s) β_t(s) / p is the probability of being in state s at frame t.
 
-    d loss / d logit_t(k) = y_t(k) - Σ_{s: l_s = k} α_t(s) β_t(s) / p
+The gradient. Every path has exactly one factor of frame t, y_t(l_s), which is in α_t(s) and not in β_t(s). So each term
+α_t(s) β_t(s) of p is proportional to y_t(l_s), and its derivative by it is the term divided by y_t(l_s):
+
+    d log p / d y_t(k) = Σ_{s: l_s = k} α_t(s) β_t(s) / (p y_t(k)) = g_t(k) / y_t(k),    g_t(k) = Σ_{s: l_s = k} γ_t(s)
+
+With the softmax's d y_t(j) / d logit_t(k) = y_t(j) ([j = k] - y_t(k)) the outputs cancel,
+
+    d loss / d logit_t(k) = -Σ_j g_t(j) ([j = k] - y_t(k)) = y_t(k) Σ_j g_t(j) - g_t(k) = y_t(k) - g_t(k)
+
+as every path is in some state at frame t: Σ_j g_t(j) = 1 (equation 16). It is output minus posterior.
 
 Letters: B batch, T frames, V classes, S labels (longest item), L = 2S+1 states. All items and states advance
 together; the only Python loop runs over time. The recursions run in float64 whatever the logits' dtype, because
 log α grows with the number of frames, and in float32 its rounding would be a visible error of the posterior.
+
+Lesson: notebooks/05_ctc.ipynb
 """
 
 from __future__ import annotations
@@ -36,7 +47,7 @@ _LOWEST = float(np.finfo(np.float64).min)
 
 
 def _log_sum(xp: ModuleType, *terms: Array) -> Array:
-    """log Σ exp(term); -inf where every term is -inf. (CuPy's logaddexp gives NaN there.)"""
+    """Log-sum-exp, log Σ exp(term); -inf where every term is -inf. (CuPy's logaddexp gives NaN there.)"""
     largest = terms[0]
     for term in terms[1:]:
         largest = xp.maximum(largest, term)

@@ -1,6 +1,8 @@
 """The labels of a CTC loss: checked, packed, and extended with blanks. Everything here happens on the host.
 
 Letters: B batch, S labels of the longest item, L = 2S+1 states: blank, label 1, blank, label 2, …, blank.
+
+Lesson: notebooks/05_ctc.ipynb
 """
 
 from __future__ import annotations

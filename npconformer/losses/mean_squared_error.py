@@ -1,6 +1,8 @@
 """Mean squared error: what regression minimises.
 
 loss = mean of (x - t)²,        d loss / d x = 2 (x - t) / n
+
+Lesson: notebooks/07_heads.ipynb
 """
 
 from __future__ import annotations

@@ -1,6 +1,11 @@
 """SpecAugment (Park et al. 2019, as wav2vec 2.0 has it): spans of frames and of channels are hidden in training.
 
+In fine-tuning this is data augmentation: the labels stay, and the model must do without what is hidden. In pre-training
+the hidden frames are the questions, and only they have a loss. Both hide the projected features, not the spectrogram.
+
 Letters: B items, N positions, K spans of an item; T frames, C channels.
+
+Lesson: notebooks/06_self_supervision.ipynb
 """
 
 from __future__ import annotations

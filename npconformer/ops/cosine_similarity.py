@@ -1,6 +1,8 @@
 """The cosine of the angle between vectors.
 
 With u = a / |a| and v = b / |b|:  y = ⟨u, v⟩,  da = dy (v - u y) / |a|,  db = dy (u - v y) / |b|
+
+Lesson: notebooks/06_self_supervision.ipynb
 """
 
 from __future__ import annotations

@@ -1,6 +1,8 @@
 """From the frames of an utterance to one vector: their mean, and their mean and standard deviation.
 
 Letters: B batch, T time, C channels, n[b] the frames of utterance b that count, which are its first ones.
+
+Lesson: notebooks/07_heads.ipynb
 """
 
 from __future__ import annotations

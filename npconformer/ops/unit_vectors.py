@@ -9,6 +9,8 @@ A change dx across u turns u, one along u only stretches x; so with du = d loss 
     dx = (du - u ⟨u, du⟩) / |x|    where |x| > ε,    du / ε    where x is shorter: then it is only scaled
 
 These work on arrays, inside the operations that need them.
+
+Lesson: notebooks/06_self_supervision.ipynb, notebooks/07_heads.ipynb
 """
 
 from __future__ import annotations

@@ -1,6 +1,11 @@
-"""Choosing codewords: the Gumbel-softmax of wav2vec 2.0's quantizer, and the perplexity of the choices.
+"""Choosing codewords: the Gumbel softmax of wav2vec 2.0's quantizer, and the perplexity of the choices.
+
+The largest of logits plus independent Gumbel noise is a sample of the softmax of the logits. The straight-through
+estimator gives that hard choice the gradient of the soft one.
 
 Letters: N frames, G codebooks, V codewords in each, D dimensions of a codeword.
+
+Lesson: notebooks/06_self_supervision.ipynb
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""A weighted sum of several tensors of one shape, without stacking them."""
+"""A weighted sum of several tensors of one shape, without stacking them.
+
+Lesson: notebooks/07_heads.ipynb
+"""
 
 from __future__ import annotations
 

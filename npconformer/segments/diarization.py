@@ -1,6 +1,8 @@
 """From the probability that each speaker speaks in each frame to the segments in which they do.
 
 Letters: T frames, S speakers. Frame t lasts from t to t + 1 times `seconds_per_frame`.
+
+Lesson: notebooks/07_heads.ipynb
 """
 
 from __future__ import annotations

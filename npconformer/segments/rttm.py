@@ -3,6 +3,8 @@
     SPEAKER <recording> 1 <start> <duration> <NA> <NA> <speaker> <NA> <NA>
 
 Times are in seconds, written to the millisecond. Names cannot hold white space: it is written as "_".
+
+Lesson: notebooks/07_heads.ipynb
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Tokens of several characters, such as `<pad>`, found in a text before it is split into characters."""
+"""Tokens of several characters, such as `<pad>`, found in a text before it is split into characters.
+
+Lesson: notebooks/05_ctc.ipynb
+"""
 
 from __future__ import annotations
 

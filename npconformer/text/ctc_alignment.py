@@ -9,6 +9,8 @@ paths through the states (losses/ctc.py); here the best one is kept, which is Vi
     the path ends in the better of the last label and the blank after it, and is read backwards
 
 Letters: T frames, V classes, S labels, L = 2S+1 states.
+
+Lesson: notebooks/05_ctc.ipynb
 """
 
 from __future__ import annotations

@@ -2,9 +2,12 @@
 
 CTC (Graves et al., 2006, section 3.1) maps a path over frames to a labelling by B: first merge runs of the
 same class, then drop the blank. So `H H - E L L - L O` gives `HELLO`: the blank `-` is what keeps the two L
-apart.
+apart. Greedy decoding finds the best path, not the labelling whose paths have the largest sum: that takes a search over
+prefixes.
 
 T counts frames, R runs of one class. Frame spans are half open: [start, end).
+
+Lesson: notebooks/05_ctc.ipynb
 """
 
 from __future__ import annotations

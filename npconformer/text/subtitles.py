@@ -1,6 +1,8 @@
 """Subtitles, SRT and WebVTT, from words and their times.
 
 A cue is what is on the screen together: (start, end, text), times in seconds.
+
+Lesson: notebooks/05_ctc.ipynb
 """
 
 from __future__ import annotations

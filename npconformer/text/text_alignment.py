@@ -1,4 +1,7 @@
-"""When each letter and each word of a text is said in a recording: CTC alignment in the tokenizer's terms."""
+"""When each letter and each word of a text is said in a recording: CTC alignment in the tokenizer's terms.
+
+Lesson: notebooks/05_ctc.ipynb
+"""
 
 from __future__ import annotations
 

@@ -4,6 +4,8 @@ Its vocabulary maps tokens, mostly single characters, to ids. The pad token is C
 delimiter (`|`) stands for the space. Reading a text collapses nothing, so CARRY has five ids; decoding
 collapses repeats, because it reads frames. To decode labels rather than frames, pass `group_tokens=False`:
 with it on, CARRY comes back as CARY.
+
+Lesson: notebooks/05_ctc.ipynb
 """
 
 from __future__ import annotations

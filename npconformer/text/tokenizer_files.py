@@ -1,4 +1,7 @@
-"""The files beside a vocabulary: a tokenizer's settings, as transformers writes them today and as it used to."""
+"""The files beside a vocabulary: a tokenizer's settings, as transformers writes them today and as it used to.
+
+Lesson: notebooks/05_ctc.ipynb
+"""
 
 from __future__ import annotations
 

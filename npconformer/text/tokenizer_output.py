@@ -1,4 +1,7 @@
-"""What decoding gives: a text with the frames that its characters and words came from."""
+"""What decoding gives: a text with the frames that its characters and words came from.
+
+Lesson: notebooks/05_ctc.ipynb
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The settings that a tokenizer is made with, taken out of what a file or a caller gave and checked."""
+"""The settings that a tokenizer is made with, taken out of what a file or a caller gave and checked.
+
+Lesson: notebooks/05_ctc.ipynb
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The vocabulary of a CTC tokenizer: tokens and their ids, special tokens, several languages."""
+"""The vocabulary of a CTC tokenizer: tokens and their ids, special tokens, several languages.
+
+Lesson: notebooks/05_ctc.ipynb
+"""
 
 from __future__ import annotations
 

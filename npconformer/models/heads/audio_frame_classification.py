@@ -1,6 +1,8 @@
 """The head that classifies frames, for diarization and voice activity: one linear map.
 
 Letters: B batch, T frames, C channels.
+
+Lesson: notebooks/07_heads.ipynb
 """
 
 from __future__ import annotations

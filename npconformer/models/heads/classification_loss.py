@@ -2,6 +2,8 @@
 
 Where `problem_type` is None it follows from the labels as the reference documents it: one label (`num_labels == 1`)
 means regression; several mean one class for each item if the labels are integers, else independent binary targets.
+
+Lesson: notebooks/07_heads.ipynb
 """
 
 from __future__ import annotations

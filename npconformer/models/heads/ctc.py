@@ -1,6 +1,8 @@
 """The head of speech recognition: a linear map to letters, and the CTC loss (Graves et al. 2006).
 
 Letters: B batch, T frames, S labels, V vocabulary.
+
+Lesson: notebooks/05_ctc.ipynb
 """
 
 from __future__ import annotations

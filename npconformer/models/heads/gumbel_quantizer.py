@@ -1,6 +1,8 @@
 """The quantizer of wav2vec 2.0: from a feature vector to one codeword of each of several codebooks.
 
 Letters: B batch, T frames, G codebooks, V codewords in each, D = codevector_dim.
+
+Lesson: notebooks/06_self_supervision.ipynb
 """
 
 from __future__ import annotations

@@ -5,6 +5,8 @@
 A head says its name, what it refuses in a config (`check_config`), which layers it adds behind the model (`add_head`),
 and runs both (`run`, which is forward but for the input's name). It takes the model's input first, then the mask,
 labels where it has some, and the options of `ForwardOptions` by keyword.
+
+Lesson: notebooks/07_heads.ipynb
 """
 
 from __future__ import annotations

@@ -1,6 +1,8 @@
 """Negative examples of wav2vec 2.0's contrastive loss: other masked frames of the same utterance.
 
 Letters: B batch, T frames, K negatives of each frame.
+
+Lesson: notebooks/06_self_supervision.ipynb
 """
 
 from __future__ import annotations

@@ -1,6 +1,8 @@
 """The head of self-supervised pre-training (wav2vec 2.0, Baevski et al. 2020): quantizer, projections, losses.
 
 Letters: B batch, T frames, D = proj_codevector_dim, K negatives.
+
+Lesson: notebooks/06_self_supervision.ipynb
 """
 
 from __future__ import annotations

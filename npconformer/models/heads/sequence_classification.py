@@ -1,6 +1,8 @@
 """The head that classifies utterances: projection, mean over time, linear map to the labels.
 
 Letters: B batch, T frames, C channels.
+
+Lesson: notebooks/07_heads.ipynb
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""What a head reads: the last hidden state, or a learned mixture of all of them (Yang et al. 2021, "SUPERB")."""
+"""What a head reads: the last hidden state, or a learned mixture of all of them (Yang et al. 2021, "SUPERB").
+
+Lesson: notebooks/07_heads.ipynb
+"""
 
 from __future__ import annotations
 

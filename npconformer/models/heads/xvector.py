@@ -1,6 +1,8 @@
 """The head that gives speaker vectors (Snyder et al. 2018): time-delay layers, statistics pooling, two linear maps.
 
 Letters: B batch, T frames, C channels, K taps of a time-delay layer.
+
+Lesson: notebooks/07_heads.ipynb
 """
 
 from __future__ import annotations
