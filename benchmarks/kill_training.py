@@ -27,7 +27,7 @@ sys.path.insert(0, str(TESTS))
 from killed_training import start  # noqa: E402
 from tiny_training import digest  # noqa: E402
 
-from npconformer.training.log import read_log  # noqa: E402
+from npconformer.storage.step_log import read_log  # noqa: E402
 
 FILE_EVENTS = 200  # about as many as between two checkpoints, and as one kill may wait for
 

@@ -30,8 +30,8 @@ ORDER = (
     "optim",
     "pipelines",
     "evaluation",
-    "training",
     "plots",
+    "training",
     "verify",
     "commands",
 )

@@ -1,4 +1,4 @@
-"""A recognition as a PNG: four panels over one time axis, drawn with matplotlib, which is imported here only.
+"""A recognition as a PNG: four panels over one time axis, drawn with matplotlib.
 
 From above: the waveform with the words; its spectrogram; the probability of each letter in each frame; the alignment,
 which says for each frame the letter and the word that it belongs to. Lines at the words' borders go through all four.
@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from npconformer.plots.canvas import require_matplotlib
 from npconformer.plots.recognition import Recognition, printable
 from npconformer.plots.spacing import spread
 from npconformer.plots.spectrogram import FLOOR, spectrogram
@@ -27,17 +28,6 @@ DPI = 120
 KEY = "frames: light grey is the blank, dark grey the space          lines: words start (solid) and end (dotted)"
 WORD_COLOURS = (("#1b6ca8", "#7db3d9"), ("#c2571a", "#eeb08a"))  # of words in turn; of their letters in turn
 BLANK_COLOUR, SPACE_COLOUR, BORDER = "#f0f0f0", "#a9a9a9", "#444444"
-
-
-def require_matplotlib() -> None:
-    """Raises ImportError when matplotlib is missing, with the command that installs it, or broken."""
-    try:
-        import matplotlib.figure  # noqa: F401
-        from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: F401
-    except ModuleNotFoundError as error:
-        raise ImportError('a PNG needs matplotlib: pip install "npconformer[plots]"') from error
-    except Exception as error:  # such as its ValueError for an MPLBACKEND that it does not know
-        raise ImportError(f"a PNG needs matplotlib, and importing it fails: {error}") from error
 
 
 def write_picture(recognition: Recognition, path: str | os.PathLike, title: str = "") -> None:

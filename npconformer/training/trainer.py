@@ -19,13 +19,13 @@ import numpy as np
 
 from npconformer.arrays import generator
 from npconformer.optim import Optimizer, Schedule
+from npconformer.plots.training_curves import write_training_curves
 from npconformer.storage.folders import whole_folder
 from npconformer.storage.locks import only_one
+from npconformer.storage.step_log import CsvLog
 from npconformer.training.averaging import ExponentialAverage
 from npconformer.training.checkpoint import CheckpointStore
-from npconformer.training.curves import draw_curves
 from npconformer.training.loading import Loader, batches_of_steps, fingerprint_of, keep_within, steps_in
-from npconformer.training.log import CsvLog
 from npconformer.training.progress import Progress
 from npconformer.training.settings import TrainingSettings
 from npconformer.training.state import TrainingState, read_state, write_state
@@ -280,7 +280,7 @@ class Trainer:
     def _draw(self) -> None:
         self._drawn = perf_counter()
         try:
-            draw_curves(self.output / LOG, self.output / CURVES)
+            write_training_curves(self.output / LOG, self.output / CURVES)
         except ImportError as error:
             self.report(str(error))
             self._drawn = math.inf  # once is enough

@@ -65,7 +65,7 @@ def test_letters_where_there_is_no_matplotlib(capsys, folder, without_matplotlib
     assert [word for line in words for word in line] == TEXT.split()
     picture = out[out.index("time (s)") : out.index("shades:")]
     assert max(map(len, picture.splitlines())) <= 80
-    assert 'a PNG needs matplotlib: pip install "npconformer[plots]"\n' in out
+    assert 'pictures need matplotlib: pip install "npconformer[plots]"\n' in out
     assert os.listdir(folder) == []
 
 

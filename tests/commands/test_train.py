@@ -12,7 +12,7 @@ from tiny_checkpoints import make_waveforms
 from train_command import CONFIG, CONFIGS, FAST, train, weights
 
 import npconformer
-from npconformer.training.log import read_log
+from npconformer.storage.step_log import read_log
 
 TASKS = ["ctc", "sequence", "frame", "xvector", "pretraining"]
 

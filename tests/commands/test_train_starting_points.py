@@ -5,7 +5,7 @@ from train_command import BERT_CONFIG, FAST, train
 
 import npconformer
 from npconformer.checkpoints.safetensors_file import SafetensorsFile
-from npconformer.training.log import read_log
+from npconformer.storage.step_log import read_log
 
 
 def test_mislabelled_recordings_of_a_classifier(capsys, folder, tmp_path):

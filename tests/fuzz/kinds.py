@@ -177,6 +177,6 @@ def use_sums(folder):
 
 
 def use_log(folder):
-    from npconformer.training.log import CsvLog
+    from npconformer.storage.step_log import CsvLog
 
     CsvLog(folder / "log.csv", ("loss", "epoch"), step=5).add({"step": 6, "loss": 1.0})

@@ -1,6 +1,5 @@
 """The PNG: a valid picture of what it should show, nothing over anything, and nothing left behind where it fails."""
 
-import itertools
 import os
 import struct
 import subprocess
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from drawn_texts import assert_texts_are_apart, drawn_texts
 from spelled import HELLO_YOU, make_recognition
 
 from npconformer.plots import MOST_SECONDS, require_matplotlib, write_picture
@@ -86,27 +86,10 @@ def test_what_the_panels_show(matplotlib):
 
 
 @pytest.mark.parametrize("path", [HELLO_YOU, "HELOTWY|" * 20, "_TH_E|" * 60, "_H|" * 100, "H" * 3, "_" * 9])
-def test_no_text_is_over_another(matplotlib, path, monkeypatch):
+def test_no_text_is_over_another(matplotlib, path):
     figure = draw(make_recognition(path), "a title " * 40)
-    drawn, draw_text = [], matplotlib.text.Text.draw
-
-    def record(text, renderer):  # a figure also holds texts that it does not draw, of ticks beyond the axes
-        drawn.append(text)
-        draw_text(text, renderer)
-
-    monkeypatch.setattr(matplotlib.text.Text, "draw", record)
-    figure.canvas.draw()
-    texts = {text for text in drawn if text.get_text().strip() and text.get_visible()}
-    boxes = [(text.get_text(), text.get_window_extent()) for text in texts]
-    assert len(boxes) > 20
-    inside = figure.bbox
-    for name, box in boxes:
-        assert box.x0 >= inside.x0 - 1 and box.x1 <= inside.x1 + 1, name
-        assert box.y0 >= inside.y0 - 1 and box.y1 <= inside.y1 + 1, name
-    for (name, box), (other, other_box) in itertools.combinations(boxes, 2):
-        wide = min(box.x1, other_box.x1) - max(box.x0, other_box.x0)
-        high = min(box.y1, other_box.y1) - max(box.y0, other_box.y0)
-        assert wide < 1 or high < 2.5, (name, other)  # pixels of 100 an inch; boxes have room above small letters
+    assert len(drawn_texts(figure)) > 20
+    assert_texts_are_apart(figure)
 
 
 def test_letters_that_mean_something_to_matplotlib(matplotlib, tmp_path):
@@ -165,7 +148,7 @@ def test_a_failure_keeps_the_old_picture(matplotlib, tmp_path, monkeypatch):
 
 def test_without_matplotlib(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    with pytest.raises(ImportError, match=r'a PNG needs matplotlib: pip install "npconformer\[plots\]"'):
+    with pytest.raises(ImportError, match=r'pictures need matplotlib: pip install "npconformer\[plots\]"'):
         write_picture(make_recognition("_H_"), tmp_path / "a.png")
     assert os.listdir(tmp_path) == []
 

@@ -13,7 +13,7 @@ import pytest
 from killed_training import start
 from tiny_training import digest
 
-from npconformer.training.log import read_log
+from npconformer.storage.step_log import read_log
 
 STEPS = 16
 KILLS = int(os.environ.get("NPCONFORMER_KILLS", "4"))

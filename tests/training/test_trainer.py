@@ -9,9 +9,9 @@ from tiny_training import CASES, KINDS, TinyLoader, digest, tiny_model, tiny_pro
 import npconformer
 from npconformer.checkpoints.safetensors_file import SafetensorsFile
 from npconformer.optim import SGD
+from npconformer.storage.step_log import read_log
 from npconformer.training import NonFiniteError, Trainer, TrainingSettings, task_for
 from npconformer.training import trainer as trainer_module
-from npconformer.training.log import read_log
 from npconformer.training.progress import Progress
 from npconformer.training.step import run_step
 

@@ -18,8 +18,8 @@ import npconformer
 from npconformer import Wav2Vec2ConformerConfig, Wav2Vec2ConformerForCTC
 from npconformer.checkpoints.safetensors_file import SafetensorsFile
 from npconformer.losses import ctc_loss
+from npconformer.storage.step_log import read_log
 from npconformer.training import Trainer, TrainingSettings
-from npconformer.training.log import read_log
 from npconformer.training.tasks import PreTrainingTask
 
 STEPS, PEAK, BATCHES = 14, 0.02, 5

@@ -9,8 +9,8 @@ from tiny_training import KINDS, TinyLoader, tiny_model, tiny_trainer
 from npconformer.arrays.backend import NUMPY, backend_of
 from npconformer.checkpoints.safetensors_file import SafetensorsFile
 from npconformer.optim import AdamW
+from npconformer.storage.step_log import read_log
 from npconformer.training import ExponentialAverage, task_for
-from npconformer.training.log import read_log
 from npconformer.training.step import run_step
 
 

@@ -4,8 +4,7 @@ import math
 
 import pytest
 
-from npconformer.training.curves import draw_curves
-from npconformer.training.log import CsvLog, read_log
+from npconformer.storage.step_log import CsvLog, read_log
 
 COLUMNS = ("loss", "eval_wer", "learning_rate")
 
@@ -55,25 +54,6 @@ def test_new_columns_and_old_ones(tmp_path):
     rows = read_log(tmp_path / "log.csv")
     assert rows[1]["learning_rate"] == pytest.approx(2e-7)
     assert math.isnan(rows[-1]["loss"]) and rows[-1]["eval_cer"] == math.inf
-
-
-def test_curves(tmp_path):
-    pytest.importorskip("matplotlib")
-    write(tmp_path / "log.csv")
-    draw_curves(tmp_path / "log.csv", tmp_path / "curves.png")
-    assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
-    CsvLog(tmp_path / "empty.csv", COLUMNS)
-    draw_curves(tmp_path / "empty.csv", tmp_path / "empty.png")
-    assert (tmp_path / "empty.png").is_file()
-
-
-def test_curves_without_matplotlib(tmp_path, monkeypatch):
-    import sys
-
-    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    with pytest.raises(ImportError, match=r"npconformer\[plots\]"):
-        draw_curves(tmp_path / "log.csv", tmp_path / "curves.png")
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_byte_that_is_no_letter_costs_its_row_only(tmp_path):
