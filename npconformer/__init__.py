@@ -68,6 +68,7 @@ _HOMES = {
     ],
     "npconformer.ops": ["Tensor"],  # from here it has its operators and methods
     "npconformer.pipelines": ["pipeline"],
+    "npconformer.plots.attention_mask_visualizer": ["AttentionMaskVisualizer"],
     "npconformer.processors.auto": ["AutoFeatureExtractor", "AutoProcessor", "AutoTokenizer"],
     "npconformer.processors.wav2vec2_bert_processor": ["Wav2Vec2BertProcessor"],
     "npconformer.processors.wav2vec2_processor": ["Wav2Vec2Processor"],

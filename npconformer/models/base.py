@@ -43,12 +43,14 @@ class PreTrainedModel(PretrainedMixin, Module, metaclass=_Fits):
         head_name: which head it has ("ctc", "sequence_classification", "audio_frame_classification", "xvector",
             "pretraining"), or None.
         input_axes: what the axes of the input are, for messages.
+        convolutions_see_padding: whether the blocks' convolutions see padding with padding_mode "reference".
     """
 
     base_model_prefix: ClassVar[str] = ""
     main_input_name: ClassVar[str] = ""
     head_name: ClassVar[str | None] = None
     input_axes: ClassVar[tuple[str, ...]] = ()
+    convolutions_see_padding: ClassVar[bool] = False
 
     config: Any  # of the model's own config_class
 

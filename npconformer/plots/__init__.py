@@ -11,9 +11,12 @@
 
 `attention_map`, `alignment_map`, `spectrogram_map`, `filterbank_map`, `mel_filter_curves`, `span_map`,
 `spec_augment_map`, `training_curves` and `embedding_map` return a matplotlib Figure, or draw on `ax=`.
+`AttentionMaskVisualizer` shows which frames a model lets see each other.
 """
 
 from npconformer.plots.attention import attention_map
+from npconformer.plots.attention_mask_visualizer import AttentionMaskVisualizer
+from npconformer.plots.attention_masks import AttentionMask
 from npconformer.plots.canvas import require_matplotlib
 from npconformer.plots.embeddings import PrincipalComponents, embedding_map, principal_components
 from npconformer.plots.figure import MOST_SECONDS, write_picture
@@ -28,6 +31,8 @@ from npconformer.plots.training_curves import training_curves, write_training_cu
 
 __all__ = [
     "MOST_SECONDS",
+    "AttentionMask",
+    "AttentionMaskVisualizer",
     "PrincipalComponents",
     "Recognition",
     "Spectrogram",

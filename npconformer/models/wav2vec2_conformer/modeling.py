@@ -40,6 +40,7 @@ class Wav2Vec2ConformerPreTrainedModel(PreTrainedModel):
     base_model_prefix = "wav2vec2_conformer"
     main_input_name = "input_values"
     input_axes: ClassVar = ("batch", "samples")
+    convolutions_see_padding: ClassVar = True
 
     @classmethod
     def build_base(cls, config: Wav2Vec2ConformerConfig) -> Wav2Vec2ConformerModel:
