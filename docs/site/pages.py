@@ -145,4 +145,5 @@ def _number(lesson: str) -> str:
 def _cell(text: str) -> str:
     """The first sentence, as a table of Markdown takes it."""
     first = re.split(r"(?<=\.) ", text)[0]
-    return re.sub(r"([|<>*_\[\]\\])", r"\\\1", first)
+    parts = re.split(r"(`[^`]*`)", first)
+    return "".join(part if part.startswith("`") else re.sub(r"([|<>*_\[\]\\])", r"\\\1", part) for part in parts)
