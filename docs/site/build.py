@@ -29,6 +29,7 @@ from pages import Module, page_of, read_modules, write_pages  # noqa: E402
 GUIDE = ("commands", "python", "checkpoints", "training", "plots", "verify", "parity", "speed", "architecture")
 PROJECT = ("CONTRIBUTING.md", "CHANGELOG.md", "benchmarks/README.md")
 CARDS = ("npconformer/pretrained/digits/README.md", "npconformer/pretrained/demo/README.md")
+WHOLE_MODEL = "notebooks/whole_model.py"
 FROM_ELSEWHERE = re.compile(r"<(?:script|img|iframe|link)[^>]*\s(?:src|href)=\"(?:https?:)?//[^\"]*\"[^>]*>")
 
 
@@ -50,6 +51,10 @@ def lay_out(target: Path) -> None:
         if (ROOT / path).is_file():
             (target / path).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(ROOT / path, target / path)
+    if (ROOT / WHOLE_MODEL).is_file():
+        text = "# A whole model in one file\n\nThe file is {path}.\n\n```python\n{code}```\n"
+        code = (ROOT / WHOLE_MODEL).read_text(encoding="utf-8")
+        (target / WHOLE_MODEL).with_suffix(".md").write_text(text.format(path=WHOLE_MODEL, code=code), encoding="utf-8")
     write_pages(modules, target, ORDER)
 
 
@@ -58,7 +63,7 @@ def find_documents() -> list[str]:
     docs = sorted(path.name for path in (ROOT / "docs").glob("*.md"))
     order = {f"{name}.md": i for i, name in enumerate(GUIDE)}
     docs.sort(key=lambda name: (order.get(name, len(order)), name))
-    lessons = [path for path in ("notebooks/README.md",) if (ROOT / path).is_file()]
+    lessons = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "notebooks").rglob("*.md"))
     lessons += sorted(f"notebooks/{path.name}" for path in (ROOT / "notebooks").glob("*.ipynb"))
     results = sorted(f"benchmarks/results/{path.name}" for path in (ROOT / "benchmarks/results").glob("*.md"))
     return ["README.md", *(f"docs/{name}" for name in docs), *lessons, *PROJECT, *results, *CARDS]
@@ -72,6 +77,8 @@ def pages_by_path(modules: list[Module], documents: list[str]) -> dict[str, str]
             pages[module.path] = module.name
             if module.is_package:
                 pages[module.path.removesuffix("/__init__.py")] = f"{page_of(module.folder)}.rst"
+    if (ROOT / WHOLE_MODEL).is_file():
+        pages[WHOLE_MODEL] = WHOLE_MODEL.replace(".py", ".md")
     return {**pages, "npconformer": "api/index.md", "notebooks": "notebooks/README.md"}
 
 
@@ -79,7 +86,9 @@ def index_of(documents: list[str]) -> str:
     """What the site's navigation lists, part by part."""
     parts = {
         "Guide": [path for path in documents if path.startswith("docs/")],
-        "Lessons": [path for path in documents if path.startswith("notebooks/")],
+        "Lessons": [
+            path for path in (*documents, WHOLE_MODEL) if path.startswith("notebooks/") and (ROOT / path).is_file()
+        ],
         "Reference": ["where-is-what.md", "api/index.md"],
         "Project": [path for path in documents if path.startswith("benchmarks/") or path in (*PROJECT, *CARDS)],
     }

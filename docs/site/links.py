@@ -1,19 +1,44 @@
-"""Links between the project's files, as they work in the source tree, turned into links between the site's pages."""
+"""Links between the project's files, as they work in the source tree, turned into links between the site's pages.
+
+What stands between ``` is code, and so are a notebook's cells of code: nothing in them is a link.
+"""
 
 from __future__ import annotations
 
+import json
 import posixpath
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 LINK = re.compile(r"\[([^\[\]]*)\]\((?!https?://|mailto:|#|<)([^)\s#\"]+)(#[^)\s\"]*)?\)")
+CODE = re.compile(r"(^```.*?^```[^\n]*$)", re.MULTILINE | re.DOTALL)
 
 
 def linked_paths(text: str, source: str) -> list[str]:
     """What a page links to, as paths below the root; `source` is the page's own."""
-    home = posixpath.dirname(source)
-    paths = [path for _, path, _ in LINK.findall(text) if not path.startswith("/")]
-    return [posixpath.normpath(posixpath.join(home, path)) for path in paths]
+    found: list[str] = []
+
+    def note(prose: str) -> str:
+        home = posixpath.dirname(source)
+        paths = [path for _, path, _ in LINK.findall(prose) if not path.startswith("/")]
+        found.extend(posixpath.normpath(posixpath.join(home, path)) for path in paths)
+        return prose
+
+    _change_prose(text, source, note)
+    return found
+
+
+def _change_prose(text: str, source: str, change: Callable[[str], str]) -> str:
+    """The text of a page, a document or a notebook's JSON, whose prose has gone through `change`."""
+    if not source.endswith(".ipynb"):
+        parts = CODE.split(text)
+        return "".join(part if i % 2 else change(part) for i, part in enumerate(parts))
+    notebook = json.loads(text)
+    for cell in notebook["cells"]:
+        if cell["cell_type"] == "markdown":
+            cell["source"] = _change_prose("".join(cell["source"]), "cell.md", change)
+    return json.dumps(notebook)
 
 
 def mend(text: str, source: str, root: Path, pages: dict[str, str]) -> str:
@@ -41,4 +66,4 @@ def mend(text: str, source: str, root: Path, pages: dict[str, str]) -> str:
             raise ValueError(f"{source}: links to {path}, which is not there")
         return words if (root / target).is_dir() else match.group(0)
 
-    return LINK.sub(replace, text)
+    return _change_prose(text, source, lambda prose: LINK.sub(replace, prose))

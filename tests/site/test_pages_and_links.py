@@ -1,5 +1,6 @@
 """The site's pages and links: every module has its place, and links lead to pages and files; to nothing: an error."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -63,7 +64,16 @@ PAGES = {"docs/verify.md": "docs/verify.md", "npconformer/ops/rotary.py": "npcon
     ],
 )  # fmt: skip
 def test_links(text, mended):
-    assert mend(text, "notebooks/01.ipynb", ROOT, PAGES) == mended
+    assert mend(text, "notebooks/01.md", ROOT, PAGES) == mended
+
+
+def test_code_has_no_links():
+    text = "[x](../docs/verify.md)\n```python\na[i](../none.py)\n```\n"
+    assert mend(text, "notebooks/01.md", ROOT, PAGES) == text.replace("../docs", "/docs")
+    assert linked_paths(text, "notebooks/01.md") == ["docs/verify.md"]
+    cells = [{"cell_type": "markdown", "source": ["a ", text]}, {"cell_type": "code", "source": ["[x](none.py)"]}]
+    mended = json.loads(mend(json.dumps({"cells": cells}), "notebooks/01.ipynb", ROOT, PAGES))["cells"]
+    assert mended[0]["source"] == "a " + text.replace("../docs", "/docs") and mended[1] == cells[1]
 
 
 def test_a_link_to_nothing():
