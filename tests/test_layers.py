@@ -1,4 +1,4 @@
-"""Folders import only from those before them and in no circle; the README lists them in the same order."""
+"""Folders import only from those before them and in no circle; docs/architecture.md lists them in that order."""
 
 import re
 from pathlib import Path
@@ -28,14 +28,15 @@ def test_no_circle():
     assert circle(PACKAGE) is None
 
 
-def folders_of_the_readme():
-    """The folders of the table in the README, in its order."""
-    section = (ROOT / "README.md").read_text(encoding="utf-8").split("\n## Where to find what\n")[1].split("\n## ")[0]
+def folders_of_the_document():
+    """The folders of the table in docs/architecture.md, in its order."""
+    text = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+    section = text.split("\n## Where to find what\n")[1].split("\n## ")[0]
     return re.findall(r"^\| `([\w/]+)/` \|", section, re.MULTILINE)
 
 
-def test_the_readme_lists_the_folders_in_order():
-    folders = folders_of_the_readme()
+def test_the_document_lists_the_folders_in_order():
+    folders = folders_of_the_document()
     assert [folder for folder in folders if not (ROOT / folder).is_dir()] == []
     in_package = [folder.split("/")[1] for folder in folders if folder.startswith("npconformer/")]
     assert tuple(dict.fromkeys(in_package)) == (*ORDER, "pretrained")

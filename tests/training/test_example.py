@@ -1,4 +1,4 @@
-"""The examples in the package's description and in README, run as they stand."""
+"""The examples in the package's description and in docs/training.md, run as they stand."""
 
 import doctest
 import re
@@ -11,7 +11,7 @@ from tiny_training import tiny_processor
 
 import npconformer.training
 
-README = Path(__file__).parents[2] / "README.md"
+DOCUMENT = Path(__file__).parents[2] / "docs/training.md"
 
 
 @pytest.fixture
@@ -38,9 +38,9 @@ def test_the_ten_lines_work(folder):
     check(folder)
 
 
-def test_readme(folder):
-    blocks = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+def test_the_document(folder):
+    blocks = re.findall(r"```python\n(.*?)```", DOCUMENT.read_text(encoding="utf-8"), re.DOTALL)
     (example,) = [block for block in blocks if "Trainer(" in block]
-    exec(compile(example, str(README), "exec"), {})
+    exec(compile(example, str(DOCUMENT), "exec"), {})
     check(folder)
     assert (folder / "out/best/config.json").is_file()
