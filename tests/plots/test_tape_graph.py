@@ -81,6 +81,15 @@ def test_a_whole_model(kind, tmp_path):
     assert graph._repr_svg_() == graph.svg()
 
 
+def test_a_leaf_that_is_used_twice_is_one_node():
+    x = Tensor(np.arange(3.0), requires_grad=True)
+    assert str(plots.tape((x * x + x).sum())).splitlines()[:3] == [
+        "0  leaf      (3,) float64",
+        "1  Multiply  (3,) float64  of 0, 0",
+        "2  Add       (3,) float64  of 1, 0",
+    ]
+
+
 def test_several_outputs_are_told_apart():
     class Halves(npconformer.ops.arithmetic.Operation):
         def forward(self, x):
