@@ -79,7 +79,9 @@ def pages_by_path(modules: list[Module], documents: list[str]) -> dict[str, str]
                 pages[module.path.removesuffix("/__init__.py")] = f"{page_of(module.folder)}.rst"
     if (ROOT / WHOLE_MODEL).is_file():
         pages[WHOLE_MODEL] = WHOLE_MODEL.replace(".py", ".md")
-    return {**pages, "npconformer": "api/index.md", "notebooks": "notebooks/README.md"}
+    if "notebooks/README.md" in documents:
+        pages["notebooks"] = "notebooks/README.md"
+    return {**pages, "npconformer": "api/index.md"}
 
 
 def index_of(documents: list[str]) -> str:
