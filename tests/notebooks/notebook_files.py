@@ -76,8 +76,8 @@ def write(path: Path, notebook: Any) -> None:
     tidy = copy.deepcopy(notebook)
     tidy.metadata = nbformat.from_dict({"kernelspec": KERNEL, "language_info": {"name": "python"}})
     tidy.nbformat, tidy.nbformat_minor = 4, 5
-    for number, cell in enumerate(tidy.cells, 1):
-        cell.id = f"cell-{number}"
+    for number, cell in enumerate(tidy.cells):
+        cell.id = f"cell-{number:02d}"
         cell.metadata = nbformat.from_dict({"tags": cell.metadata.tags} if cell.metadata.get("tags") else {})
         if cell.cell_type == "code":
             cell.outputs = [_tidy_output(output) for output in joined_streams(cell.outputs)]
@@ -103,5 +103,10 @@ def _tidy_output(output: Any) -> Any:
     if "metadata" in output:
         output.metadata = type(output.metadata)()
     if "text/plain" in output.get("data", {}):
-        output.data["text/plain"] = re.sub(r" at 0x[0-9a-f]+>", ">", output.data["text/plain"])
+        output.data["text/plain"] = without_addresses(output.data["text/plain"])
     return output
+
+
+def without_addresses(text: str) -> str:
+    """<A at 0x7f3c> -> <A>: where an object lies differs from run to run."""
+    return re.sub(r" at 0x[0-9a-f]+>", ">", text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from notebook_files import VARIES, code_cells, joined_streams
+from notebook_files import VARIES, code_cells, joined_streams, without_addresses
 
 NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 ROUNDING = 1e-5  # a number below this is what rounding left, and may be any other below it
@@ -79,7 +79,7 @@ def _shown(outputs: list[Any]) -> list[tuple[str, str]]:
         if output.output_type == "stream":
             shown.append((output.name, output.text))
         for kind, content in sorted(output.get("data", {}).items()):
-            shown.append((kind, "" if kind.startswith("image/") else str(content)))
+            shown.append((kind, "" if kind.startswith("image/") else without_addresses(str(content))))
     return shown
 
 

@@ -50,14 +50,14 @@ def planted(tmp_path):
 
 @pytest.mark.slow
 def test_what_is_written_is_found_right_until_it_is_changed(planted, capsys):
-    path = planted("x = 0.5\nprint('x', x)", "", PICTURE, "x + 1")
-    assert command.main([], path.parent) == 1 and "execution counts are [None, None, None]" in capsys.readouterr().out
+    path = planted("x = 0.5\nprint('x', x)", "", PICTURE, "x + 1", "object()")
+    assert command.main([], path.parent) == 1 and "execution counts are [None, None, None, None]" in capsys.readouterr().out
     assert command.main(["--write"], path.parent) == 0
     first = path.read_bytes()
     assert command.check(path) == [] and problems_of_form(path, read(path)) == []
     assert command.check(path, writes=True) == [] and path.read_bytes() == first
     kinds = [output.output_type for cell in code_cells(read(path)) for output in cell.outputs]
-    assert kinds == ["stream", "display_data", "execute_result"]
+    assert kinds == ["stream", "display_data", "execute_result", "execute_result"]
     assert list(read(path).metadata) == ["kernelspec", "language_info"]
     path.write_bytes(first.replace(b'"x 0.5\\n"', b'"x 0.7\\n"'))
     assert command.main([], path.parent) == 1
