@@ -46,6 +46,7 @@ def code_cells(notebook: Any) -> list[Any]:
 
 def execute(notebook: Any, folder: Path = FOLDER) -> Any:
     """A copy of the notebook with the outputs of a run from a clean kernel; it ends at the first cell that fails."""
+    import nbformat
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError
 
@@ -66,6 +67,10 @@ def execute(notebook: Any, folder: Path = FOLDER) -> Any:
         client.execute(env=environment)
     except CellExecutionError:
         pass  # the traceback is an output of its cell
+    except Exception as error:  # the kernel died, or a cell took too long: nbclient has a few errors for that
+        cell = next((cell for cell in code_cells(fresh) if cell.execution_count is None), code_cells(fresh)[-1])
+        what = f"its kernel ended, or it took more than {LONGEST_CELL} s: {error}"
+        cell.outputs.append(nbformat.v4.new_output("error", ename=type(error).__name__, evalue=what, traceback=[]))
     return fresh
 
 
