@@ -7,6 +7,8 @@ Every operation of the package is written once, in terms of `xp`, the module tha
 
 CuPy is imported here and nowhere else, and only once somebody asks for it with `use("cupy")`, with the environment
 variable `NPCONFORMER_BACKEND=cupy`, with `model.to("cuda")`, or by passing a CuPy array.
+
+Lesson: notebooks/12_numpy_to_gpu.ipynb
 """
 
 from __future__ import annotations

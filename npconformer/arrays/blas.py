@@ -1,4 +1,7 @@
-"""How many threads NumPy's BLAS library uses for matrix products. threadpoolctl knows every library's own way."""
+"""How many threads NumPy's BLAS library uses for matrix products. threadpoolctl knows every library's own way.
+
+Lesson: notebooks/12_numpy_to_gpu.ipynb
+"""
 
 from __future__ import annotations
 

@@ -2,6 +2,8 @@
 
 Dropout masks, LayerDrop, SpecAugment spans and initial weights are all drawn here, on the host, so that the same seed
 gives the same numbers on a CPU and on a GPU.
+
+Lesson: notebooks/12_numpy_to_gpu.ipynb
 """
 
 from __future__ import annotations

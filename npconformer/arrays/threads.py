@@ -10,6 +10,8 @@ lock inside its loops, several threads each take their share of the pieces. On a
 
 Large matrix products have threads of their own, inside the BLAS library that NumPy calls. Many small ones, like those
 of the attention heads, are faster the other way round: each in one thread, several at a time (`run_products`).
+
+Lesson: notebooks/12_numpy_to_gpu.ipynb
 """
 
 from __future__ import annotations

@@ -10,6 +10,8 @@ kernel's matrix, transposed, are plain views then. Shapes, values and what is sa
 
 A weight that is laid out anew is copied, so this is for those that gain by it: kernels, and small matrices. Large
 matrices stay where they are, in the checkpoint's mapped file.
+
+Lesson: notebooks/12_numpy_to_gpu.ipynb
 """
 
 from __future__ import annotations

@@ -13,6 +13,8 @@ randomness comes from the generator passed in. An utterance goes through, in thi
 What changes the length is drawn first (`Timing`), so that utterances of similar length can be batched.
 
 N counts samples; waveforms are float32 (N,).
+
+Lesson: notebooks/11_fine_tuning.ipynb
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 Everything here is a function of its arguments: the batches of an epoch depend on the seed and the epoch, not on
 what was drawn before, so that training can go on at any batch of any epoch.
+
+Lesson: notebooks/11_fine_tuning.ipynb
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Which examples a model can learn from, found out before training, and why the others cannot be used."""
+"""Which examples a model can learn from, found out before training, and why the others cannot be used.
+
+Lesson: notebooks/11_fine_tuning.ipynb
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Adam with decoupled weight decay (Loshchilov and Hutter 2019, algorithm 2), as torch computes it."""
+"""Adam with decoupled weight decay (Loshchilov and Hutter 2019, algorithm 2), as torch computes it.
+
+Lesson: notebooks/11_fine_tuning.ipynb
+"""
 
 from __future__ import annotations
 

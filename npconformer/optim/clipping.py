@@ -1,4 +1,7 @@
-"""The norm of all gradients together, and scaling them down where it is too large (Pascanu et al. 2013)."""
+"""The norm of all gradients together, and scaling them down where it is too large (Pascanu et al. 2013).
+
+Lesson: notebooks/11_fine_tuning.ipynb
+"""
 
 from __future__ import annotations
 

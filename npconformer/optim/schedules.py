@@ -2,6 +2,8 @@
 
 A schedule remembers nothing, so there is nothing of it to save but its settings. `factor(0)` belongs to the first
 step: a warm-up from 0 changes nothing in its first step, as in transformers.
+
+Lesson: notebooks/11_fine_tuning.ipynb
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Averages of weights: running along with the training, or of checkpoints afterwards."""
+"""Averages of weights: running along with the training, or of checkpoints afterwards.
+
+Lesson: notebooks/11_fine_tuning.ipynb
+"""
 
 from __future__ import annotations
 

@@ -7,6 +7,8 @@ A part is named as its weights are, with or without the base model's own name in
     base                     everything but the head
 
 Only gradients stop: in training a frozen part still has dropout, and its batch norms go on averaging.
+
+Lesson: notebooks/11_fine_tuning.ipynb
 """
 
 from __future__ import annotations

@@ -4,6 +4,8 @@ A checkpoint gives the weights it has, and a head of its own kind with its label
 at random: a head of another kind, for labels or letters taken from the training data. So does, where a new head is
 asked for, the layer that tells labels or letters apart; the rest of a head (projections, TDNN layers) stays. And so
 do weights that a field of the configuration adds where it is replaced: an adapter, with `add_adapter`.
+
+Lesson: notebooks/11_fine_tuning.ipynb
 """
 
 from __future__ import annotations

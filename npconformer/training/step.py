@@ -1,4 +1,7 @@
-"""One step of training: forward and backward through its batches, and a check that nothing went wrong."""
+"""One step of training: forward and backward through its batches, and a check that nothing went wrong.
+
+Lesson: notebooks/11_fine_tuning.ipynb
+"""
 
 from __future__ import annotations
 

@@ -2,6 +2,8 @@
 
 What the weights become depends on the model, the data, the settings and the seed, and on nothing else: a training
 that was stopped at any moment and resumed ends with the same bits as one that was not.
+
+Lesson: notebooks/11_fine_tuning.ipynb
 """
 
 from __future__ import annotations

@@ -4,7 +4,8 @@ A file of the folders TAUGHT says in its module docstring, on a line of its own,
 
     Lesson: notebooks/04_attention_and_positions.ipynb
 
-(several, with commas between them), and each notebook that it names links to it as `../npconformer/...`.
+(several, with commas between them), and each notebook that it names links to it as `../npconformer/...`. Files of other folders
+may do the same, and are held to it.
 """
 
 from __future__ import annotations
@@ -55,9 +56,10 @@ def problems_of_lessons(root: Path, texts: dict[str, str]) -> list[str]:
     folder = root / "notebooks"
     linked = {name: {(folder / link).resolve() for link in links_in(text)} for name, text in texts.items()}
     taught = taught_files(root / "npconformer")
-    named = {file: lessons_named_in(root / file) for file in taught}
+    paths = sorted((root / "npconformer").rglob("*.py"))
+    named = {path.relative_to(root).as_posix(): lessons_named_in(path) for path in paths}
     for file, lessons in named.items():
-        if not lessons:
+        if not lessons and file in taught:
             problems.append(f"{file} names no lesson")
         for lesson in lessons:
             if not NOTEBOOK.fullmatch(lesson) or lesson not in texts:
@@ -69,7 +71,7 @@ def problems_of_lessons(root: Path, texts: dict[str, str]) -> list[str]:
             file = target.relative_to(root.resolve()).as_posix() if target.is_relative_to(root.resolve()) else ""
             if not file or not target.exists():
                 problems.append(f"{name} links to {file or target}, which is not there")
-            elif file in named and name not in named[file]:
+            elif file in taught and name not in named[file]:
                 problems.append(f"{name} links to {file}, which does not name it")
     return problems
 

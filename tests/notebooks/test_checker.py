@@ -51,7 +51,8 @@ def planted(tmp_path):
 @pytest.mark.slow
 def test_what_is_written_is_found_right_until_it_is_changed(planted, capsys):
     path = planted("x = 0.5\nprint('x', x)", "", PICTURE, "x + 1", "object()")
-    assert command.main([], path.parent) == 1 and "execution counts are [None, None, None, None]" in capsys.readouterr().out
+    assert command.main([], path.parent) == 1
+    assert "execution counts are [None, None, None, None]" in capsys.readouterr().out
     assert command.main(["--write"], path.parent) == 0
     first = path.read_bytes()
     assert command.check(path) == [] and problems_of_form(path, read(path)) == []

@@ -42,6 +42,12 @@ def test_links_both_ways(repository):
     assert problems_of_lessons(repository, texts(LINKED + other)) == []
 
 
+def test_a_file_of_another_folder_need_not_name_one(repository):
+    (repository / "npconformer/arrays/backend.py").write_text(NAMED)
+    (one, two) = problems_of_lessons(repository, texts())
+    assert "backend.py names notebooks/01_a.ipynb, which does not link to it" in one and "02_b" in two
+
+
 @pytest.mark.parametrize(
     ("docstring", "shown", "problem"),
     [
