@@ -4,8 +4,8 @@ A file of the folders TAUGHT says in its module docstring, on a line of its own,
 
     Lesson: notebooks/04_attention_and_positions.ipynb
 
-(several, with commas between them), and each notebook that it names links to it as `../npconformer/...`. Files of other folders
-may do the same, and are held to it.
+(several, with commas between them), and each notebook that it names links to it as `../npconformer/...`. Files of other
+folders may do the same, and are held to it.
 """
 
 from __future__ import annotations
