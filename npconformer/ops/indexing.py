@@ -1,6 +1,6 @@
 """Reading with an index, and assignment under a mask.
 
-Lesson: notebooks/01_the_tape.ipynb
+Lesson: notebooks/01_the_tape.ipynb, notebooks/06_self_supervision.ipynb
 """
 
 from __future__ import annotations

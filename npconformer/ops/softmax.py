@@ -2,7 +2,7 @@
 
 The logarithm of the sum, log sum_j e^x_j, is the log-sum-exp: log-softmax is x minus it.
 
-Lesson: notebooks/01_the_tape.ipynb
+Lesson: notebooks/01_the_tape.ipynb, notebooks/05_ctc.ipynb
 """
 
 from __future__ import annotations
