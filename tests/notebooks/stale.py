@@ -73,13 +73,15 @@ def difference(before: str, after: str) -> str:
 
 
 def _shown(outputs: list[Any]) -> list[tuple[str, str]]:
-    """Each output as its kind and its text; a picture's text is empty: that it is there is what is compared."""
+    """Each output as its kind and its text; of a picture nothing but its kind: that it is there is what is compared."""
     shown = []
     for output in joined_streams(outputs):
         if output.output_type == "stream":
             shown.append((output.name, output.text))
-        for kind, content in sorted(output.get("data", {}).items()):
-            shown.append((kind, "" if kind.startswith("image/") else without_addresses(str(content))))
+        data = output.get("data", {})
+        pictures = sorted(kind for kind in data if kind.startswith("image/"))
+        texts = sorted(data.items()) if not pictures else ()  # the text beside a picture stands for it
+        shown += [(kind, "") for kind in pictures] + [(kind, without_addresses(str(text))) for kind, text in texts]
     return shown
 
 

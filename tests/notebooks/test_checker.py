@@ -151,6 +151,13 @@ def test_a_missing_output_is_found(executed, number):
 
 
 @pytest.mark.slow
+def test_the_text_beside_a_picture_is_not_compared(executed):
+    stored = copy.deepcopy(executed)
+    del code_cells(stored)[3].outputs[0].data["text/plain"]
+    assert problems_of_stored(stored, executed) == []
+
+
+@pytest.mark.slow
 def test_a_cell_that_varies_is_not_compared(executed):
     stored = copy.deepcopy(executed)
     code_cells(stored)[5].outputs[0].text = "time 4"
