@@ -5,9 +5,6 @@ Importing this package also gives `Tensor` its operators and methods (`+`, `@`, 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 from npconformer.ops.activations import (
     ACTIVATIONS,
     gelu,
@@ -30,6 +27,7 @@ from npconformer.ops.group_norm import group_norm
 from npconformer.ops.indexing import getitem, masked_assign
 from npconformer.ops.layer_norm import layer_norm
 from npconformer.ops.matmul import linear, matmul
+from npconformer.ops.methods import attach
 from npconformer.ops.pooling import mean_pool, statistics_pool
 from npconformer.ops.reductions import mean, sum
 from npconformer.ops.rotary import rotary
@@ -38,7 +36,7 @@ from npconformer.ops.softmax import log_softmax, softmax
 from npconformer.ops.vector_quantization import choose_codewords, perplexity
 from npconformer.ops.weight_norm import weight_norm
 from npconformer.ops.weighted_sum import weighted_sum
-from npconformer.tape.autograd import Tensor
+from npconformer.tape.autograd import Tensor as Tensor
 
 __all__ = [
     "ACTIVATIONS",
@@ -91,28 +89,4 @@ __all__ = [
 ]
 
 
-def _other_way_round(operation: Callable[[Any, Any], Tensor]) -> Callable[[Any, Any], Tensor]:
-    return lambda self, other: operation(other, self)
-
-
-_METHODS: dict[str, Callable[..., Tensor]] = {
-    "__add__": add,
-    "__radd__": add,
-    "__sub__": subtract,
-    "__rsub__": _other_way_round(subtract),
-    "__mul__": multiply,
-    "__rmul__": multiply,
-    "__truediv__": divide,
-    "__rtruediv__": _other_way_round(divide),
-    "__matmul__": matmul,
-    "__rmatmul__": _other_way_round(matmul),
-    "__neg__": negative,
-    "__pow__": power,
-    "__getitem__": getitem,
-    "reshape": reshape,
-    "transpose": transpose,
-    "sum": sum,
-    "mean": mean,
-}
-for _name, _operation in _METHODS.items():
-    setattr(Tensor, _name, _operation)
+attach()

@@ -1,0 +1,222 @@
+"""The operators, methods and properties of `Tensor`: which operation each of them is.
+
+A tensor is met by people who write NumPy and by people who write torch, and has both their names. `tape/attached.py`
+declares them for type checkers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from npconformer.ops import (
+    activations,
+    arithmetic,
+    casting,
+    comparisons,
+    contents,
+    elementwise,
+    extrema,
+    indexing,
+    numpy_protocol,
+    reductions,
+    shapes,
+    shaping,
+)
+from npconformer.ops.matmul import matmul
+from npconformer.ops.softmax import log_softmax, softmax
+from npconformer.tape.autograd import Tensor
+
+
+def _other_way_round(operation: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    return lambda self, other: operation(other, self)
+
+
+OPERATORS: dict[str, Callable[..., Any]] = {
+    "__add__": arithmetic.add,
+    "__radd__": arithmetic.add,
+    "__sub__": arithmetic.subtract,
+    "__rsub__": _other_way_round(arithmetic.subtract),
+    "__mul__": arithmetic.multiply,
+    "__rmul__": arithmetic.multiply,
+    "__truediv__": arithmetic.divide,
+    "__rtruediv__": _other_way_round(arithmetic.divide),
+    "__matmul__": matmul,
+    "__rmatmul__": _other_way_round(matmul),
+    "__neg__": arithmetic.negative,
+    "__abs__": elementwise.absolute,
+    "__pow__": arithmetic.power,
+    "__rpow__": elementwise.exponential,
+    "__eq__": comparisons.equal,
+    "__ne__": comparisons.not_equal,
+    "__lt__": comparisons.less,
+    "__le__": comparisons.less_equal,
+    "__gt__": comparisons.greater,
+    "__ge__": comparisons.greater_equal,
+    "__and__": comparisons.bitwise_and,
+    "__rand__": comparisons.bitwise_and,
+    "__or__": comparisons.bitwise_or,
+    "__ror__": comparisons.bitwise_or,
+    "__xor__": comparisons.bitwise_xor,
+    "__rxor__": comparisons.bitwise_xor,
+    "__invert__": comparisons.invert,
+    "__contains__": comparisons.contains,
+    "__getitem__": indexing.getitem,
+    "__setitem__": contents.setitem,
+    "__iter__": contents.iterate,
+    "__int__": contents.as_int,
+    "__index__": contents.as_index_number,
+    "__format__": contents.as_text,
+    "__array_ufunc__": numpy_protocol.array_ufunc,
+    "__array_function__": numpy_protocol.array_function,
+}
+PROPERTIES: dict[str, Callable[[Tensor], Any]] = {
+    "size": contents.size,
+    "device": contents.device,
+    "T": contents.transposed,
+    "mT": contents.matrix_transposed,
+}
+# One number at a time.
+ELEMENTWISE: dict[str, Callable[..., Any]] = {
+    "abs": elementwise.absolute,
+    "add": arithmetic.add,
+    "ceil": elementwise.ceil,
+    "clamp": elementwise.clamp,
+    "clip": elementwise.clamp,
+    "cos": elementwise.cos,
+    "div": arithmetic.divide,
+    "exp": arithmetic.exp,
+    "expm1": elementwise.expm1,
+    "floor": elementwise.floor,
+    "log": arithmetic.log,
+    "log1p": elementwise.log1p,
+    "masked_fill": indexing.masked_assign,
+    "maximum": elementwise.maximum,
+    "minimum": elementwise.minimum,
+    "mul": arithmetic.multiply,
+    "neg": arithmetic.negative,
+    "pow": arithmetic.power,
+    "reciprocal": elementwise.reciprocal,
+    "relu": activations.relu,
+    "round": elementwise.round,
+    "rsqrt": elementwise.rsqrt,
+    "sigmoid": activations.sigmoid,
+    "sign": elementwise.sign,
+    "sin": elementwise.sin,
+    "sqrt": arithmetic.sqrt,
+    "square": elementwise.square,
+    "sub": arithmetic.subtract,
+    "tanh": activations.tanh,
+    "trunc": elementwise.trunc,
+    "where": lambda self, condition, other: elementwise.where(condition, self, other),
+}
+COMPARISONS: dict[str, Callable[..., Any]] = {
+    "all": comparisons.all,
+    "allclose": comparisons.allclose,
+    "any": comparisons.any,
+    "eq": comparisons.equal,
+    "equal": comparisons.are_equal,
+    "ge": comparisons.greater_equal,
+    "gt": comparisons.greater,
+    "isfinite": comparisons.isfinite,
+    "isinf": comparisons.isinf,
+    "isnan": comparisons.isnan,
+    "le": comparisons.less_equal,
+    "logical_and": comparisons.logical_and,
+    "logical_not": comparisons.logical_not,
+    "logical_or": comparisons.logical_or,
+    "logical_xor": comparisons.logical_xor,
+    "lt": comparisons.less,
+    "ne": comparisons.not_equal,
+    "nonzero": comparisons.nonzero,
+}
+# Along axes.
+REDUCTIONS: dict[str, Callable[..., Any]] = {
+    "amax": extrema.amax,
+    "amin": extrema.amin,
+    "argmax": extrema.argmax,
+    "argmin": extrema.argmin,
+    "argsort": extrema.argsort,
+    "cumsum": reductions.cumsum,
+    "gather": extrema.gather,
+    "log_softmax": log_softmax,
+    "logsumexp": reductions.logsumexp,
+    "matmul": matmul,
+    "max": extrema.max,
+    "mean": reductions.mean,
+    "min": extrema.min,
+    "norm": reductions.norm,
+    "softmax": softmax,
+    "sort": extrema.sort,
+    "std": reductions.std,
+    "sum": reductions.sum,
+    "topk": extrema.topk,
+    "var": reductions.var,
+}
+SHAPES: dict[str, Callable[..., Any]] = {
+    "chunk": shapes.chunk,
+    "expand": shapes.expand,
+    "expand_as": shapes.expand_as,
+    "flatten": shapes.flatten,
+    "flip": shapes.flip,
+    "index_select": shapes.index_select,
+    "masked_select": contents.masked_select,
+    "movedim": shapes.movedim,
+    "narrow": shapes.narrow,
+    "permute": shapes.permute,
+    "ravel": shapes.flatten,
+    "repeat": shapes.repeat,
+    "reshape": shaping.reshape,
+    "reshape_as": shapes.reshape_as,
+    "select": shapes.select,
+    "split": shapes.split,
+    "squeeze": shapes.squeeze,
+    "swapaxes": shapes.swapaxes,
+    "t": shapes.t,
+    "transpose": shaping.transpose,
+    "unbind": shapes.unbind,
+    "unflatten": shapes.unflatten,
+    "unsqueeze": shapes.unsqueeze,
+    "view": shapes.view,
+    "view_as": shapes.reshape_as,
+}
+# The tensor itself: its kind and place, and changes in place.
+CONTENTS: dict[str, Callable[..., Any]] = {
+    "astype": casting.cast,
+    "bool": lambda self: casting.cast(self, "bool"),
+    "clone": casting.clone,
+    "contiguous": contents.contiguous,
+    "copy": casting.clone,
+    "copy_": contents.copy_,
+    "cpu": contents.cpu,
+    "cuda": contents.cuda,
+    "dim": contents.dim,
+    "double": lambda self: casting.cast(self, "float64"),
+    "fill_": contents.fill_,
+    "float": lambda self: casting.cast(self, "float32"),
+    "half": lambda self: casting.cast(self, "float16"),
+    "int": lambda self: casting.cast(self, "int32"),
+    "is_floating_point": contents.is_floating_point,
+    "long": lambda self: casting.cast(self, "int64"),
+    "ndimension": contents.dim,
+    "nelement": contents.numel,
+    "new_full": contents.new_full,
+    "new_ones": contents.new_ones,
+    "new_tensor": contents.new_tensor,
+    "new_zeros": contents.new_zeros,
+    "numel": contents.numel,
+    "requires_grad_": contents.requires_grad_,
+    "to": casting.to,
+    "tolist": contents.tolist,
+    "type_as": contents.type_as,
+    "zero_": contents.zero_,
+}
+METHODS = {**ELEMENTWISE, **COMPARISONS, **REDUCTIONS, **SHAPES, **CONTENTS}
+
+
+def attach() -> None:
+    """Gives `Tensor` all of them."""
+    for name, operation in {**OPERATORS, **METHODS}.items():
+        setattr(Tensor, name, operation)
+    for name, read in PROPERTIES.items():
+        setattr(Tensor, name, property(read))
