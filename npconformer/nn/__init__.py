@@ -1,9 +1,11 @@
 """Modules: parameters with names, the stock layers, and initial values."""
 
+from npconformer import functional
 from npconformer.nn import init
 from npconformer.nn.layers import (
     BatchNorm1d,
     Conv1d,
+    CosineSimilarity,
     Dropout,
     Embedding,
     GroupNorm,
@@ -17,6 +19,7 @@ from npconformer.nn.module import Module, ModuleList, Parameter
 __all__ = [
     "BatchNorm1d",
     "Conv1d",
+    "CosineSimilarity",
     "Dropout",
     "Embedding",
     "GroupNorm",
@@ -27,5 +30,6 @@ __all__ = [
     "Parameter",
     "PointwiseConv1d",
     "WeightNormConv1d",
+    "functional",
     "init",
 ]

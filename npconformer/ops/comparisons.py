@@ -13,6 +13,7 @@ import numpy as np
 from npconformer.arrays.backend import asarray, get_array_module, is_array
 from npconformer.ops.axes import Axis, one_axis
 from npconformer.tape.autograd import Tensor
+from npconformer.tape.grad_mode import mode
 
 
 def _operand(value: Any, like: Any) -> Any:
@@ -56,6 +57,28 @@ logical_or = _elementwise("logical_or", "or")
 logical_xor = _elementwise("logical_xor", "xor")
 
 
+def _whole(name: str, symbol: str) -> Callable[[Any, Any], Any]:
+    """Division of whole numbers: without a gradient too, but that is not what everybody expects of it."""
+    divide = _elementwise(name, symbol)
+
+    def divided(x: Any, other: Any) -> Any:
+        if mode.grad_enabled and any_recorded(x, other):
+            raise TypeError(f"x {symbol} y is not recorded, so the gradient would be lost: use `.detach()`")
+        return divide(x, other)
+
+    divided.__name__, divided.__doc__ = name, f"x {symbol} y for each element; refused while one of them is recorded."
+    return divided
+
+
+def any_recorded(*operands: Any) -> bool:
+    """Whether one of them is a tensor that requires a gradient."""
+    return True in [isinstance(x, Tensor) and x.requires_grad for x in operands]
+
+
+floor_divide = _whole("floor_divide", "//")
+remainder = _whole("remainder", "%")
+
+
 def _each(name: str, what: str) -> Callable[[Any], Tensor]:
     def each(x: Any) -> Tensor:
         array = x.data if isinstance(x, Tensor) else x
@@ -93,6 +116,17 @@ def allclose(x: Tensor, other: Any, rtol: float = 1e-5, atol: float = 1e-8, equa
 def are_equal(x: Tensor, other: Tensor) -> bool:
     """Whether both have the same shape and the same elements: torch's `x.equal(other)`."""
     return x.shape == other.shape and bool((x.data == asarray(other.data, x.data)).all())
+
+
+def isclose(x: Tensor, other: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Tensor:
+    """Where |x - other| <= atol + rtol |other|."""
+    xp = get_array_module(x.data)
+    return Tensor(xp.isclose(x.data, _operand(other, x.data), rtol=rtol, atol=atol, equal_nan=equal_nan))
+
+
+def count_nonzero(x: Tensor, dim: Axis = None, *, axis: Axis = None) -> Tensor:
+    """How many elements are not 0 (or are true)."""
+    return Tensor((x.data != 0).sum(axis=one_axis(axis, dim)))
 
 
 def contains(x: Tensor, value: Any) -> bool:

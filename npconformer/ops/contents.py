@@ -116,6 +116,32 @@ def type_as(x: Tensor, other: Tensor) -> Tensor:
     return cast(x, other.dtype)
 
 
+def nbytes(x: Tensor) -> int:
+    """The memory of its numbers, in bytes."""
+    return int(x.data.nbytes)
+
+
+def element_size(x: Tensor) -> int:
+    """The memory of one number, in bytes."""
+    return x.data.itemsize
+
+
+def is_contiguous(x: Tensor) -> bool:
+    """Whether its numbers lie in C order without gaps."""
+    return bool(x.data.flags.c_contiguous)
+
+
+def stride(x: Tensor, dim: int | None = None) -> Any:
+    """How many numbers lie between neighbours along each axis, or along one."""
+    steps = tuple(step // x.data.itemsize for step in x.data.strides)
+    return steps if dim is None else steps[dim]
+
+
+def maker(x: Tensor) -> Any:
+    """The recorded operation that made x, or None: what torch calls `grad_fn`."""
+    return x._maker
+
+
 def is_floating_point(x: Tensor) -> bool:
     """Whether its numbers are floating."""
     return x.data.dtype.kind == "f"
