@@ -53,7 +53,7 @@ def cross_entropy(
     of_labels = _negative_log_likelihood(log_probs, target, weight, ignore_index, reduction)
     if not label_smoothing:
         return of_labels
-    weighted = log_probs if weight is None else log_probs * as_tensor(weight)
+    weighted = log_probs if weight is None else log_probs * weight
     counted = host_array("target", target) != ignore_index
     over_classes = -weighted.sum(-1) * asarray(counted, logits.data)
     if reduction == "mean":
@@ -69,7 +69,7 @@ def _with_probabilities(logits: Tensor, target: Tensor, weight: Any, reduction: 
         raise ValueError(f"target: expected classes, or probabilities of shape {logits.shape}, got {target.shape}")
     classes = logits.shape[-1]
     smooth = target * (1 - label_smoothing) + label_smoothing / classes if label_smoothing else target
-    log_probs = ops.log_softmax(logits) if weight is None else ops.log_softmax(logits) * as_tensor(weight)
+    log_probs = ops.log_softmax(logits) if weight is None else ops.log_softmax(logits) * weight
     return reduced(-(log_probs * smooth).sum(-1), reduction)
 
 
@@ -138,8 +138,8 @@ def binary_cross_entropy_with_logits(
             losses.binary_cross_entropy_with_logits(logits, np.full(logits.shape, answer), "none")
             for answer in (1.0, 0.0)
         )
-        terms = of_yes * share * as_tensor(pos_weight) + of_no * (1 - share)
-    return reduced(terms if weight is None else terms * as_tensor(weight), reduction)
+        terms = of_yes * share * pos_weight + of_no * (1 - share)
+    return reduced(terms if weight is None else terms * weight, reduction)
 
 
 def mse_loss(

@@ -57,26 +57,18 @@ logical_or = _elementwise("logical_or", "or")
 logical_xor = _elementwise("logical_xor", "xor")
 
 
-def _whole(name: str, symbol: str) -> Callable[[Any, Any], Any]:
-    """Division of whole numbers: without a gradient too, but that is not what everybody expects of it."""
-    divide = _elementwise(name, symbol)
-
-    def divided(x: Any, other: Any) -> Any:
-        if mode.grad_enabled and any_recorded(x, other):
-            raise TypeError(f"x {symbol} y is not recorded, so the gradient would be lost: use `.detach()`")
-        return divide(x, other)
-
-    divided.__name__, divided.__doc__ = name, f"x {symbol} y for each element; refused while one of them is recorded."
-    return divided
+_divide_whole = _elementwise("floor_divide", "//")
 
 
-def any_recorded(*operands: Any) -> bool:
-    """Whether one of them is a tensor that requires a gradient."""
-    return True in [isinstance(x, Tensor) and x.requires_grad for x in operands]
+def floor_divide(x: Any, other: Any) -> Any:
+    """x // y for each element, which has no gradient.
 
-
-floor_divide = _whole("floor_divide", "//")
-remainder = _whole("remainder", "%")
+    Raises:
+        TypeError: one of them is being recorded.
+    """
+    if mode.grad_enabled and True in [isinstance(one, Tensor) and one.requires_grad for one in (x, other)]:
+        raise TypeError("x // y is not recorded, so the gradient would be lost: use `.detach()`")
+    return _divide_whole(x, other)
 
 
 def _each(name: str, what: str) -> Callable[[Any], Tensor]:

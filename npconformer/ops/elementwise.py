@@ -69,6 +69,21 @@ class Smaller(Larger):
     name = "minimum"
 
 
+class Remainder(Operation):
+    """y = a - b floor(a / b);  da = dy,  db = -dy floor(a / b)"""
+
+    def forward(self, a: Array, b: Array) -> Array:
+        self.save(a, b)
+        return self.xp.remainder(a, b)
+
+    def backward(self, grad: Array) -> tuple[Array | None, Array | None]:
+        a, b = self.saved
+        return (
+            unbroadcast(grad, a) if self.needs[0] else None,
+            unbroadcast(-grad * self.xp.floor(a / b), b) if self.needs[1] else None,
+        )
+
+
 class Where(Operation):
     """y = a where the condition holds, else b;  da = dy there, db = dy elsewhere"""
 
@@ -175,6 +190,11 @@ def maximum(a: Operand, b: Operand) -> Tensor:
 def minimum(a: Operand, b: Operand) -> Tensor:
     """The smaller of two numbers at each position, with broadcasting."""
     return Smaller()(*pair_operands(a, b))
+
+
+def remainder(a: Operand, b: Operand) -> Tensor:
+    """What is left of a after division by b, with b's sign (Python's %)."""
+    return Remainder()(*pair_operands(a, b))
 
 
 def where(condition: Any, a: Operand, b: Operand) -> Tensor:

@@ -48,8 +48,8 @@ OPERATORS: dict[str, Callable[..., Any]] = {
     "__pos__": lambda self: self,
     "__floordiv__": comparisons.floor_divide,
     "__rfloordiv__": _other_way_round(comparisons.floor_divide),
-    "__mod__": comparisons.remainder,
-    "__rmod__": _other_way_round(comparisons.remainder),
+    "__mod__": elementwise.remainder,
+    "__rmod__": _other_way_round(elementwise.remainder),
     "__pow__": arithmetic.power,
     "__rpow__": elementwise.exponential,
     "__eq__": comparisons.equal,
@@ -114,6 +114,7 @@ ELEMENTWISE: dict[str, Callable[..., Any]] = {
     "pow": arithmetic.power,
     "reciprocal": elementwise.reciprocal,
     "relu": activations.relu,
+    "remainder": elementwise.remainder,
     "round": elementwise.round,
     "rsqrt": elementwise.rsqrt,
     "sigmoid": activations.sigmoid,
@@ -155,7 +156,6 @@ COMPARISONS: dict[str, Callable[..., Any]] = {
     "ne": comparisons.not_equal,
     "nonzero": comparisons.nonzero,
     "not_equal": comparisons.not_equal,
-    "remainder": comparisons.remainder,
 }
 # Along axes.
 REDUCTIONS: dict[str, Callable[..., Any]] = {

@@ -53,6 +53,19 @@ def test_two_tensors(backend):
     check_operation(lambda x, y: elementwise.clamp(x, max=y), X, Y, backend=backend, expected=smaller)
 
 
+def test_remainder(backend):
+    divisor = np.array([0.7, -0.7, 1.5, -0.4])
+    expected = np.array([[X[i, j] - divisor[j] * math.floor(X[i, j] / divisor[j]) for j in range(4)] for i in range(3)])
+    check_operation(elementwise.remainder, X, divisor, backend=backend, expected=expected)
+    check_operation(lambda x: x % 0.7, X, backend=backend, expected=X - 0.7 * np.floor(X / 0.7))
+    numbers = Tensor(backend.from_host(np.array([7, -7])))
+    assert (
+        (numbers % 3).tolist() == [1, 2] and (numbers // 3).tolist() == [2, -3] and (7 // numbers).tolist() == [1, -1]
+    )
+    with pytest.raises(TypeError, match="detach"):
+        Tensor(X, requires_grad=True) // 2
+
+
 def test_where(backend):
     condition = X > 0
     expected = np.array([[X[i, j] if condition[i, j] else Y[j] for j in range(4)] for i in range(3)])
