@@ -6,7 +6,7 @@ What changes the numbers of a tensor in place is not recorded; so it is refused 
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from npconformer.arrays.device import Device, device_of
 from npconformer.ops.casting import cast, clone, move
 from npconformer.ops.indexing import as_index
 from npconformer.tape.autograd import Tensor
-from npconformer.tape.grad_mode import mode
+from npconformer.tape.grad_mode import mode, no_grad
 
 
 class Size(int):
@@ -186,6 +186,22 @@ def copy_(x: Tensor, source: Any) -> Tensor:
     source = source.data if isinstance(source, Tensor) else np.asarray(source)
     array[...] = asarray(source, array).astype(array.dtype, copy=False)
     return x
+
+
+def in_place(operation: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """The operation with its result put into its first argument: `x.mul_(2)` of `x.mul(2)`."""
+
+    def change(x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        _writable(x, "a method that ends in _")
+        with no_grad():
+            result = operation(x, *args, **kwargs)
+        if result.shape != x.shape:
+            raise ValueError(f"in place: the result has shape {result.shape}, the tensor {x.shape}")
+        return copy_(x, result)
+
+    change.__name__ = f"{operation.__name__}_"
+    change.__doc__ = f"In place: {operation.__doc__}"
+    return change
 
 
 def requires_grad_(x: Tensor, requires_grad: bool = True) -> Tensor:

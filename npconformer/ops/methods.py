@@ -32,6 +32,16 @@ def _other_way_round(operation: Callable[[Any, Any], Any]) -> Callable[[Any, Any
     return lambda self, other: operation(other, self)
 
 
+def _add(self: Tensor, other: Any, *, alpha: float = 1) -> Tensor:
+    """x + alpha y"""
+    return arithmetic.add(self, other if alpha == 1 else arithmetic.multiply(other, alpha))
+
+
+def _subtract(self: Tensor, other: Any, *, alpha: float = 1) -> Tensor:
+    """x - alpha y"""
+    return arithmetic.subtract(self, other if alpha == 1 else arithmetic.multiply(other, alpha))
+
+
 OPERATORS: dict[str, Callable[..., Any]] = {
     "__add__": arithmetic.add,
     "__radd__": arithmetic.add,
@@ -90,7 +100,7 @@ PROPERTIES: dict[str, Callable[[Tensor], Any]] = {
 ELEMENTWISE: dict[str, Callable[..., Any]] = {
     "abs": elementwise.absolute,
     "absolute": elementwise.absolute,
-    "add": arithmetic.add,
+    "add": _add,
     "ceil": elementwise.ceil,
     "clamp": elementwise.clamp,
     "clamp_max": lambda self, max: elementwise.clamp(self, max=max),
@@ -122,12 +132,16 @@ ELEMENTWISE: dict[str, Callable[..., Any]] = {
     "sin": elementwise.sin,
     "sqrt": arithmetic.sqrt,
     "square": elementwise.square,
-    "sub": arithmetic.subtract,
-    "subtract": arithmetic.subtract,
+    "sub": _subtract,
+    "subtract": _subtract,
     "tanh": activations.tanh,
     "true_divide": arithmetic.divide,
     "trunc": elementwise.trunc,
     "where": lambda self, condition, other: elementwise.where(condition, self, other),
+}
+_IN_PLACE = "abs add ceil clamp clip div exp floor log masked_fill mul neg pow relu round sigmoid sqrt sub tanh"
+IN_PLACE: dict[str, Callable[..., Any]] = {
+    f"{name}_": contents.in_place(ELEMENTWISE[name]) for name in _IN_PLACE.split()
 }
 COMPARISONS: dict[str, Callable[..., Any]] = {
     "all": comparisons.all,
@@ -184,6 +198,7 @@ REDUCTIONS: dict[str, Callable[..., Any]] = {
 }
 SHAPES: dict[str, Callable[..., Any]] = {
     "chunk": shapes.chunk,
+    "broadcast_to": shapes.expand,
     "expand": shapes.expand,
     "expand_as": shapes.expand_as,
     "flatten": shapes.flatten,
@@ -245,7 +260,7 @@ CONTENTS: dict[str, Callable[..., Any]] = {
     "type_as": contents.type_as,
     "zero_": contents.zero_,
 }
-METHODS = {**ELEMENTWISE, **COMPARISONS, **REDUCTIONS, **SHAPES, **CONTENTS}
+METHODS = {**ELEMENTWISE, **IN_PLACE, **COMPARISONS, **REDUCTIONS, **SHAPES, **CONTENTS}
 
 
 def attach() -> None:

@@ -57,8 +57,11 @@ class Attached:
 
         sigmoid = tanh = relu
 
-        def add(self, other: Any) -> Self: ...
+        abs_ = ceil_ = exp_ = floor_ = log_ = neg_ = relu_ = round_ = sigmoid_ = sqrt_ = tanh_ = abs
 
+        def add(self, other: Any, *, alpha: float = 1) -> Self: ...
+
+        add_ = div_ = mul_ = pow_ = sub_ = add
         bmm = mm = divide = multiply = subtract = true_divide = floor_divide = remainder = add
         greater = greater_equal = less = less_equal = not_equal = clamp_max = clamp_min = add
         div = eq = ge = gt = le = logical_and = logical_or = logical_xor = lt = matmul = maximum = minimum = add
@@ -66,9 +69,12 @@ class Attached:
 
         def clamp(self, min: Any = None, max: Any = None) -> Self: ...
 
-        clip = clamp
+        clip = clamp_ = clip_ = clamp
 
         def masked_fill(self, mask: Any, value: Any) -> Self: ...
+
+        masked_fill_ = masked_fill
+
         def where(self, condition: Any, other: Any) -> Self: ...
         def allclose(self, other: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> bool: ...
         def isclose(self, other: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Self: ...
@@ -122,7 +128,7 @@ class Attached:
 
         def reshape(self, *shape: Any) -> Self: ...
 
-        expand = flip = permute = repeat = transpose = view = reshape
+        broadcast_to = expand = flip = permute = repeat = transpose = view = reshape
 
         def flatten(self, start_dim: int = 0, end_dim: int = -1) -> Self: ...
 

@@ -69,6 +69,9 @@ class inference_mode(_ModeSwitch):
 
     field, value = "grad_enabled", False
 
+    def __new__(cls, mode: Any = True) -> Any:
+        return super().__new__(cls, mode)
+
     def __init__(self, mode: Any = True) -> None:
         super().__init__()
         self._is_on = bool(mode)

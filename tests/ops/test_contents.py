@@ -76,7 +76,13 @@ def test_in_place(backend):
 
 @pytest.mark.parametrize(
     "change",
-    [lambda x: x.zero_(), lambda x: x.fill_(1), lambda x: x.copy_(x.detach()), lambda x: x.__setitem__(0, 1.0)],
+    [
+        lambda x: x.zero_(),
+        lambda x: x.fill_(1),
+        lambda x: x.copy_(x.detach()),
+        lambda x: x.__setitem__(0, 1.0),
+        lambda x: x.mul_(2),
+    ],
 )
 def test_what_is_recorded_is_not_changed_in_place(change):
     x = Parameter(X.copy())
@@ -85,6 +91,25 @@ def test_what_is_recorded_is_not_changed_in_place(change):
     np.testing.assert_array_equal(x.data, X)
     with no_grad():
         change(x)
+
+
+def test_operations_in_place(backend):
+    x = Tensor(backend.from_host(np.array([1.0, -2.0, 0.25])))
+    array = x.data
+    assert x.mul_(2).add_(1).sub_(x, alpha=0.5) is x and x.tolist() == [1.5, -1.5, 0.75]
+    assert x.abs_().div_(3).neg_().clamp_(-0.5, -0.3).tolist() == [-0.5, -0.5, -0.3] and x.data is array
+    assert x.masked_fill_(x < -0.4, 9).tolist() == [9, 9, -0.3]
+    assert x.add(x, alpha=2)[0].item() == 27 and x.tolist() == [9, 9, -0.3]
+    with pytest.raises(ValueError, match=r"\(2, 3\).*\(3,\)"):
+        x.add_(np.zeros((2, 3)))
+
+
+def test_a_step_of_training_by_hand():
+    p = Parameter(np.array([1.0, 2.0]))
+    (p * p).sum().backward()
+    with no_grad():
+        p.sub_(0.1 * p.grad)
+    assert p.tolist() == [0.8, 1.6] and p.is_leaf and p.requires_grad
 
 
 def test_requires_grad():

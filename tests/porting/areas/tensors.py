@@ -196,6 +196,14 @@ def gradient_is_an_array(l: Library) -> Any:
     return x.grad.norm()
 
 
+@AREA.row(
+    "x.double() + x",
+    deliberate="two floating tensors have one dtype, so that nothing becomes float64 unseen: `x.double() + x.double()`",
+)
+def two_dtypes(l: Library) -> Any:
+    return l.tensor(VALUES).double() + l.tensor(VALUES)
+
+
 @AREA.row("x.data.mul_(2)", deliberate="`x.data` is the plain array: `x.data *= 2`")
 def data_is_an_array(l: Library) -> Any:
     return l.tensor(VALUES).data.mul_(2)
