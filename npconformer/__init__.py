@@ -74,7 +74,8 @@ _HOMES = {
         "Wav2Vec2ConformerModel",
     ],
     "npconformer.functional": ["cosine_similarity"],
-    "npconformer.ops": ["Tensor", "log_softmax", "sigmoid", "softmax"],  # from here tensors have their methods
+    "npconformer.ops": ["log_softmax", "sigmoid", "softmax"],
+    "npconformer.ops.methods": ["Tensor"],  # from here it has all of its operators and methods
     "npconformer.ops.creation": ["arange", "from_numpy", "ones", "tensor", "zeros"],
     "npconformer.ops.extrema": ["argmax"],
     "npconformer.ops.shapes": ["cat", "stack"],

@@ -13,8 +13,8 @@ from npconformer.arrays.types import Array
 from npconformer.functional.arguments import as_tensor
 from npconformer.losses.class_labels import host_array
 from npconformer.ops.elementwise import clamp
-from npconformer.ops.reductions import norm
 from npconformer.ops.shaping import broadcast_to
+from npconformer.ops.statistics import norm
 from npconformer.tape.autograd import Tensor
 
 

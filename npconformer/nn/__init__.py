@@ -1,6 +1,8 @@
 """Modules: parameters with names, the stock layers, and initial values."""
 
-from npconformer import functional
+import importlib
+from typing import Any
+
 from npconformer.nn import init
 from npconformer.nn.layers import (
     BatchNorm1d,
@@ -30,6 +32,11 @@ __all__ = [
     "Parameter",
     "PointwiseConv1d",
     "WeightNormConv1d",
-    "functional",
     "init",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "functional":  # loaded when it is used: the layers themselves do without
+        return importlib.import_module("npconformer.functional")
+    raise AttributeError(f"module 'npconformer.nn' has no attribute {name!r}")

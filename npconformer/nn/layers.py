@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from npconformer import functional, ops
+from npconformer import ops
 from npconformer.arrays.backend import get_array_module
 from npconformer.arrays.types import Array
 from npconformer.nn import init
@@ -194,4 +194,6 @@ class CosineSimilarity(Module):
         self.dim, self.eps = dim, eps
 
     def forward(self, x1: Tensor | Array, x2: Tensor | Array) -> Tensor:
+        from npconformer import functional  # not needed by the models, so not loaded with them
+
         return functional.cosine_similarity(x1, x2, self.dim, self.eps)

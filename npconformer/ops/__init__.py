@@ -1,6 +1,6 @@
 """Operations on tensors, forward and backward side by side, one family to a file.
 
-Importing this package also gives `Tensor` its operators and methods (`+`, `@`, indexing, `reshape`, `sum`, ...).
+Importing this package also gives `Tensor` its operators and methods: see `first_methods` and `methods`.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from npconformer.ops.batch_norm import batch_norm, batch_norm_training
 from npconformer.ops.convolution import conv1d
 from npconformer.ops.cosine_similarity import cosine_similarity
 from npconformer.ops.dropout import dropout
+from npconformer.ops.first_methods import load as load_methods
 from npconformer.ops.group_norm import group_norm
 from npconformer.ops.indexing import getitem, masked_assign
 from npconformer.ops.layer_norm import layer_norm
 from npconformer.ops.matmul import linear, matmul
-from npconformer.ops.methods import attach
 from npconformer.ops.pooling import mean_pool, statistics_pool
 from npconformer.ops.reductions import mean, sum
 from npconformer.ops.rotary import rotary
@@ -59,6 +59,7 @@ __all__ = [
     "group_norm",
     "layer_norm",
     "linear",
+    "load_methods",
     "log",
     "log_softmax",
     "masked_assign",
@@ -87,6 +88,3 @@ __all__ = [
     "weight_norm",
     "weighted_sum",
 ]
-
-
-attach()

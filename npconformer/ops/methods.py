@@ -1,7 +1,8 @@
 """The operators, methods and properties of `Tensor`: which operation each of them is.
 
 A tensor is met by people who write NumPy and by people who write torch, and has both their names. `tape/attached.py`
-declares them for type checkers.
+declares them for type checkers. Those that the models use are attached by `first_methods`, and this module when one of
+the others is asked for.
 """
 
 from __future__ import annotations
@@ -19,17 +20,13 @@ from npconformer.ops import (
     extrema,
     indexing,
     numpy_protocol,
-    reductions,
     shapes,
-    shaping,
+    statistics,
 )
+from npconformer.ops.first_methods import FIRST
 from npconformer.ops.matmul import matmul
 from npconformer.ops.softmax import log_softmax, softmax
 from npconformer.tape.autograd import Tensor
-
-
-def _other_way_round(operation: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
-    return lambda self, other: operation(other, self)
 
 
 def _add(self: Tensor, other: Any, *, alpha: float = 1) -> Tensor:
@@ -43,24 +40,13 @@ def _subtract(self: Tensor, other: Any, *, alpha: float = 1) -> Tensor:
 
 
 OPERATORS: dict[str, Callable[..., Any]] = {
-    "__add__": arithmetic.add,
-    "__radd__": arithmetic.add,
-    "__sub__": arithmetic.subtract,
-    "__rsub__": _other_way_round(arithmetic.subtract),
-    "__mul__": arithmetic.multiply,
-    "__rmul__": arithmetic.multiply,
-    "__truediv__": arithmetic.divide,
-    "__rtruediv__": _other_way_round(arithmetic.divide),
-    "__matmul__": matmul,
-    "__rmatmul__": _other_way_round(matmul),
-    "__neg__": arithmetic.negative,
+    **FIRST,
     "__abs__": elementwise.absolute,
     "__pos__": lambda self: self,
     "__floordiv__": comparisons.floor_divide,
-    "__rfloordiv__": _other_way_round(comparisons.floor_divide),
+    "__rfloordiv__": lambda self, other: comparisons.floor_divide(other, self),
     "__mod__": elementwise.remainder,
-    "__rmod__": _other_way_round(elementwise.remainder),
-    "__pow__": arithmetic.power,
+    "__rmod__": lambda self, other: elementwise.remainder(other, self),
     "__rpow__": elementwise.exponential,
     "__eq__": comparisons.equal,
     "__ne__": comparisons.not_equal,
@@ -76,7 +62,6 @@ OPERATORS: dict[str, Callable[..., Any]] = {
     "__rxor__": comparisons.bitwise_xor,
     "__invert__": comparisons.invert,
     "__contains__": comparisons.contains,
-    "__getitem__": indexing.getitem,
     "__setitem__": contents.setitem,
     "__iter__": contents.iterate,
     "__int__": contents.as_int,
@@ -179,22 +164,20 @@ REDUCTIONS: dict[str, Callable[..., Any]] = {
     "argmin": extrema.argmin,
     "argsort": extrema.argsort,
     "bmm": matmul,
-    "cumsum": reductions.cumsum,
+    "cumsum": statistics.cumsum,
     "gather": extrema.gather,
     "log_softmax": log_softmax,
-    "logsumexp": reductions.logsumexp,
+    "logsumexp": statistics.logsumexp,
     "matmul": matmul,
     "max": extrema.max,
-    "mean": reductions.mean,
     "min": extrema.min,
     "mm": matmul,
-    "norm": reductions.norm,
+    "norm": statistics.norm,
     "softmax": softmax,
     "sort": extrema.sort,
-    "std": reductions.std,
-    "sum": reductions.sum,
+    "std": statistics.std,
     "topk": extrema.topk,
-    "var": reductions.var,
+    "var": statistics.var,
 }
 SHAPES: dict[str, Callable[..., Any]] = {
     "chunk": shapes.chunk,
@@ -211,7 +194,6 @@ SHAPES: dict[str, Callable[..., Any]] = {
     "permute": shapes.permute,
     "ravel": shapes.flatten,
     "repeat": shapes.repeat,
-    "reshape": shaping.reshape,
     "reshape_as": shapes.reshape_as,
     "select": shapes.select,
     "split": shapes.split,
@@ -219,7 +201,6 @@ SHAPES: dict[str, Callable[..., Any]] = {
     "swapaxes": shapes.swapaxes,
     "swapdims": shapes.swapaxes,
     "t": shapes.t,
-    "transpose": shaping.transpose,
     "unbind": shapes.unbind,
     "unflatten": shapes.unflatten,
     "unsqueeze": shapes.unsqueeze,
@@ -263,9 +244,8 @@ CONTENTS: dict[str, Callable[..., Any]] = {
 METHODS = {**ELEMENTWISE, **IN_PLACE, **COMPARISONS, **REDUCTIONS, **SHAPES, **CONTENTS}
 
 
-def attach() -> None:
-    """Gives `Tensor` all of them."""
-    for name, operation in {**OPERATORS, **METHODS}.items():
-        setattr(Tensor, name, operation)
-    for name, read in PROPERTIES.items():
-        setattr(Tensor, name, property(read))
+for _name, _operation in {**OPERATORS, **METHODS}.items():
+    setattr(Tensor, _name, _operation)
+for _name, _read in PROPERTIES.items():
+    setattr(Tensor, _name, property(_read))
+del Tensor.__getattr__, Tensor.__dir__  # type: ignore[attr-defined]  # of first_methods: nothing is left to be found

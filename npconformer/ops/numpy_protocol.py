@@ -26,6 +26,7 @@ from npconformer.ops import (
     reductions,
     shapes,
     shaping,
+    statistics,
 )
 from npconformer.ops.matmul import matmul
 from npconformer.tape.autograd import Tensor
@@ -87,17 +88,17 @@ UFUNCS_WITHOUT_GRADIENT = frozenset(
 
 
 def _var(x: Tensor, axis: Any = None, *, ddof: float = 0, keepdims: bool = False) -> Tensor:
-    return reductions.var(x, axis, keepdims=keepdims, correction=ddof)
+    return statistics.var(x, axis, keepdims=keepdims, correction=ddof)
 
 
 def _std(x: Tensor, axis: Any = None, *, ddof: float = 0, keepdims: bool = False) -> Tensor:
-    return reductions.std(x, axis, keepdims=keepdims, correction=ddof)
+    return statistics.std(x, axis, keepdims=keepdims, correction=ddof)
 
 
 def _norm(x: Tensor, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Tensor:
     if ord is not None and not isinstance(axis, int) and x.ndim != 1:
         raise TypeError("np.linalg.norm of a matrix with ord: use `.detach()`, or x.norm(p, dim)")
-    return reductions.norm(x, 2 if ord is None else ord, axis, keepdims)
+    return statistics.norm(x, 2 if ord is None else ord, axis, keepdims)
 
 
 def _squeeze(x: Tensor, axis: Any = None) -> Tensor:
@@ -133,7 +134,7 @@ def _stack(tensors: Any, axis: int = 0) -> Tensor:
 
 
 def _cumsum(x: Tensor, axis: int | None = None) -> Tensor:
-    return reductions.cumsum(shapes.flatten(x), 0) if axis is None else reductions.cumsum(x, axis)
+    return statistics.cumsum(shapes.flatten(x), 0) if axis is None else statistics.cumsum(x, axis)
 
 
 RECORDED_FUNCTIONS: dict[Callable, Callable[..., Tensor]] = {
