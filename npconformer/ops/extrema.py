@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from npconformer.arrays.backend import asarray, get_array_module, is_array
+from npconformer.arrays.backend import asarray, get_array_module, is_array, stable_argsort
 from npconformer.arrays.types import Array
 from npconformer.ops.axes import Axis, from_front, one_axis
 from npconformer.ops.elementwise import maximum, minimum
@@ -167,8 +167,8 @@ def argsort(x: Tensor, dim: int = -1, descending: bool = False, stable: bool = F
     axis = from_front(dim if axis == -1 else axis, array.ndim)
     xp = get_array_module(array)
     if not descending:
-        return Tensor(array.argsort(axis=axis, kind="stable"))
-    backwards = xp.flip(xp.flip(array, axis).argsort(axis=axis, kind="stable"), axis)  # equal ones keep their order
+        return Tensor(stable_argsort(array, axis))
+    backwards = xp.flip(stable_argsort(xp.flip(array, axis), axis), axis)  # equal ones keep their order
     return Tensor(array.shape[axis] - 1 - backwards)
 
 

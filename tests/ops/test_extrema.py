@@ -93,6 +93,8 @@ def test_equal_numbers_keep_their_order(backend):
     x = Tensor(backend.from_host(TIES))
     assert x.argsort(-1, descending=True).tolist() == [[1, 2, 0, 3], [0, 1, 2, 3]]
     assert x.argsort().tolist() == [[3, 0, 1, 2], [0, 1, 2, 3]]
+    many = np.arange(200.0) % 2
+    assert Tensor(many).argsort().tolist() == [*range(0, 200, 2), *range(1, 200, 2)]
 
 
 def test_gather(backend):
