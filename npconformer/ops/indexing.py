@@ -13,6 +13,9 @@ from npconformer.ops.arithmetic import broadcasts_to, unbroadcast
 from npconformer.tape.autograd import Operation, Tensor
 
 
+PLAIN = (int, slice, type(None), type(...))  # parts of an index that are no arrays and name each position once
+
+
 class GetItem(Operation):
     """y = x[index];  dx is dy added up at the positions that the index names, 0 elsewhere"""
 
@@ -34,10 +37,7 @@ class GetItem(Operation):
 
 def _names_each_position_once(index: Any) -> bool:
     parts = index if isinstance(index, tuple) else (index,)
-    return all(
-        isinstance(part, (int, slice, type(None), type(...))) or (is_array(part) and part.dtype.kind == "b")
-        for part in parts
-    )
+    return all(isinstance(part, PLAIN) or (is_array(part) and part.dtype.kind == "b") for part in parts)
 
 
 class MaskedAssign(Operation):
@@ -66,6 +66,8 @@ def getitem(x: Tensor, index: Any) -> Tensor:
 
 def as_index(part: Any, like: Array) -> Any:
     """One part of an index, as the array `like` takes it."""
+    if isinstance(part, PLAIN):  # nearly always
+        return part
     if isinstance(part, Tensor):
         return asarray(part.data, like)
     if is_array(part):
