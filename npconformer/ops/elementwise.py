@@ -9,6 +9,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 from npconformer.arrays.backend import asarray, is_array
 from npconformer.arrays.types import Array
 from npconformer.ops.arithmetic import Operand, divide, exp, multiply, pair_operands, power, unbroadcast
@@ -273,6 +275,7 @@ def rsqrt(x: Tensor | Array) -> Tensor:
 
 def exponential(x: Tensor, base: float) -> Tensor:
     """base ** x for a positive number."""
+    base = base.item() if isinstance(base, np.generic) else base
     if not isinstance(base, (int, float)) or not base > 0:
         raise ValueError(f"base ** tensor: expected a positive number as the base, got {base!r}")
     return exp(multiply(x, math.log(base)))

@@ -12,7 +12,6 @@ from npconformer.arrays.types import Array
 from npconformer.ops.arithmetic import broadcasts_to, unbroadcast
 from npconformer.tape.autograd import Operation, Tensor
 
-
 PLAIN = (int, slice, type(None), type(...))  # parts of an index that are no arrays and name each position once
 
 

@@ -39,6 +39,7 @@ OPERATORS: dict[str, Callable[..., Any]] = {
     "multiply": arithmetic.multiply,
     "divide": arithmetic.divide,
     "matmul": matmul,
+    "power": lambda base, x: elementwise.exponential(x, base),
     "equal": comparisons.equal,
     "not_equal": comparisons.not_equal,
     "less": comparisons.less,

@@ -129,7 +129,16 @@ def test_operators_with_an_array_on_the_left_give_tensors(backend):
 
 def test_numbers_of_numpy_do_not_widen():
     x = Tensor(X.astype(np.float32))
-    for y in (np.float64(2) * x, np.float64(2) + x, np.float64(2) / x, np.float64(2) - x, np.int64(2) * x, 2**x):
+    for y in (
+        np.float64(2) * x,
+        np.float64(2) + x,
+        np.float64(2) / x,
+        np.float64(2) - x,
+        np.int64(2) * x,
+        2**x,
+        np.float64(2) ** x,
+        np.float32(2) ** x,
+    ):
         assert type(y) is Tensor and y.dtype == np.float32
 
 
