@@ -48,6 +48,11 @@ def test_between_devices():
     assert type(z.data) is np.ndarray
     (z * 2).sum().backward()
     assert type(x.grad) is np.ndarray and x.grad.tolist() == [[2] * 3] * 2
+    there = Tensor(STRICT.from_host(X), requires_grad=True)
+    for leaf, moved in ((x, x.to(there)), (there, there.cpu())):
+        leaf.grad = None
+        (moved * 3).sum().backward()
+        assert type(leaf.grad) is type(leaf.data) and to_host(leaf.grad).tolist() == [[3] * 3] * 2
 
 
 def test_nothing_to_do_gives_the_tensor_itself(backend):  # noqa: F811

@@ -11,10 +11,15 @@ AREA = Area("tensors", "Tensors and NumPy")
 VALUES = [[0.5, -1.5, 2.0], [3.0, 0.25, -0.75]]
 
 
+_LOGITS: dict[str, Any] = {}
+
+
 def logits(l: Library) -> Any:
-    """Of a small model, without gradients."""
-    with l.no_grad():
-        return l.model()(l.torch.from_numpy(l.audio(2000)[None])).logits
+    """Of a small model, without gradients; computed once, and changed by nobody."""
+    if l.name not in _LOGITS:
+        with l.no_grad():
+            _LOGITS[l.name] = l.model()(l.torch.from_numpy(l.audio(2000)[None])).logits
+    return _LOGITS[l.name]
 
 
 # A model's outputs in use
