@@ -26,7 +26,14 @@ _HOMES = {
     "npconformer.arrays.backend": ["use"],
     "npconformer.arrays.batch_feature": ["BatchFeature"],
     "npconformer.arrays.threads": ["get_num_threads", "set_num_threads"],
-    "npconformer.tape.grad_mode": ["detect_anomaly", "enable_grad", "no_grad"],
+    "npconformer.tape.grad_mode": [
+        "detect_anomaly",
+        "enable_grad",
+        "inference_mode",
+        "is_grad_enabled",
+        "no_grad",
+        "set_grad_enabled",
+    ],
     "npconformer.losses": [
         "am_softmax_loss",
         "binary_cross_entropy_with_logits",
@@ -66,7 +73,12 @@ _HOMES = {
         "Wav2Vec2ConformerForXVector",
         "Wav2Vec2ConformerModel",
     ],
-    "npconformer.ops": ["Tensor"],  # from here it has its operators and methods
+    "npconformer.functional": ["cosine_similarity"],
+    "npconformer.ops": ["log_softmax", "sigmoid", "softmax"],
+    "npconformer.ops.methods": ["Tensor"],  # from here it has all of its operators and methods
+    "npconformer.ops.creation": ["arange", "from_numpy", "ones", "tensor", "zeros"],
+    "npconformer.ops.extrema": ["argmax"],
+    "npconformer.ops.shapes": ["cat", "stack"],
     "npconformer.pipelines": ["pipeline"],
     "npconformer.plots.attention_mask_visualizer": ["AttentionMaskVisualizer"],
     "npconformer.processors.auto": ["AutoFeatureExtractor", "AutoProcessor", "AutoTokenizer"],
@@ -78,12 +90,30 @@ _HOMES = {
     "npconformer.text.text_alignment": ["align_text"],
     "npconformer.text.tokenizer": ["Wav2Vec2CTCTokenizer"],
 }
+_MODULES = ("functional", "nn")  # that code written for torch reaches through its top level
+# The names of number types: not in __all__, since some are Python's own.
+_DTYPES = {
+    "bool": "bool",
+    "double": "float64",
+    "float": "float32",
+    "float16": "float16",
+    "float32": "float32",
+    "float64": "float64",
+    "half": "float16",
+    "int32": "int32",
+    "int64": "int64",
+    "long": "int64",
+}
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = sorted([*_HOME_OF, "__version__"])
 
 
 def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return importlib.import_module(f"npconformer.{name}")
+    if name in _DTYPES:
+        return importlib.import_module("numpy").dtype(_DTYPES[name])
     if name not in _HOME_OF:
         raise AttributeError(f"module 'npconformer' has no attribute {name!r}")
     value = getattr(importlib.import_module(_HOME_OF[name]), name)

@@ -17,6 +17,7 @@ ORDER = (
     "tape",
     "ops",
     "losses",
+    "functional",
     "nn",
     "storage",
     "checkpoints",

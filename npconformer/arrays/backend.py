@@ -181,6 +181,11 @@ def scatter_add(target: Array, index: Any, values: Array) -> None:
     get_array_module(target).add.at(target, index, values)
 
 
+def stable_argsort(x: Array, axis: int) -> Array:
+    """Indices that sort along the axis and leave equal numbers in their order, as CuPy's do without being asked."""
+    return x.argsort(axis=axis, kind="stable") if backend_of(x) is NUMPY else x.argsort(axis=axis)
+
+
 def sliding_view(x: Array, shape: tuple[int, ...], strides: tuple[int, ...]) -> Array:
     """A view of x with other strides (in bytes). It may overlap itself: write to it only where it does not."""
     return get_array_module(x).lib.stride_tricks.as_strided(x, shape=shape, strides=strides)

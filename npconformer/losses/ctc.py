@@ -156,19 +156,28 @@ def ctc_backward(log_probs: Array, targets: CTCTargets, losses: Array, log_alpha
 
 
 class CTCLoss(Operation):
-    """loss_b = -log p(labels_b | logits_b), reduced; the log-softmax is part of the operation."""
+    """loss_b = -log p(labels_b | logits_b), reduced; the log-softmax is part of the operation.
+
+    With `normalized`, the logits are logarithms of probabilities already, and used as they are. The gradient stays the
+    one through a log-softmax, as torch's.
+    """
 
     def __init__(
-        self, targets: CTCTargets, reduction: str, zero_infinity: bool, compute_dtype: DTypeLike | None
+        self,
+        targets: CTCTargets,
+        reduction: str,
+        zero_infinity: bool,
+        compute_dtype: DTypeLike | None,
+        normalized: bool = False,
     ) -> None:
         self.targets, self.reduction, self.zero_infinity = targets, reduction, zero_infinity
-        self.compute_dtype = compute_dtype
+        self.compute_dtype, self.normalized = compute_dtype, normalized
 
     def forward(self, logits: Array) -> Array:
         xp = self.xp
         self.grad_dtype = logits.dtype
         copy = logits.astype(self.compute_dtype or logits.dtype)
-        log_probs = log_softmax_of(xp, copy, out=copy)  # (B, T, V)
+        log_probs = copy if self.normalized else log_softmax_of(xp, copy, out=copy)  # (B, T, V)
         losses, log_alpha = ctc_forward(log_probs, self.targets)  # (B,)
         self.save(log_probs, losses, log_alpha)
         if self.zero_infinity:

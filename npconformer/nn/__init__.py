@@ -1,9 +1,13 @@
 """Modules: parameters with names, the stock layers, and initial values."""
 
+import importlib
+from typing import Any
+
 from npconformer.nn import init
 from npconformer.nn.layers import (
     BatchNorm1d,
     Conv1d,
+    CosineSimilarity,
     Dropout,
     Embedding,
     GroupNorm,
@@ -17,6 +21,7 @@ from npconformer.nn.module import Module, ModuleList, Parameter
 __all__ = [
     "BatchNorm1d",
     "Conv1d",
+    "CosineSimilarity",
     "Dropout",
     "Embedding",
     "GroupNorm",
@@ -29,3 +34,9 @@ __all__ = [
     "WeightNormConv1d",
     "init",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "functional":  # loaded when it is used: the layers themselves do without
+        return importlib.import_module("npconformer.functional")
+    raise AttributeError(f"module 'npconformer.nn' has no attribute {name!r}")

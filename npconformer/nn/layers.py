@@ -184,3 +184,16 @@ class Dropout(Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return ops.dropout(x, self.p) if self.training and self.p > 0 else x
+
+
+class CosineSimilarity(Module):
+    """The cosine between vectors along an axis, whose lengths count as eps where they are less."""
+
+    def __init__(self, dim: int = 1, eps: float = 1e-8) -> None:
+        super().__init__()
+        self.dim, self.eps = dim, eps
+
+    def forward(self, x1: Tensor | Array, x2: Tensor | Array) -> Tensor:
+        from npconformer import functional  # not needed by the models, so not loaded with them
+
+        return functional.cosine_similarity(x1, x2, self.dim, self.eps)

@@ -1,12 +1,9 @@
 """Operations on tensors, forward and backward side by side, one family to a file.
 
-Importing this package also gives `Tensor` its operators and methods (`+`, `@`, indexing, `reshape`, `sum`, ...).
+Importing this package also gives `Tensor` its operators and methods: see `first_methods` and `methods`.
 """
 
 from __future__ import annotations
-
-from collections.abc import Callable
-from typing import Any
 
 from npconformer.ops.activations import (
     ACTIVATIONS,
@@ -26,6 +23,7 @@ from npconformer.ops.batch_norm import batch_norm, batch_norm_training
 from npconformer.ops.convolution import conv1d
 from npconformer.ops.cosine_similarity import cosine_similarity
 from npconformer.ops.dropout import dropout
+from npconformer.ops.first_methods import load as load_methods
 from npconformer.ops.group_norm import group_norm
 from npconformer.ops.indexing import getitem, masked_assign
 from npconformer.ops.layer_norm import layer_norm
@@ -38,7 +36,7 @@ from npconformer.ops.softmax import log_softmax, softmax
 from npconformer.ops.vector_quantization import choose_codewords, perplexity
 from npconformer.ops.weight_norm import weight_norm
 from npconformer.ops.weighted_sum import weighted_sum
-from npconformer.tape.autograd import Tensor
+from npconformer.tape.autograd import Tensor as Tensor
 
 __all__ = [
     "ACTIVATIONS",
@@ -61,6 +59,7 @@ __all__ = [
     "group_norm",
     "layer_norm",
     "linear",
+    "load_methods",
     "log",
     "log_softmax",
     "masked_assign",
@@ -89,30 +88,3 @@ __all__ = [
     "weight_norm",
     "weighted_sum",
 ]
-
-
-def _other_way_round(operation: Callable[[Any, Any], Tensor]) -> Callable[[Any, Any], Tensor]:
-    return lambda self, other: operation(other, self)
-
-
-_METHODS: dict[str, Callable[..., Tensor]] = {
-    "__add__": add,
-    "__radd__": add,
-    "__sub__": subtract,
-    "__rsub__": _other_way_round(subtract),
-    "__mul__": multiply,
-    "__rmul__": multiply,
-    "__truediv__": divide,
-    "__rtruediv__": _other_way_round(divide),
-    "__matmul__": matmul,
-    "__rmatmul__": _other_way_round(matmul),
-    "__neg__": negative,
-    "__pow__": power,
-    "__getitem__": getitem,
-    "reshape": reshape,
-    "transpose": transpose,
-    "sum": sum,
-    "mean": mean,
-}
-for _name, _operation in _METHODS.items():
-    setattr(Tensor, _name, _operation)

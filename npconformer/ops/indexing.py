@@ -12,6 +12,8 @@ from npconformer.arrays.types import Array
 from npconformer.ops.arithmetic import broadcasts_to, unbroadcast
 from npconformer.tape.autograd import Operation, Tensor
 
+PLAIN = (int, slice, type(None), type(...))  # parts of an index that are no arrays and name each position once
+
 
 class GetItem(Operation):
     """y = x[index];  dx is dy added up at the positions that the index names, 0 elsewhere"""
@@ -34,10 +36,7 @@ class GetItem(Operation):
 
 def _names_each_position_once(index: Any) -> bool:
     parts = index if isinstance(index, tuple) else (index,)
-    return all(
-        isinstance(part, (int, slice, type(None), type(...))) or (is_array(part) and part.dtype.kind == "b")
-        for part in parts
-    )
+    return all(isinstance(part, PLAIN) or (is_array(part) and part.dtype.kind == "b") for part in parts)
 
 
 class MaskedAssign(Operation):
@@ -58,19 +57,32 @@ class MaskedAssign(Operation):
 
 
 def getitem(x: Tensor, index: Any) -> Tensor:
-    """x[index] for integers, slices, integer arrays and boolean arrays, as in NumPy."""
-    parts = index if isinstance(index, tuple) else (index,)
-    parts = tuple(part.data if isinstance(part, Tensor) else part for part in parts)
-    parts = tuple(asarray(part, x.data) if is_array(part) else part for part in parts)
-    return GetItem(parts if isinstance(index, tuple) else parts[0])(x)
+    """x[index] for whatever NumPy takes, and tensors: integers, slices, None, ..., arrays of integers or booleans."""
+    if isinstance(index, tuple):
+        return GetItem(tuple([as_index(part, x.data) for part in index]))(x)
+    return GetItem(as_index(index, x.data))(x)
 
 
-def masked_assign(x: Tensor | Array, mask: Array, value: Tensor | Array | float) -> Tensor:
+def as_index(part: Any, like: Array) -> Any:
+    """One part of an index, as the array `like` takes it."""
+    if isinstance(part, PLAIN):  # nearly always
+        return part
+    if isinstance(part, Tensor):
+        return asarray(part.data, like)
+    if is_array(part):
+        return asarray(part, like)
+    if isinstance(part, list) and any(isinstance(one, Tensor) for one in part):
+        return [one.item() if isinstance(one, Tensor) and one.data.ndim == 0 else one for one in part]
+    return part  # the bounds of a slice may be tensors: they have __index__
+
+
+def masked_assign(x: Tensor | Array, mask: Tensor | Array, value: Tensor | Array | float) -> Tensor:
     """A copy of x in which positions where the mask is true hold `value` (a number, array or tensor that broadcasts).
 
     Raises:
         ValueError: the mask is not boolean, or the mask or the value does not broadcast to x's shape.
     """
+    mask = mask.data if isinstance(mask, Tensor) else mask
     if mask.dtype.kind != "b":
         raise ValueError(f"mask: expected a boolean array, got dtype {mask.dtype}")
     array = x.data if isinstance(x, Tensor) else x

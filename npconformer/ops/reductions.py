@@ -1,14 +1,15 @@
 """Sum and mean over axes. The gradient is the upstream gradient, repeated along the reduced axes.
 
+Axes are given as `axis` and `keepdims`, as in NumPy, or as `dim` and `keepdim`, as in torch.
+
 Lesson: notebooks/01_the_tape.ipynb
 """
 
 from __future__ import annotations
 
 from npconformer.arrays.types import Array
+from npconformer.ops.axes import Axis, one_axis
 from npconformer.tape.autograd import Operation, Tensor
-
-Axis = int | tuple[int, ...] | None
 
 
 class Sum(Operation):
@@ -19,7 +20,8 @@ class Sum(Operation):
 
     def forward(self, x: Array) -> Array:
         self.shape = x.shape
-        return self.xp.asarray(x.sum(axis=self.axis, keepdims=self.keepdims, dtype=x.dtype))
+        dtype = x.dtype if x.dtype.kind == "f" else None  # integers and booleans are counted in 64 bits
+        return self.xp.asarray(x.sum(axis=self.axis, keepdims=self.keepdims, dtype=dtype))
 
     def backward(self, grad: Array) -> Array:
         if not self.keepdims and self.axis is not None:
@@ -39,11 +41,15 @@ class Mean(Sum):
         return super().backward(grad / self.length)
 
 
-def sum(x: Tensor | Array, axis: Axis = None, keepdims: bool = False) -> Tensor:
-    """The sum over the axes (all of them when None), in x's dtype."""
-    return Sum(axis, keepdims)(x)
+def sum(
+    x: Tensor | Array, axis: Axis = None, keepdims: bool = False, *, dim: Axis = None, keepdim: bool = False
+) -> Tensor:
+    """The sum over the axes (all of them when None), in x's dtype; of integers and booleans in int64."""
+    return Sum(one_axis(axis, dim), keepdims or keepdim)(x)
 
 
-def mean(x: Tensor | Array, axis: Axis = None, keepdims: bool = False) -> Tensor:
+def mean(
+    x: Tensor | Array, axis: Axis = None, keepdims: bool = False, *, dim: Axis = None, keepdim: bool = False
+) -> Tensor:
     """The arithmetic mean over the axes (all of them when None), in x's dtype."""
-    return Mean(axis, keepdims)(x)
+    return Mean(one_axis(axis, dim), keepdims or keepdim)(x)

@@ -1,4 +1,6 @@
-"""Operations that move values without changing them: reshape, transpose, concatenate, pad.
+"""Operations that move values without changing them: reshape, transpose, repetition, concatenate, pad.
+
+What torch offers beside them (view, squeeze, split, ...) is in `shapes.py`, made of these.
 
 Lesson: notebooks/01_the_tape.ipynb
 """
@@ -11,6 +13,8 @@ from typing import Any
 import numpy as np
 
 from npconformer.arrays.types import Array
+from npconformer.ops.arithmetic import unbroadcast
+from npconformer.ops.axes import from_front
 from npconformer.tape.autograd import Operation, Tensor
 
 
@@ -40,6 +44,21 @@ class Transpose(Operation):
     def backward(self, grad: Array) -> Array:
         inverse = None if self.axes is None else tuple(int(i) for i in np.argsort([a % grad.ndim for a in self.axes]))
         return grad.transpose(inverse)
+
+
+class Expand(Operation):
+    """y = x repeated along new axes and along those of length 1;  dx = dy added up over the repetitions"""
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        self.shape = shape
+
+    def forward(self, x: Array) -> Array:
+        self.save(x)
+        return self.xp.broadcast_to(x, self.shape)
+
+    def backward(self, grad: Array) -> Array:
+        (x,) = self.saved
+        return unbroadcast(grad, x)
 
 
 class Concatenate(Operation):
@@ -82,9 +101,17 @@ def reshape(x: Tensor | Array, *shape: Any) -> Tensor:
 
 
 def transpose(x: Tensor | Array, *axes: Any) -> Tensor:
-    """x with its axes permuted; reversed when none are given."""
-    order = axes[0] if len(axes) == 1 and (axes[0] is None or isinstance(axes[0], (tuple, list))) else axes or None
-    return Transpose(None if order is None else tuple(order))(x)
+    """x with its axes permuted: reversed when none are given, in the order of a sequence or of three and more numbers.
+
+    Two numbers are the two axes that change places, as in torch. (So `transpose(x, 0, 1)` is no transpose(x, (0, 1)).)
+    """
+    if len(axes) == 2:
+        order = list(range(len(x.shape)))
+        first, second = (from_front(axis, len(order), "axes") for axis in axes)
+        order[first], order[second] = second, first
+        return Transpose(tuple(order))(x)
+    given = axes[0] if len(axes) == 1 and (axes[0] is None or isinstance(axes[0], (tuple, list))) else axes or None
+    return Transpose(None if given is None else tuple(given))(x)
 
 
 def concatenate(tensors: Sequence[Tensor | Array], axis: int = 0) -> Tensor:
@@ -94,6 +121,11 @@ def concatenate(tensors: Sequence[Tensor | Array], axis: int = 0) -> Tensor:
     if len({x.dtype for x in tensors}) > 1:
         raise ValueError(f"tensors: expected one dtype, got {', '.join(str(x.dtype) for x in tensors)}")
     return Concatenate(axis)(*tensors)
+
+
+def broadcast_to(x: Tensor | Array, shape: Sequence[int]) -> Tensor:
+    """x repeated to that shape."""
+    return Expand(tuple(shape))(x)
 
 
 def pad(x: Tensor | Array, widths: Sequence[tuple[int, int]], value: float = 0.0) -> Tensor:

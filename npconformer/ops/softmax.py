@@ -60,11 +60,11 @@ class LogSoftmax(Operation):
         return grad - self.xp.exp(y) * grad.sum(axis=self.axis, keepdims=True)
 
 
-def softmax(x: Tensor | Array, axis: int = -1) -> Tensor:
-    """Exponentials divided by their sum along the axis."""
-    return Softmax(axis)(x)
+def softmax(x: Tensor | Array, axis: int = -1, *, dim: int | None = None) -> Tensor:
+    """Exponentials divided by their sum along the axis (also called `dim`)."""
+    return Softmax(axis if dim is None else dim)(x)
 
 
-def log_softmax(x: Tensor | Array, axis: int = -1) -> Tensor:
-    """The logarithm of softmax along the axis, without taking the logarithm of small numbers."""
-    return LogSoftmax(axis)(x)
+def log_softmax(x: Tensor | Array, axis: int = -1, *, dim: int | None = None) -> Tensor:
+    """The logarithm of softmax along the axis (also called `dim`), without taking the logarithm of small numbers."""
+    return LogSoftmax(axis if dim is None else dim)(x)

@@ -16,12 +16,13 @@ import traceback
 import weakref
 from collections.abc import Sequence
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from npconformer.arrays.backend import get_array_module, is_array, to_host
 from npconformer.arrays.types import Array
+from npconformer.tape.attached import Attached
 from npconformer.tape.grad_mode import mode
 
 
@@ -32,7 +33,7 @@ class AnomalyError(RuntimeError):
 _numbers = itertools.count()
 
 
-class Tensor:
+class Tensor(Attached):
     """An array that knows which operation made it.
 
     Args:
@@ -46,7 +47,7 @@ class Tensor:
 
     __slots__ = ("__weakref__", "_index", "_maker", "data", "grad", "requires_grad")
     __array_priority__ = 1000  # so that `array + tensor` asks the tensor first
-    __array_ufunc__ = None
+    __array_ufunc__: Any = None  # until `npconformer.ops` has given it one
 
     def __init__(self, data: Any, requires_grad: bool = False) -> None:
         data = data.data if isinstance(data, Tensor) else data
@@ -71,33 +72,15 @@ class Tensor:
         return self.data.ndim
 
     @property
-    def size(self) -> int:
-        return self.data.size
-
-    @property
     def is_leaf(self) -> bool:
         """Whether no recorded operation made this tensor."""
         return self._maker is None
-
-    if TYPE_CHECKING:  # what `npconformer.ops` adds, which lies above this folder
-
-        def __add__(self, other: Any, /) -> Tensor: ...
-
-        __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __add__
-        __truediv__ = __rtruediv__ = __matmul__ = __rmatmul__ = __getitem__ = __add__
-
-        def __neg__(self) -> Tensor: ...
-        def __pow__(self, exponent: float, /) -> Tensor: ...
-        def reshape(self, *shape: Any) -> Tensor: ...
-        def transpose(self, *axes: Any) -> Tensor: ...
-        def sum(self, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Tensor: ...
-        def mean(self, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Tensor: ...
 
     def __len__(self) -> int:
         return len(self.data)
 
     def __bool__(self) -> bool:
-        if self.size != 1:
+        if self.data.size != 1:
             raise ValueError(f"the truth of a tensor of shape {self.shape} is ambiguous")
         return bool(self.item())
 
@@ -105,8 +88,11 @@ class Tensor:
         made_by = f", made by {type(self._maker).__name__}" if self._maker is not None else ""
         return f"Tensor({self.data!r}{', requires_grad=True' if self.requires_grad else ''}{made_by})"
 
-    def numpy(self) -> np.ndarray:
-        """The values as a NumPy array; shares memory with a tensor on the host."""
+    def numpy(self, *, force: bool = False) -> np.ndarray:
+        """The values as a NumPy array, without gradient; shares memory with a tensor on the host.
+
+        force: for code that has it; nothing needs to be forced here.
+        """
         return to_host(self.data)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
@@ -274,7 +260,7 @@ def _upstream_gradient(tensor: Tensor, gradient: Any) -> Any:
         raise ValueError("backward: this tensor does not require a gradient (was it computed under no_grad()?)")
     xp = get_array_module(tensor.data)
     if gradient is None:
-        if tensor.size != 1:
+        if tensor.data.size != 1:
             raise ValueError(
                 f"gradient: needed for a tensor of shape {tensor.shape}; only one element may leave it out"
             )

@@ -28,7 +28,12 @@ class _ModeSwitch:
     field: str
     value: bool
 
-    def __init__(self) -> None:
+    def __new__(cls, function: Any = None) -> Any:
+        """With a function, as `@no_grad` without parentheses: the decorated function."""
+        switch = super().__new__(cls)
+        return switch(function) if callable(function) else switch
+
+    def __init__(self, function: None = None) -> None:
         self._before: list[bool] = []  # one for each time it was entered: the same object may be nested
 
     def __enter__(self) -> None:
@@ -57,6 +62,51 @@ class enable_grad(_ModeSwitch):
     """Inside, operations are recorded even within `no_grad()`."""
 
     field, value = "grad_enabled", True
+
+
+class inference_mode(_ModeSwitch):
+    """`no_grad` by the name of torch's stricter form; `inference_mode(False)` leaves everything as it is."""
+
+    field, value = "grad_enabled", False
+
+    def __new__(cls, mode: Any = True) -> Any:
+        return super().__new__(cls, mode)
+
+    def __init__(self, mode: Any = True) -> None:
+        super().__init__()
+        self._is_on = bool(mode)
+
+    def __enter__(self) -> None:
+        super().__enter__()
+        if not self._is_on:
+            mode.grad_enabled = self._before[-1]
+
+    def __call__(self, function: Callable) -> Callable:
+        return super().__call__(function) if getattr(self, "_is_on", True) else function
+
+
+class set_grad_enabled:
+    """Turns recording on or off: from here on, inside `with set_grad_enabled(on): ...`, or in a decorated function."""
+
+    def __init__(self, mode: bool) -> None:
+        self._before, self._value = is_grad_enabled(), bool(mode)
+        self.__enter__()
+
+    def __enter__(self) -> None:
+        mode.grad_enabled = self._value
+
+    def __exit__(self, *exception: object) -> None:
+        mode.grad_enabled = self._before
+
+    def __call__(self, function: Callable) -> Callable:
+        mode.grad_enabled = self._before  # it was meant for the function alone
+
+        @functools.wraps(function)
+        def wrapped(*args: Any, **kwargs: Any) -> Any:
+            with set_grad_enabled(self._value):
+                return function(*args, **kwargs)
+
+        return wrapped
 
 
 class detect_anomaly(_ModeSwitch):

@@ -72,6 +72,24 @@ def test_index_may_be_a_tensor(backend):
     assert to_host(x.grad).sum(axis=(1, 2)).tolist() == [0, 40, 0]
 
 
+def test_tensors_inside_an_index(backend):
+    x = Tensor(backend.from_host(X), requires_grad=True)
+    two, rows = (Tensor(backend.from_host(np.array(one))) for one in (2, [[0], [2]]))
+    for y, expected in (
+        (x[two], X[2]),
+        (x[:two, two:], X[:2, 2:]),
+        (x[rows, [1, two]], X[[[0], [2]], [1, 2]]),
+        (x[x > 0], X[X > 0]),
+        (x[..., two, None], X[..., 2, None]),
+        (x[(x > 0).any(2).all(1)], X[(X > 0).any(2).all(1)]),
+        (x[[True, False, True]], X[[0, 2]]),
+    ):
+        np.testing.assert_array_equal(to_host(y.data), expected)
+        x.grad = None
+        y.sum().backward()
+        assert to_host(x.grad).sum() == expected.size
+
+
 def test_gradients_are_kept_apart_from_other_readings(backend):
     def both(x):
         return x[0] * x[1] + x[0]

@@ -52,3 +52,9 @@ def test_loss_of_one_element_needs_no_upstream_gradient(backend):
 def test_axis_out_of_range():
     with pytest.raises(ValueError):
         ops.sum(Tensor(X), axis=3)
+
+
+def test_booleans_and_integers_are_counted(backend):
+    x = Tensor(backend.from_host(X > 0))
+    assert x.sum().item() == int((X > 0).sum()) > 1 and x.sum().dtype == np.int64
+    assert Tensor(backend.from_host(np.full(3, 2**30, np.int32))).sum().item() == 3 * 2**30

@@ -73,7 +73,8 @@ def test_pad_nothing_to_something(backend):
     [
         lambda x: x.reshape(5, 5),
         lambda x: x.transpose(0, 0, 1),
-        lambda x: x.transpose(0, 1),
+        lambda x: x.transpose((0, 1)),
+        lambda x: x.transpose(0, 3),
         lambda x: ops.concatenate([]),
         lambda x: ops.concatenate([x, x[0]]),
         lambda x: ops.concatenate([x, x[:, :2]], axis=2),

@@ -22,6 +22,7 @@ class Library:
         name: "npconformer" or "transformers".
         temporary: an empty folder of this row's own.
         module: the library itself; its names are this object's attributes too (`l.Wav2Vec2ConformerForCTC`).
+        torch: `torch`, or npconformer, which has torch's names where people need them beside these models.
         functional: `torch.nn.functional`, or what stands in its place.
     """
 
@@ -34,6 +35,10 @@ class Library:
     @property
     def is_reference(self) -> bool:
         return self.name == "transformers"
+
+    @property
+    def torch(self) -> ModuleType:
+        return importlib.import_module("torch") if self.is_reference else self.module
 
     @property
     def functional(self) -> ModuleType:
