@@ -61,6 +61,10 @@ class Wav2Vec2ConformerFeatureEncoder(Module):
             Wav2Vec2ConformerConvLayer(config, index) for index in range(config.num_feat_extract_layers)
         )
 
+    def _freeze_parameters(self) -> None:
+        """Stops training of all its parameters, by the name that the reference has for it."""
+        self.requires_grad_(False)
+
     def forward(self, input_values: Tensor, sample_lengths: np.ndarray | None = None) -> Tensor:
         """With sample_lengths (B,), group norm looks at each utterance's own frames only."""
         if not is_grad_enabled() or not (input_values.requires_grad or any(p.requires_grad for p in self.parameters())):
