@@ -16,7 +16,10 @@ from typing import Any
 
 from npconformer.storage.messages import shown
 
-ACTIVATIONS = ("gelu", "gelu_new", "relu", "selu", "sigmoid", "silu", "swish", "tanh")
+ACTIVATIONS = tuple(
+    """gelu gelu_10 gelu_accurate gelu_fast gelu_new gelu_python gelu_python_tanh gelu_pytorch_tanh hardswish laplace
+    leaky_relu linear mish prelu quick_gelu relu relu2 relu6 selu sigmoid silu sqrtsoftplus swish tanh xielu""".split()
+)
 ATTENTIONS = ("eager", "sdpa", "flex_attention")  # names of transformers
 
 LARGEST = 2**31 - 1  # of what counts something: no size or length is near it

@@ -1,6 +1,7 @@
 """Modules: parameters with names, the stock layers, and initial values."""
 
 from npconformer.nn import init
+from npconformer.nn.activations import make_activation
 from npconformer.nn.layers import (
     BatchNorm1d,
     Conv1d,
@@ -28,4 +29,5 @@ __all__ = [
     "PointwiseConv1d",
     "WeightNormConv1d",
     "init",
+    "make_activation",
 ]

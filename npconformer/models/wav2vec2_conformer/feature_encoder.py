@@ -12,8 +12,7 @@ import numpy as np
 from npconformer.arrays.types import Array
 from npconformer.models.wav2vec2_conformer.configuration import Wav2Vec2ConformerConfig
 from npconformer.models.wav2vec2_conformer.feature_windows import encode_in_windows
-from npconformer.nn import Conv1d, GroupNorm, LayerNorm, Module, ModuleList
-from npconformer.ops import get_activation
+from npconformer.nn import Conv1d, GroupNorm, LayerNorm, Module, ModuleList, make_activation
 from npconformer.tape.autograd import Tensor
 from npconformer.tape.grad_mode import is_grad_enabled
 
@@ -37,7 +36,7 @@ class Wav2Vec2ConformerConvLayer(Module):
             self.layer_norm = LayerNorm(channels)
         elif self.norm == "group":
             self.layer_norm = GroupNorm(channels, channels)  # type: ignore[assignment]
-        self.activation = get_activation(config.feat_extract_activation)
+        self.activation = make_activation(config.feat_extract_activation)
 
     def forward(self, x: Tensor, frame_mask: Array | None = None) -> Tensor:
         x = self.conv(x)  # (B, T, C)
