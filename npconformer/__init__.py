@@ -56,6 +56,7 @@ _HOMES = {
         "Wav2Vec2BertForSequenceClassification",
         "Wav2Vec2BertForXVector",
         "Wav2Vec2BertModel",
+        "Wav2Vec2BertPreTrainedModel",
     ],
     "npconformer.models.wav2vec2_conformer": [
         "Wav2Vec2ConformerConfig",
@@ -65,6 +66,14 @@ _HOMES = {
         "Wav2Vec2ConformerForSequenceClassification",
         "Wav2Vec2ConformerForXVector",
         "Wav2Vec2ConformerModel",
+        "Wav2Vec2ConformerPreTrainedModel",
+    ],
+    "npconformer.optim.schedulers": [
+        "get_constant_schedule",
+        "get_constant_schedule_with_warmup",
+        "get_cosine_schedule_with_warmup",
+        "get_linear_schedule_with_warmup",
+        "get_scheduler",
     ],
     "npconformer.ops": ["Tensor"],  # from here it has its operators and methods
     "npconformer.pipelines": ["pipeline"],
@@ -72,7 +81,7 @@ _HOMES = {
     "npconformer.processors.auto": ["AutoFeatureExtractor", "AutoProcessor", "AutoTokenizer"],
     "npconformer.processors.wav2vec2_bert_processor": ["Wav2Vec2BertProcessor"],
     "npconformer.processors.wav2vec2_processor": ["Wav2Vec2Processor"],
-    "npconformer.arrays.generator": ["manual_seed"],
+    "npconformer.arrays.generator": ["manual_seed", "set_seed"],
     "npconformer.tape.recompute": ["checkpoint", "recompute"],
     "npconformer.text.ctc_alignment": ["ctc_align"],
     "npconformer.text.text_alignment": ["align_text"],
@@ -80,10 +89,14 @@ _HOMES = {
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
-__all__ = sorted([*_HOME_OF, "__version__"])
+_MODULES = ("logging", "modeling_outputs")
+
+__all__ = sorted([*_HOME_OF, *_MODULES, "__version__"])
 
 
 def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return importlib.import_module(f"npconformer.{name}")
     if name not in _HOME_OF:
         raise AttributeError(f"module 'npconformer' has no attribute {name!r}")
     value = getattr(importlib.import_module(_HOME_OF[name]), name)
