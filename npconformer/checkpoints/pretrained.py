@@ -6,7 +6,6 @@ Lesson: notebooks/08_parity.ipynb
 from __future__ import annotations
 
 import copy
-import logging
 import math
 import os
 from typing import Any, ClassVar
@@ -41,7 +40,6 @@ from npconformer.storage.hub_options import HubOptions
 
 CONFIG_NAME = "config.json"
 NEEDED = f"{CONFIG_NAME} and {WEIGHTS_NAME} or {TORCH_WEIGHTS_NAME}"
-_log = logging.getLogger(__name__)
 SLACK = 10_000_000  # numbers; up to there, what a config asks for beyond the weights is told name by name
 
 
@@ -245,7 +243,9 @@ class PretrainedMixin:
             return model, report
         if not allow_missing:
             at_random = shorten([*report.missing, *(name for name, _, _ in report.mismatched)], most=50)
-            _log.warning(
+            import logging  # here, because most loading has nothing to say
+
+            logging.getLogger(__name__).warning(
                 "%s: these weights are not in %s in this shape, start at random, and are to be trained: %s",
                 *(cls.__name__, file.path, at_random),
             )
