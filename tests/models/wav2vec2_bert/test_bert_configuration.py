@@ -38,7 +38,7 @@ CONTRADICTIONS = {
     ),
     "heads": (dict(hidden_size=1000), "hidden_size.*num_attention_heads"),
     "even depthwise": (dict(conv_depthwise_kernel_size=30), "conv_depthwise_kernel_size.*odd"),
-    "activation": (dict(hidden_act="mish"), "hidden_act.*'mish'.*'gelu'"),
+    "activation": (dict(hidden_act="mash"), "hidden_act.*'mash'.*'gelu'"),
     "adapter activation": (dict(adapter_act=None), "adapter_act"),
     "positions": (dict(position_embeddings_type="alibi"), "position_embeddings_type.*'relative_key'"),
     "no width": (dict(feature_projection_input_dim=0), "feature_projection_input_dim"),
