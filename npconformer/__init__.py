@@ -63,6 +63,7 @@ _HOMES = {
         "Wav2Vec2BertForSequenceClassification",
         "Wav2Vec2BertForXVector",
         "Wav2Vec2BertModel",
+        "Wav2Vec2BertPreTrainedModel",
     ],
     "npconformer.models.wav2vec2_conformer": [
         "Wav2Vec2ConformerConfig",
@@ -72,6 +73,14 @@ _HOMES = {
         "Wav2Vec2ConformerForSequenceClassification",
         "Wav2Vec2ConformerForXVector",
         "Wav2Vec2ConformerModel",
+        "Wav2Vec2ConformerPreTrainedModel",
+    ],
+    "npconformer.optim.schedulers": [
+        "get_constant_schedule",
+        "get_constant_schedule_with_warmup",
+        "get_cosine_schedule_with_warmup",
+        "get_linear_schedule_with_warmup",
+        "get_scheduler",
     ],
     "npconformer.functional": ["cosine_similarity"],
     "npconformer.ops": ["log_softmax", "sigmoid", "softmax"],
@@ -84,13 +93,13 @@ _HOMES = {
     "npconformer.processors.auto": ["AutoFeatureExtractor", "AutoProcessor", "AutoTokenizer"],
     "npconformer.processors.wav2vec2_bert_processor": ["Wav2Vec2BertProcessor"],
     "npconformer.processors.wav2vec2_processor": ["Wav2Vec2Processor"],
-    "npconformer.arrays.generator": ["manual_seed"],
+    "npconformer.arrays.generator": ["manual_seed", "set_seed"],
     "npconformer.tape.recompute": ["checkpoint", "recompute"],
     "npconformer.text.ctc_alignment": ["ctc_align"],
     "npconformer.text.text_alignment": ["align_text"],
     "npconformer.text.tokenizer": ["Wav2Vec2CTCTokenizer"],
 }
-_MODULES = ("functional", "nn")  # that code written for torch reaches through its top level
+_MODULES = ("functional", "logging", "modeling_outputs", "nn")  # that code written for others reaches through the top
 # The names of number types: not in __all__, since some are Python's own.
 _DTYPES = {
     "bool": "bool",
@@ -106,7 +115,7 @@ _DTYPES = {
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
-__all__ = sorted([*_HOME_OF, "__version__"])
+__all__ = sorted([*_HOME_OF, *_MODULES, "__version__"])
 
 
 def __getattr__(name: str) -> Any:

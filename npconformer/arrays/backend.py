@@ -61,6 +61,7 @@ class Backend:
 NUMPY = Backend("numpy", np, np.ndarray, np.asarray, np.asarray, normal_cdf_numpy, piece_size=2**17)
 _by_array_type: dict[type, Backend] = {np.ndarray: NUMPY}
 _by_name: dict[str, Backend] = {"numpy": NUMPY}
+_SYNONYMS = {"cpu": "numpy", "cuda": "cupy", "cuda:0": "cupy", "gpu": "cupy"}
 _default: Backend | None = None
 
 
@@ -97,13 +98,13 @@ def _load_cupy() -> Backend:
 
 
 def get_backend(name: str) -> Backend:
-    """The backend of that name: "numpy" (or "cpu"), "cupy" (or "cuda", "gpu").
+    """The backend of that name: "numpy" (or "cpu"), "cupy" (or "cuda", "cuda:0", "gpu").
 
     Raises:
         BackendError: CuPy or a GPU is missing; the message has the command that installs it.
         ValueError: an unknown name.
     """
-    name = {"cpu": "numpy", "cuda": "cupy", "gpu": "cupy"}.get(str(name).lower(), str(name).lower())
+    name = _SYNONYMS.get(str(name).lower(), str(name).lower())
     if name == "cupy":
         return _load_cupy()
     if name not in _by_name:

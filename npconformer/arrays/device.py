@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from npconformer.arrays.backend import backend_of
+from npconformer.arrays.backend import BackendError, backend_of, get_backend
 
 
 class Device(str):
@@ -33,3 +33,24 @@ def device_of(array: Any) -> Device:
     if name == "cupy":
         return Device(f"cuda:{array.device.id}")
     return Device("cpu" if name == "numpy" else name)
+
+
+def mapped_device(device_map: Any) -> str | None:
+    """The one device that a `device_map` of transformers means; None leaves arrays where they are made.
+
+    "auto" and its kin take a GPU where there is one. Raises ValueError for a model spread over several devices.
+    """
+    if isinstance(device_map, dict):
+        places = {str(place) for place in device_map.values()}
+        if len(places) != 1:
+            raise ValueError(f"device_map: a model is on one device here, got {sorted(places) or 'none'}")
+        device_map = places.pop()
+    if device_map is None:
+        return None
+    name = str(device_map)
+    if name not in ("auto", "balanced", "balanced_low_0", "sequential"):
+        return f"cuda:{name}" if name.isdecimal() else name
+    try:
+        return get_backend("cuda").name
+    except BackendError:
+        return None

@@ -8,6 +8,7 @@ Lesson: notebooks/12_numpy_to_gpu.ipynb
 
 from __future__ import annotations
 
+import random
 from collections.abc import Mapping
 from typing import Any
 
@@ -52,3 +53,13 @@ def check_state(state: Any) -> None:
 def set_state(state: Mapping[str, Any]) -> None:
     """Puts the generator back to a state that `get_state` returned."""
     _generator.bit_generator.state = state
+
+
+def set_seed(seed: int, deterministic: bool = False) -> None:
+    """Seeds the package's generator, and those of Python's `random` and of NumPy, as transformers' function does.
+
+    deterministic: changes nothing: with the same seed the results on a CPU are always the same.
+    """
+    random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002
+    manual_seed(seed)

@@ -63,15 +63,27 @@ FORMATS: dict[str, Callable[[str | os.PathLike], ArrayFile]] = {
 }
 
 
-def open_weights(folder: Path) -> ArrayFile:
-    """The weights in a checkpoint folder, in the first of the formats that it has.
+def accepted_formats(use_safetensors: bool | None = None) -> list[str]:
+    """The names of files that may be read: all, or safetensors alone, or .bin files alone."""
+    is_safetensors = {name: name in (WEIGHTS_NAME, INDEX_NAME) for name in FORMATS}
+    return [name for name in FORMATS if use_safetensors is None or is_safetensors[name] == use_safetensors]
+
+
+def open_weights(folder: Path, use_safetensors: bool | None = None) -> ArrayFile:
+    """The weights in a checkpoint folder, in the first of the accepted formats that it has.
 
     Raises:
         FileNotFoundError: it has none, or only some. ValueError: they are damaged.
     """
-    for name, kind in FORMATS.items():
+    accepted = accepted_formats(use_safetensors)
+    for name in accepted:
         if (folder / name).is_file():
-            return kind(folder / name)
+            return FORMATS[name](folder / name)
+    if use_safetensors is not None:
+        raise FileNotFoundError(
+            f"{folder} holds no {accepted[0]} and no index of shards of it, and use_safetensors={use_safetensors} "
+            "excludes the other format"
+        )
     shards = sorted(path.name for path in folder.iterdir() if _SHARD.fullmatch(path.name))
     if shards:
         expected = TORCH_INDEX_NAME if shards[0].endswith(".bin") else INDEX_NAME

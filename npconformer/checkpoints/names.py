@@ -23,6 +23,9 @@ XVECTOR_PROJECTION = (
     "feature_extractor.bias",
 )  # not the base's feature_extractor
 
+# First parts of names below the head that checkpoints have or not, as configs say; fine-tuning adds them.
+OPTIONAL_PARTS = frozenset("adapter intermediate_ffn masked_spec_embed".split())
+
 # Buffers whose values follow from the config, or that only count: a file may lack them or hold too many.
 COMPUTED = ("inv_freq", "embed_positions.pe", "num_batches_tracked")
 
@@ -81,6 +84,19 @@ def belongs_elsewhere(name: str) -> bool:
     first, _, _ = name.partition(".")
     is_head = first in HEADS or name in XVECTOR_PROJECTION
     return is_head or is_computed(name) or name.rpartition(".")[2] == "masked_spec_embed"
+
+
+def may_start_at_random(name: str, own: Collection[str], prefix: str) -> bool:
+    """Whether a model's name is one that a checkpoint of another task may lack: of the head, or of an optional part.
+
+    Args:
+        own: all of the model's names.
+        prefix: the base model's.
+    """
+    has_head = bool(prefix) and any(one.startswith(f"{prefix}.") for one in own)
+    if has_head and not name.startswith(f"{prefix}."):
+        return True
+    return name.removeprefix(f"{prefix}.").partition(".")[0] in OPTIONAL_PARTS
 
 
 def _fit_prefix(name: str, expected: set[str], prefix: str) -> str:

@@ -16,8 +16,21 @@ from npconformer.arrays.backend import backend_of, to_backend, to_host
 from npconformer.arrays.memory import machine_memory
 from npconformer.arrays.weight_layout import lay_out
 from npconformer.checkpoints.array_file import TORCH_WEIGHTS_NAME, WEIGHTS_NAME, ArrayFile, open_weights
+from npconformer.checkpoints.given_arrays import GivenArrays
 from npconformer.checkpoints.hub_weights import weights_folder
-from npconformer.checkpoints.names import belongs_elsewhere, is_computed, is_never_called, match_names
+from npconformer.checkpoints.loading_keywords import (
+    REFUSED_SAVING,
+    WITHOUT_EFFECT_SAVING,
+    LoadingKeywords,
+    drop_keywords,
+)
+from npconformer.checkpoints.names import (
+    belongs_elsewhere,
+    is_computed,
+    is_never_called,
+    match_names,
+    may_start_at_random,
+)
 from npconformer.checkpoints.report import LoadReport, describe_mismatches, shorten
 from npconformer.checkpoints.safetensors_file import write_safetensors
 from npconformer.checkpoints.shards import parse_size, whole_weights
@@ -41,89 +54,122 @@ class PretrainedMixin:
     base_model_prefix: ClassVar[str] = ""
 
     @classmethod
-    def from_config(cls, config: Any) -> PretrainedMixin:
-        """A model with random weights."""
-        return cls(config)
+    def from_config(
+        cls, config: Any, *, dtype: Any = None, torch_dtype: Any = None, attn_implementation: str | None = None
+    ) -> Any:
+        """A model with random weights, in training mode; dtype: "float32" unless it or the config says "float64"."""
+        if attn_implementation is not None:
+            config = type(config).from_dict(config.to_dict(), attn_implementation=attn_implementation)
+        dtype = torch_dtype if dtype is None else dtype
+        return cls(config).to(_resolve_dtype(dtype, config, (), None))
+
+    _from_config = from_config  # what transformers calls it on the classes themselves
 
     @classmethod
     def from_pretrained(
         cls,
-        path: str | os.PathLike,
+        pretrained_model_name_or_path: str | os.PathLike | None,
         *,
-        dtype: Any = "float32",
+        dtype: Any = None,
         device: str | None = None,
         config: Any = None,
         output_loading_info: bool = False,
-        allow_missing: bool = False,
+        allow_missing: bool | None = None,
         allow_unexpected: bool = False,
         ignore_mismatched_sizes: bool = False,
-        **config_overrides: Any,
+        **options: Any,
     ) -> Any:
-        """A model with the weights of ``path``, in eval mode.
+        """A model with the weights of a checkpoint, in eval mode.
 
         The file is memory-mapped: large weights stored in the wanted dtype are read-only views of it, so nothing is
         copied, and whoever trains assigns new arrays to ``parameter.data``. Convolution kernels and small matrices
         are copied, transposed in memory, because products with them are faster then (`arrays.weight_layout`).
 
         Args:
-            path: folder that holds ``model.safetensors`` or ``pytorch_model.bin``, whole or in shards, and, unless
-                ``config`` is given, ``config.json``. A .bin file is a program for torch; here it is read and
-                never run (`torch_file`). Or "owner/name", a repository at the hub (`storage.hub`), of which the
-                files that are needed are downloaded.
-            dtype: "float32", "float64", or "auto", which is "float64" for a config that names it and "float32" for
-                every other, also "float16" and "bfloat16", which a CPU computes slowly or not at all; "float16"
-                with a GPU as device.
-            device: as in ``model.to(device)``; None leaves the weights on the host.
+            pretrained_model_name_or_path: folder that holds ``model.safetensors`` or ``pytorch_model.bin``, whole or
+                in shards, and, unless ``config`` is given, ``config.json``. A .bin file is a program for torch; here
+                it is read and never run (`torch_file`). Or "owner/name", a repository at the hub (`storage.hub`), of
+                which the files that are needed are downloaded. None where config and state_dict are given.
+            dtype: "float32", "float64", or "auto", the same as None: "float64" where the config names it, or, if it
+                names none, the weights are stored in it; "float32" for all others, also "float16" and "bfloat16",
+                which a CPU computes slowly or not at all. "float16" with a GPU as device. Its former name
+                torch_dtype will do.
+            device: as in ``model.to(device)``; None leaves the weights on the host. device_map will do for one device.
             config: a config object, or a folder or repository to read it from.
             output_loading_info: return (model, LoadReport). The report is also ``model.load_report``.
-            allow_missing: initialise weights that the file lacks at random instead of raising.
+            allow_missing: of the weights that the file lacks. None: those of the head, and of the parts that a
+                checkpoint may have or not (adapter, mask vector), start at random, and a warning names them; any other
+                raises. True: all start at random. False: all raise.
             allow_unexpected: ignore weights of the file that have no place in the model instead of raising. (Other
                 tasks' heads and what the model is known not to use are never an error.)
             ignore_mismatched_sizes: initialise weights that have another shape in the file at random instead of
                 raising, such as a new head with another ``num_labels`` or ``vocab_size``.
-            **config_overrides: replace fields of the config. revision, token, subfolder, cache_dir, force_download and
-                local_files_only say where at the hub and how, as `HubOptions` has it.
+            **options: fields of the config to replace. revision, token, subfolder, cache_dir, force_download and
+                local_files_only say where at the hub and how, as `HubOptions` has it; use_safetensors and state_dict
+                where weights come from, as `LoadingKeywords` has it.
 
         Raises:
             FileNotFoundError: no such folder or repository, or it lacks one of the files.
             PermissionError, ConnectionError: the hub does not give them.
             ValueError: the files contradict each other, are damaged, or lack weights; the message names them.
         """
-        hub = HubOptions.take(config_overrides)
-        config, hub = cls._read_config(path, config, config_overrides, hub)
-        file = open_weights(existing_folder(weights_folder(path, hub), NEEDED))
-        dtype = _resolve_dtype(dtype, config, device)
-        config.dtype = dtype.name
+        keywords, hub = LoadingKeywords.take(options), HubOptions.take(options)
+        config, hub = cls._read_config(pretrained_model_name_or_path, config, options, hub)
+        file = _open(pretrained_model_name_or_path, hub, keywords)
+        device = keywords.device if device is None else device
+        resolved = _resolve_dtype(keywords.dtype if dtype is None else dtype, config, file, device)
+        config.dtype = resolved.name
 
         model, report = cls._build_for(file, config, allow_missing, allow_unexpected, ignore_mismatched_sizes)
-        model._assign(file, dtype)
+        model._assign(file, resolved)
+        report.note_dtypes(resolved.name, (file.stored_dtype(name) for name in file))
         model.load_report = report
-        model.to(dtype)  # what the file lacks; leaves what was read in this dtype as it is
+        model.to(resolved)  # what the file lacks; leaves what was read in this dtype as it is
         model.eval()
         if device is not None:
             model = model.to(device)
         return (model, report) if output_loading_info else model
 
-    def save_pretrained(self, path: str | os.PathLike, dtype: Any = None, max_shard_size: int | str = "5GB") -> None:
-        """Write ``config.json`` and ``model.safetensors`` into folder ``path``; transformers can load it.
+    def save_pretrained(
+        self,
+        save_directory: str | os.PathLike,
+        is_main_process: bool = True,
+        state_dict: dict[str, Any] | None = None,
+        dtype: Any = None,
+        max_shard_size: int | str = "5GB",
+        **options: Any,
+    ) -> None:
+        """Write ``config.json`` and ``model.safetensors`` into a folder; transformers can load it.
 
         Larger weights than ``max_shard_size`` are written in several files with an index (`shards`). All files are
-        complete before any gets its name; ``config.json`` gets it first. ``path`` may be the folder the model came
+        complete before any gets its name; ``config.json`` gets it first. The folder may be the one the model came
         from. Weights that an earlier save left there in other files are removed.
 
         Args:
-            path: folder; created where absent.
+            save_directory: folder; created where absent.
+            is_main_process: False writes nothing: another process does.
+            state_dict: arrays to write in the place of the model's own.
             dtype: "float16", "float32" or "float64" to store the weights in; None keeps the model's.
             max_shard_size: of a file of weights, in bytes, or as "5GB" or "200MB".
+            **options: safe_serialization, save_peft_format, save_original_format and token change nothing.
 
         Raises:
-            ValueError: ``path`` is a file, ``dtype`` another one, or ``max_shard_size`` no size.
+            ValueError: the path is a file, ``dtype`` another one, ``max_shard_size`` no size, or push_to_hub or
+                variant is asked for. TypeError: an option of another name.
             OSError: the files cannot be written, for one because the disk is full; what was there is as it was.
         """
+        drop_keywords(options, WITHOUT_EFFECT_SAVING, REFUSED_SAVING)
+        if options:
+            raise TypeError(f"{next(iter(options))!r} is no argument of save_pretrained")
+        if not is_main_process:
+            return
         largest = parse_size(max_shard_size)
         dtype = None if dtype is None else _one_of(dtype, ("float16", "float32", "float64"), "to save in")
-        folder = make_folder(path)
+        folder = make_folder(save_directory)
         arrays = {name: to_host(array) for name, array in self.state_dict().items()}
+        if state_dict is not None:
+            given = GivenArrays(state_dict)
+            arrays = {name: given.read(name) for name in given}
         if dtype is not None:
             arrays = {
                 name: array.astype(dtype, copy=False) if array.dtype.kind == "f" else array
@@ -142,10 +188,12 @@ class PretrainedMixin:
 
     @classmethod
     def _read_config(
-        cls, path: str | os.PathLike, config: Any, overrides: dict[str, Any], hub: HubOptions
+        cls, path: str | os.PathLike | None, config: Any, overrides: dict[str, Any], hub: HubOptions
     ) -> tuple[Any, HubOptions]:
         """The configuration, and the options for the weights: of the same commit where both are of one repository."""
         if config is None:
+            if path is None:
+                raise ValueError("pretrained_model_name_or_path is None: then config and state_dict are needed")
             folder = existing_folder(local_folder(path, hub, needed=[CONFIG_NAME]), NEEDED)
             config = cls.config_class.from_pretrained(folder, **overrides)
             config.name_or_path = str(path)
@@ -158,14 +206,14 @@ class PretrainedMixin:
 
     @classmethod
     def _build_for(
-        cls, file: ArrayFile, config: Any, allow_missing: bool, allow_unexpected: bool, ignore_sizes: bool
+        cls, file: ArrayFile, config: Any, allow_missing: bool | None, allow_unexpected: bool, ignore_sizes: bool
     ) -> tuple[Any, LoadReport]:
         """The model, with random weights only if some are missing, and the report of what fits."""
         from npconformer.nn.init import no_init, size_limit
 
         held = sum(math.prod(file.shape(name)) for name in file)
         too_many = f"the config contradicts the weights in {file.path}, which are {held} numbers: it asks for far more"
-        may_differ = allow_missing or ignore_sizes
+        may_differ = allow_missing is not False or ignore_sizes
         with no_init(), size_limit(machine_memory() / 4 if may_differ else 2 * held + SLACK, too_many):
             model = cls(config)
         own = {name: array.shape for name, array in model.state_dict().items()}
@@ -176,10 +224,13 @@ class PretrainedMixin:
                 "leave out what was given in the config's place, such as num_labels, or, if these weights are to be "
                 "trained anew, pass ignore_mismatched_sizes=True, which initialises them at random"
             )
-        if report.missing and not allow_missing:
+        needed = report.missing if allow_missing is False else []
+        if allow_missing is None:
+            needed = [name for name in report.missing if not may_start_at_random(name, own, cls.base_model_prefix)]
+        if needed:
             raise ValueError(
-                f"{file.path} lacks {len(report.missing)} of the {len(own)} weights of {cls.__name__}: "
-                f"{shorten(report.missing)}. Either the config describes another model, or these weights are "
+                f"{file.path} lacks {len(needed)} of the {len(own)} weights of {cls.__name__}: "
+                f"{shorten(needed)}. Either the config describes another model, or these weights are "
                 "to be trained: then pass allow_missing=True, which initialises them at random"
             )
         if report.unexpected and not allow_unexpected:
@@ -188,7 +239,17 @@ class PretrainedMixin:
                 f"place in {cls.__name__} with this config: {shorten(report.unexpected)}. To leave them out, pass "
                 "allow_unexpected=True"
             )
-        return (cls(config) if report.missing or report.mismatched else model), report
+        if not (report.missing or report.mismatched):
+            return model, report
+        if not allow_missing:
+            at_random = shorten([*report.missing, *(name for name, _, _ in report.mismatched)], most=50)
+            import logging  # here, because most loading has nothing to say
+
+            logging.getLogger(__name__).warning(
+                "%s: these weights are not in %s in this shape, start at random, and are to be trained: %s",
+                *(cls.__name__, file.path, at_random),
+            )
+        return cls(config), report
 
     def _assign(self, file: ArrayFile, dtype: np.dtype) -> None:
         """Put the file's arrays in the place of the model's own, in the memory it was built in."""
@@ -232,18 +293,31 @@ def compare_weights(file: ArrayFile, own: dict[str, tuple[int, ...]], prefix: st
     return report
 
 
-def _resolve_dtype(dtype: Any, config: Any, device: str | None) -> np.dtype:
-    if isinstance(dtype, str) and dtype == "auto":
-        dtype = "float64" if config.dtype == "float64" else "float32"
+def _open(path: str | os.PathLike | None, hub: HubOptions, keywords: LoadingKeywords) -> ArrayFile:
+    """The weights that were given, or those of the checkpoint."""
+    if keywords.state_dict is not None:
+        return GivenArrays(keywords.state_dict)
+    if path is None:
+        raise ValueError("pretrained_model_name_or_path is None: then config and state_dict are needed")
+    folder = existing_folder(weights_folder(path, hub, keywords.use_safetensors), NEEDED)
+    return open_weights(folder, keywords.use_safetensors)
+
+
+def _resolve_dtype(dtype: Any, config: Any, file: Any, device: str | None) -> np.dtype:
+    """What to compute in; of the floating weights in a file, the first one's dtype counts, as in transformers."""
+    if dtype is None or (isinstance(dtype, str) and dtype == "auto"):
+        stored = config.dtype or next((kind for name in file if "float" in (kind := file.stored_dtype(name))), None)
+        dtype = "float64" if stored == "float64" else "float32"
     on_gpu = device is not None and not str(device).startswith("cpu")
     allowed = ("float32", "float64", "float16") if on_gpu else ("float32", "float64")
     return _one_of(dtype, allowed, "or 'auto'" + ("" if on_gpu else " ('float16' needs a GPU as device)"))
 
 
 def _one_of(dtype: Any, allowed: tuple[str, ...], more: str) -> np.dtype:
-    """The NumPy dtype of that name or type; a ValueError, which ends in `more`, if it is not allowed."""
+    """The NumPy dtype of that name, or of NumPy's or torch's object; ValueError, ending in `more`, for any other."""
+    is_of_numpy = isinstance(dtype, np.dtype) or (isinstance(dtype, type) and issubclass(dtype, np.generic | float))
     try:
-        resolved = np.dtype(dtype.removeprefix("torch.") if isinstance(dtype, str) else dtype)
+        resolved = np.dtype(dtype if is_of_numpy else str(dtype).removeprefix("torch."))
     except TypeError:
         resolved = None
     if dtype is None or resolved is None or resolved.name not in allowed:

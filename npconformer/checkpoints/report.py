@@ -5,7 +5,9 @@ Lesson: notebooks/08_parity.ipynb
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
 from npconformer.storage.messages import printable
 
@@ -27,6 +29,10 @@ class LoadReport:
             which is left out, and ``pos_conv_embed``, which is loaded and saved again but never called.
         mismatched: (name, shape in the file, shape in the model); loading stops at these, or, where asked
             to ignore them, leaves the model's at random.
+        dtype: what the model computes in.
+        stored_dtypes: the floating dtypes that the file stores weights in.
+
+    It also reads as the dictionary that transformers returns in its place: ``report["missing_keys"]``.
     """
 
     path: str = ""
@@ -36,6 +42,30 @@ class LoadReport:
     unexpected: list[str] = field(default_factory=list)
     unused_by_design: list[str] = field(default_factory=list)
     mismatched: list[tuple[str, tuple[int, ...], tuple[int, ...]]] = field(default_factory=list)
+    dtype: str | None = None
+    stored_dtypes: list[str] = field(default_factory=list)
+
+    _AS_IN_TRANSFORMERS: ClassVar[dict[str, Callable[[LoadReport], Any]]] = {
+        "missing_keys": lambda report: set(report.missing),
+        "unexpected_keys": lambda report: {*report.unexpected, *report.unused_by_design} - {*report.loaded},
+        "mismatched_keys": lambda report: set(report.mismatched),
+        "error_msgs": lambda report: [],
+    }
+
+    def keys(self) -> list[str]:
+        """The keys of transformers' dictionary."""
+        return list(self._AS_IN_TRANSFORMERS)
+
+    def __getitem__(self, key: str) -> Any:
+        return self._AS_IN_TRANSFORMERS[key](self)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.keys())
+
+    def note_dtypes(self, dtype: str, stored: Iterable[str]) -> None:
+        """Notes what the model computes in, and the stored dtypes of all weights of the file."""
+        self.dtype = dtype
+        self.stored_dtypes = sorted({name for name in stored if "float" in name})
 
     def __str__(self) -> str:
         lines = [f"{self.path}: {len(self.loaded)} loaded"]
@@ -49,15 +79,18 @@ class LoadReport:
             names = getattr(self, name)
             if names:
                 lines.append(f"{len(names)} {meaning}: {shorten(names)}")
+        others = [name for name in self.stored_dtypes if name != self.dtype]
+        if others and self.dtype is not None:
+            lines.append(f"stored in {', '.join(others)}, computed in {self.dtype}")
         if self.mismatched:
             lines.append(f"{len(self.mismatched)} of another shape: {describe_mismatches(self.mismatched)}")
         return "\n  ".join(lines)
 
 
-def shorten(names: list[str]) -> str:
+def shorten(names: list[str], most: int = SHOWN) -> str:
     """The first few names, and how many more there are."""
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(printable(name[:LONGEST_NAME]) for name in names[:SHOWN]) + more
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(printable(name[:LONGEST_NAME]) for name in names[:most]) + more
 
 
 def count_by_part(names: list[str]) -> str:

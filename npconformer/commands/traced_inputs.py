@@ -49,7 +49,9 @@ def load_checkpoint(folder: str, dtype: str, device: str) -> Any:
     try:
         config = AutoConfig.from_pretrained(folder)
         head = next(iter(heads_of(config.architectures or [])), None)
-        return model_class(config.model_type, head).from_pretrained(folder, dtype=dtype, device=device)
+        return model_class(config.model_type, head).from_pretrained(
+            folder, dtype=dtype, device=device, allow_missing=False
+        )
     except (ValueError, OSError, RuntimeError) as error:
         raise SystemExit(say(describe(error), status=2)) from None
 

@@ -17,9 +17,15 @@ REDUCTIONS = ("none", "sum", "mean")
 
 
 def host_array(name: str, values: ArrayLike) -> np.ndarray:
-    """An argument (array of any library, tensor, or lists of numbers) as a NumPy array."""
+    """An argument (array of any library, tensor, lists of numbers) as a NumPy array; ValueError for anything else."""
     values = values.data if isinstance(values, Tensor) else values
-    array = to_host(values) if is_array(values) else np.asarray(values)
+    try:
+        array = to_host(values) if is_array(values) else np.asarray(values)
+    except ValueError:  # NumPy's word for lists of different lengths
+        raise ValueError(
+            f"{name}: the lists in it have different lengths; make them equally long with {IGNORED} behind the shorter "
+            f"ones, as in [[5, 6, 7], [8, {IGNORED}, {IGNORED}]]"
+        ) from None
     if array.dtype.kind not in "biuf":
         raise ValueError(f"{name}: expected numbers, got dtype {array.dtype}")
     return array

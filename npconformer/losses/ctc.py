@@ -212,14 +212,14 @@ def ctc_loss(
     blank: int = 0,
     reduction: str = "mean",
     zero_infinity: bool = False,
-    compute_dtype: DTypeLike | None = np.float32,
+    compute_dtype: DTypeLike | None = None,
 ) -> Tensor:
     """CTC loss of a batch of logits (not of probabilities: the log-softmax is taken here).
 
     Args:
         logits: (B, T, V) floating tensor or array.
-        labels: (B, S) integers, on the host or the device: classes other than the blank, and -100 anywhere
-            for padding. An item may have no label at all.
+        labels: (B, S) integers, or (S,) where B is 1, on the host or the device: classes other than
+            the blank, and -100 anywhere for padding. An item may have no label at all.
         input_lengths: (B,) frames of each item, 1..T; None: T for all. Later frames have no influence.
         target_lengths: (B,) labels of each item, which are then its first ones and the rest is ignored; None:
             whatever is not -100.
@@ -229,7 +229,8 @@ def ctc_loss(
         zero_infinity: gives items without alignment (more labels and repeats than frames) loss and gradient
             0. Without it their loss is inf and the gradient in their frames NaN, as torch's, so that nobody
             trains on them unaware.
-        compute_dtype: dtype of the log-softmax and of the loss; None for the logits' own.
+        compute_dtype: dtype of the log-softmax and of the loss; None for the logits' own, and float32 for float16.
+            "float32" rounds float64 logits as the reference does, which computes this loss in nothing else.
 
     Returns:
         The loss, 0-d or (B,), in compute_dtype. The gradient has the logits' dtype.
@@ -243,4 +244,6 @@ def ctc_loss(
         raise ValueError(f"logits: expected a floating array (batch, frames, classes), got {data.dtype} {data.shape}")
     check_reduction(reduction)
     targets = prepare_targets(data.shape, labels, input_lengths, target_lengths, blank)
+    if compute_dtype is None:
+        compute_dtype = np.result_type(data.dtype, np.float32)
     return CTCLoss(targets, reduction, zero_infinity, compute_dtype)(logits)

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from npconformer.arrays.backend import is_array, to_host
-from npconformer.losses.class_labels import IGNORED
+from npconformer.losses.class_labels import IGNORED, host_array
 
 
 @dataclass(frozen=True)
@@ -49,6 +48,8 @@ def prepare_targets(
             f"blank: expected a class in 0..{classes - 1}, got {blank!r} (of a model it is config.pad_token_id)"
         )
     labels = _integers("labels", labels)
+    if labels.ndim == 1 and batch == 1:
+        labels = labels[None]
     if labels.ndim != 2 or labels.shape[0] != batch:
         raise ValueError(f"labels: expected shape ({batch}, labels) for logits {logits_shape}, got {labels.shape}")
     used = _used_labels(labels, target_lengths)
@@ -101,7 +102,7 @@ def _lengths(name: str, values: ArrayLike, batch: int, smallest: int, largest: i
 
 
 def _integers(name: str, values: ArrayLike) -> np.ndarray:
-    array = to_host(values) if is_array(values) else np.asarray(values)
+    array = host_array(name, values)
     if array.size and array.dtype.kind not in "iu":
         raise ValueError(f"{name}: expected integers, got dtype {array.dtype}")
     return array.astype(np.int64)

@@ -123,16 +123,17 @@ class AutoConfig:
         return config_class(model_type)(**settings)
 
     @staticmethod
-    def from_pretrained(folder: str | os.PathLike, **overrides: Any) -> PretrainedConfig:
+    def from_pretrained(pretrained_model_name_or_path: str | os.PathLike, **overrides: Any) -> Any:
         """The configuration in a checkpoint folder or repository, or in a JSON file; `overrides` replace its fields.
 
         Raises FileNotFoundError for what is missing, and ValueError, naming the file, for what is damaged.
         """
         hub = HubOptions.take(overrides)
-        path = configuration_file(folder, hub)
-        config = config_class(read_model_type(path)).from_pretrained(path, **overrides)
-        config.name_or_path = str(folder)
-        return config
+        path = configuration_file(pretrained_model_name_or_path, hub)
+        found = config_class(read_model_type(path)).from_pretrained(path, **overrides)
+        config = found[0] if isinstance(found, tuple) else found
+        config.name_or_path = str(pretrained_model_name_or_path)
+        return found
 
 
 class _AutoModel:
@@ -145,12 +146,12 @@ class _AutoModel:
         raise TypeError(f"{name} is not built; use {name}.from_pretrained(folder) or {name}.from_config(config)")
 
     @classmethod
-    def from_config(cls, config: PretrainedConfig) -> Any:
-        """A model with random weights."""
-        return model_class(config.model_type, cls.head_name)(config)
+    def from_config(cls, config: PretrainedConfig, **options: Any) -> Any:
+        """A model with random weights; options as for the model's own `from_config`."""
+        return model_class(config.model_type, cls.head_name).from_config(config, **options)
 
     @classmethod
-    def from_pretrained(cls, folder: str | os.PathLike, **options: Any) -> Any:
+    def from_pretrained(cls, pretrained_model_name_or_path: str | os.PathLike, **options: Any) -> Any:
         """The model in a checkpoint folder or repository; options as for the model's own `from_pretrained`.
 
         Raises FileNotFoundError for what is missing, and ValueError for what is damaged, or of a model without this
@@ -161,10 +162,14 @@ class _AutoModel:
             model_type = config.model_type
         else:
             hub = HubOptions.take(options)
-            path = configuration_file(folder, hub) if config is None else configuration_file(config, hub.elsewhere())
+            path = (
+                configuration_file(pretrained_model_name_or_path, hub)
+                if config is None
+                else configuration_file(config, hub.elsewhere())
+            )
             model_type = read_model_type(path)
             options |= (hub.pinned_to(path) if config is None else hub).arguments()
-        return model_class(model_type, cls.head_name).from_pretrained(folder, **options)
+        return model_class(model_type, cls.head_name).from_pretrained(pretrained_model_name_or_path, **options)
 
 
 class AutoModel(_AutoModel):

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from npconformer.arrays.backend import asarray, is_array, to_host
+from npconformer.arrays.device import Device, device_of
 from npconformer.arrays.memory import machine_memory
 from npconformer.arrays.types import Array
 from npconformer.checkpoints.pretrained import PretrainedMixin
@@ -122,6 +123,11 @@ class PreTrainedModel(PretrainedMixin, Module, metaclass=_Fits):
         """The dtype of the parameters."""
         return next(self.parameters()).dtype
 
+    @property
+    def device(self) -> Device:
+        """Where the parameters are, as a name that `to` takes: "cpu" or "cuda"."""
+        return device_of(next(self.parameters()).data)
+
     def freeze_base_model(self) -> None:
         """Stops training of everything but the head."""
         self.base_model.requires_grad_(False)
@@ -133,20 +139,49 @@ class PreTrainedModel(PretrainedMixin, Module, metaclass=_Fits):
             "computed from the waveform without weights"
         )
 
-    def gradient_checkpointing_enable(self) -> None:
-        """In training, computes each block's inner arrays again during backward instead of keeping them."""
+    def gradient_checkpointing_enable(self, gradient_checkpointing_kwargs: dict[str, Any] | None = None) -> None:
+        """In training, computes each block's inner arrays again during backward instead of keeping them.
+
+        gradient_checkpointing_kwargs: of torch's function; ``use_reentrant`` changes nothing here, and others raise.
+        """
+        for name in gradient_checkpointing_kwargs or ():
+            if name != "use_reentrant":
+                raise ValueError(f"gradient_checkpointing_kwargs: {name!r} has no meaning here, use_reentrant alone")
         self.base_model.encoder.gradient_checkpointing = True
 
     def gradient_checkpointing_disable(self) -> None:
         """Keeps each block's inner arrays for backward."""
         self.base_model.encoder.gradient_checkpointing = False
 
+    @property
+    def is_gradient_checkpointing(self) -> bool:
+        """Whether blocks are computed again during backward."""
+        return self.base_model.encoder.gradient_checkpointing
+
+    def get_memory_footprint(self, return_buffers: bool = True) -> int:
+        """How many bytes the parameters take, and with return_buffers the buffers."""
+        buffers = self.buffers() if return_buffers else ()
+        return sum(parameter.data.nbytes for parameter in self.parameters()) + sum(array.nbytes for array in buffers)
+
     # -- lengths ---------------------------------------------------------------------------------------------------
 
     def _get_feat_extract_output_lengths(self, input_lengths: Lengths, add_adapter: bool | None = None) -> Lengths:
-        """Rows of the input -> frames, as the reference counts them; add_adapter: the config's unless given."""
+        """Rows of the input -> frames, as the reference counts them; add_adapter: the config's unless given.
+
+        A single number gives a NumPy integer, so that ``.item()`` can be written behind it as for the reference.
+        """
         with_adapter = self.config.add_adapter if add_adapter is None else add_adapter
-        return count_steps(input_lengths, self.encoder_stages + (self._adapter_stages() if with_adapter else ()))
+        lengths = input_lengths.data if isinstance(input_lengths, Tensor) else input_lengths
+        frames = count_steps(lengths, self.encoder_stages + (self._adapter_stages() if with_adapter else ()))
+        return np.int64(frames) if isinstance(frames, int) else frames  # type: ignore[return-value]
+
+    def _get_feature_vector_attention_mask(
+        self, feature_vector_length: int, attention_mask: Array, add_adapter: bool | None = None
+    ) -> np.ndarray:
+        """(B, T) booleans, true at each utterance's own frames, from the (B, N) mask of its rows."""
+        rows = self.own_rows(attention_mask, np.shape(attention_mask))
+        frames = np.asarray(self._get_feat_extract_output_lengths(rows, add_adapter))
+        return np.arange(feature_vector_length) < frames[:, None]
 
     def count_frames(self, rows: Lengths) -> Lengths:
         """Rows of the input -> frames that come out."""

@@ -16,7 +16,11 @@ from typing import Any
 
 from npconformer.storage.messages import shown
 
-ACTIVATIONS = ("gelu", "gelu_new", "relu", "selu", "sigmoid", "silu", "swish", "tanh")
+ACTIVATIONS = tuple(
+    """gelu gelu_10 gelu_accurate gelu_fast gelu_new gelu_python gelu_python_tanh gelu_pytorch_tanh hardswish laplace
+    leaky_relu linear mish prelu quick_gelu relu relu2 relu6 selu sigmoid silu sqrtsoftplus swish tanh xielu""".split()
+)
+ATTENTIONS = ("eager", "sdpa", "flex_attention")  # names of transformers
 
 LARGEST = 2**31 - 1  # of what counts something: no size or length is near it
 MOST_LAYERS = 1000  # of one kind: each takes memory and time, however small it is
@@ -81,6 +85,17 @@ def integers(field: str, value: Any) -> tuple[int, ...]:
     if not 0 < len(values) <= MOST_LAYERS:
         raise wrong(field, value, f"a list of one to {MOST_LAYERS} integers")
     return tuple(integer(f"{field}[{i}]", item) for i, item in enumerate(values))
+
+
+def attention_implementation(name: Any) -> str:
+    """The one asked for, among those that give the same result: there is one implementation here. None is "sdpa"."""
+    if name is None:
+        return "sdpa"
+    if name not in ATTENTIONS:
+        raise ValueError(
+            f"attn_implementation is {shown(name)}; expected one of {', '.join(ATTENTIONS)}, all the same here"
+        )
+    return name
 
 
 def same_length(**lists: tuple) -> None:

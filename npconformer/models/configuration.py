@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, ClassVar
 
-from npconformer.models.config_checks import boolean, choice, integer, wrong
+from npconformer.models.config_checks import attention_implementation, boolean, choice, integer, wrong
 from npconformer.storage.files import json_text, make_folder, read_json_object, write_text_atomically
 from npconformer.storage.hub import local_folder
 from npconformer.storage.hub_options import AS_USUAL, HubOptions, without_secrets
@@ -27,8 +27,9 @@ class PretrainedConfig:
     """Base of the model configurations.
 
     A subclass is a dataclass whose fields are its settings; ``validate`` checks them. A keyword that is no
-    field (from an older or newer version of the format) is kept in ``extra``, readable as an attribute and
-    written back by ``to_dict``. ``torch_dtype``, the former name of ``dtype``, is read as ``dtype``.
+    field (from an older or newer version of the format), and an attribute of another name that is set later, is kept
+    in ``extra``, readable as an attribute and written by ``to_dict``. ``torch_dtype``, the former name of ``dtype``,
+    is read as ``dtype``. ``attn_implementation`` is accepted where it changes nothing, and never written.
 
     Fields here:
         architectures: names of the model classes that the weights belong to.
@@ -64,6 +65,9 @@ class PretrainedConfig:
             settings["dtype"] = former_dtype
         names = [settings.pop(name, None) for name in ("name_or_path", "_name_or_path")]
         self.name_or_path = str(names[0] or names[1] or "")  # where it came from; never written
+        asked = [settings.pop(name, None) for name in ("attn_implementation", "_attn_implementation")]
+        self._attn_implementation = attention_implementation(asked[0] or asked[1])  # never written
+        self.extra = {}
         num_labels = settings.pop("num_labels", None)
         for field in fields(self):
             setattr(self, field.name, settings.pop(field.name, field.default))
@@ -77,6 +81,13 @@ class PretrainedConfig:
         if name in extra:
             return extra[name]
         raise AttributeError(f"{type(self).__name__} has no field {shown(name)}")
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        own = name.startswith("_") or name in ("name_or_path", "extra") or hasattr(type(self), name)
+        if own or "extra" not in self.__dict__:
+            object.__setattr__(self, name, value)
+        else:
+            self.extra[name] = value
 
     def __eq__(self, other: object) -> bool:
         return type(self) is type(other) and self.to_dict() == other.to_dict()
@@ -115,6 +126,20 @@ class PretrainedConfig:
             )
 
     @property
+    def torch_dtype(self) -> str | None:
+        """The former name of ``dtype``."""
+        return self.dtype
+
+    @torch_dtype.setter
+    def torch_dtype(self, dtype: Any) -> None:
+        self.dtype = _dtype_name(dtype)
+
+    @property
+    def use_return_dict(self) -> bool | None:
+        """``return_dict``, by the name that transformers' models read it with."""
+        return self.return_dict
+
+    @property
     def num_labels(self) -> int:
         """Number of classes of a classification head."""
         return len(self.id2label or ())
@@ -150,72 +175,111 @@ class PretrainedConfig:
         settings["model_type"] = self.model_type
         return {name: _plain(value) for name, value in settings.items()}
 
-    def to_json_string(self) -> str:
-        """The text of ``config.json``; ``defaults_not_written`` names what is left out at its default."""
-        settings = self.to_dict()
-        defaults = PretrainedConfig().to_dict()
+    def to_diff_dict(self) -> dict[str, Any]:
+        """What ``config.json`` holds: everything but what ``defaults_not_written`` names and is at its default."""
+        settings, defaults = self.to_dict(), PretrainedConfig().to_dict()
         for name in self.defaults_not_written:
             if settings[name] == defaults.get(name, self.__dataclass_fields__[name].default):
                 del settings[name]
+        return settings
+
+    def update(self, config_dict: dict[str, Any]) -> None:
+        """Takes over settings by name. Raises ValueError for values that do not fit."""
+        for name, value in config_dict.items():
+            setattr(self, name, value)
+        self.validate()
+
+    def to_json_string(self, use_diff: bool = True) -> str:
+        """The text of ``config.json``: `to_diff_dict`, or with ``use_diff=False`` everything."""
+        settings = self.to_diff_dict() if use_diff else self.to_dict()
         if "id2label" in settings:
             settings["id2label"] = {str(i): name for i, name in settings["id2label"].items()}
         return json_text(settings)
 
+    def to_json_file(self, json_file_path: str | os.PathLike, use_diff: bool = True) -> None:
+        """Writes `to_json_string` to a file, which appears whole or not at all."""
+        write_text_atomically(Path(json_file_path), self.to_json_string(use_diff))
+
     @classmethod
-    def from_dict(cls, settings: dict[str, Any], **overrides: Any) -> PretrainedConfig:
+    def from_json_file(cls, json_file: str | os.PathLike) -> PretrainedConfig:
+        """Configuration from a file that `to_json_file` wrote."""
+        return cls.from_dict(read_json_object(Path(json_file)))
+
+    @classmethod
+    def from_dict(cls, config_dict: dict[str, Any], **overrides: Any) -> Any:
         """Configuration from a dictionary such as ``to_dict`` returns, with ``overrides`` put over it.
 
+        With ``return_unused_kwargs=True`` a tuple: the configuration, and the overrides that name no field.
+
         Raises:
-            ValueError: also for an override that names no field.
+            ValueError: also, without ``return_unused_kwargs``, for an override that names no field.
         """
+        settings = config_dict
         if not isinstance(settings, dict):
             raise ValueError(f"a configuration must be a dictionary, got {type(settings).__name__}")
         settings = dict(settings)
-        cls._refuse_unknown(overrides, settings)
+        known = {field.name for field in fields(cls)} | _ALSO_KNOWN | set(settings)
+        unused = {name: value for name, value in overrides.items() if name not in known}
+        returns_unused = unused.pop("return_unused_kwargs", False)
+        if unused and not returns_unused:
+            raise _unknown_field(next(iter(unused)), cls.__name__, known)
+        overrides = {name: value for name, value in overrides.items() if name in known}
         if "num_labels" in overrides and "id2label" not in overrides:
             if overrides["num_labels"] != len(settings.get("id2label") or ()):
                 settings.pop("id2label", None)
                 settings.pop("label2id", None)
         if "id2label" in overrides and "label2id" not in overrides:
             settings.pop("label2id", None)
-        return cls(**{**settings, **overrides})
+        config = cls(**{**settings, **overrides})
+        return (config, unused) if returns_unused else config
 
     @classmethod
-    def _refuse_unknown(cls, overrides: dict[str, Any], settings: dict[str, Any]) -> None:
-        known = {field.name for field in fields(cls)} | {"num_labels", "torch_dtype"} | set(settings)
-        for name in overrides:
-            if name not in known:
-                from difflib import get_close_matches
-
-                close = get_close_matches(name, known, n=1)
-                hint = f"; did you mean {close[0]!r}?" if close else ""
-                raise ValueError(f"{shown(name)} is no field of {cls.__name__}{hint}")
+    def get_config_dict(
+        cls, pretrained_model_name_or_path: str | os.PathLike, **options: Any
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The content of a checkpoint's ``config.json``, and the options that are not about the hub."""
+        path = configuration_file(pretrained_model_name_or_path, HubOptions.take(options))
+        return read_json_object(path), options
 
     @classmethod
-    def from_pretrained(cls, folder: str | os.PathLike, **overrides: Any) -> PretrainedConfig:
-        """Read ``config.json`` of ``folder`` (or the given JSON file); ``overrides`` replace its values.
+    def from_pretrained(cls, pretrained_model_name_or_path: str | os.PathLike, **overrides: Any) -> Any:
+        """Read ``config.json`` of a folder (or the given JSON file); ``overrides`` replace its values.
 
-        ``folder`` may be "owner/name", a repository at the hub; revision, token, subfolder, cache_dir, force_download
-        and local_files_only then say how (`HubOptions`).
+        The folder may be "owner/name", a repository at the hub; revision, token, subfolder, cache_dir, force_download
+        and local_files_only then say how (`HubOptions`). ``return_unused_kwargs``: as for `from_dict`.
 
         Raises:
             FileNotFoundError: there is no such folder, file or repository.
             PermissionError, ConnectionError: the hub does not give it.
             ValueError: the file is no JSON object, describes another model type, or contradicts itself.
         """
-        path = configuration_file(folder, HubOptions.take(overrides))
+        path = configuration_file(pretrained_model_name_or_path, HubOptions.take(overrides))
         settings = read_json_object(path)
         try:
-            config = cls.from_dict(settings, **overrides)
+            found = cls.from_dict(settings, **overrides)
         except (TypeError, ValueError) as error:  # TypeError: a field called "self"
             raise ValueError(f"{path}: {error}") from None
-        config.name_or_path = str(folder)
-        return config
+        config = found[0] if isinstance(found, tuple) else found
+        config.name_or_path = str(pretrained_model_name_or_path)
+        return found
 
-    def save_pretrained(self, folder: str | os.PathLike) -> None:
-        """Write ``config.json`` into ``folder``, which is created; the file appears whole or not at all."""
+    def save_pretrained(self, save_directory: str | os.PathLike, push_to_hub: bool = False) -> None:
+        """Write ``config.json`` into a folder, which is created; the file appears whole or not at all."""
+        if push_to_hub:
+            raise ValueError("push_to_hub=True is not offered: save to a folder, and upload that with `hf upload`")
         self.validate()
-        write_text_atomically(make_folder(folder) / CONFIG_NAME, self.to_json_string())
+        write_text_atomically(make_folder(save_directory) / CONFIG_NAME, self.to_json_string())
+
+
+_ALSO_KNOWN = {"num_labels", "torch_dtype", "attn_implementation", "name_or_path"}
+
+
+def _unknown_field(name: str, class_name: str, known: set[str]) -> ValueError:
+    from difflib import get_close_matches
+
+    close = get_close_matches(name, known, n=1)
+    hint = f"; did you mean {close[0]!r}?" if close else ""
+    return ValueError(f"{shown(name)} is no field of {class_name}{hint}")
 
 
 def configuration_file(folder: str | os.PathLike, hub: HubOptions = AS_USUAL) -> Path:

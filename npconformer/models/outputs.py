@@ -5,7 +5,7 @@ Lesson: notebooks/03_conformer_block.ipynb
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -13,10 +13,13 @@ from npconformer.tape.autograd import Tensor
 
 
 @dataclass
-class ModelOutput:
-    """Base of all outputs: `output.logits`, `output["logits"]`, `output[0]` (among the fields that are set)."""
+class ModelOutput(Mapping):
+    """Base of all outputs: `output.logits`, `output["logits"]`, `output[0]` (among the fields that are set).
 
-    def keys(self) -> list[str]:
+    It is a mapping from the names of the fields that are set: `items`, `values`, `get`, `dict(output)`.
+    """
+
+    def keys(self) -> list[str]:  # type: ignore[override]
         """The names of the fields that are set."""
         return [field.name for field in fields(self) if getattr(self, field.name) is not None]
 
@@ -31,7 +34,12 @@ class ModelOutput:
             raise KeyError(key)
         return getattr(self, key)
 
-    def __contains__(self, key: str) -> bool:
+    def __setitem__(self, key: str, value: Any) -> None:
+        if key not in [field.name for field in fields(self)]:
+            raise KeyError(f"{type(self).__name__} has no field {key!r}")
+        setattr(self, key, value)
+
+    def __contains__(self, key: object) -> bool:
         return key in self.keys()
 
     def __iter__(self) -> Iterator[str]:
@@ -125,7 +133,7 @@ class XVectorOutput(ModelOutput):
 
 
 @dataclass
-class Wav2Vec2ForPreTrainingOutput(ModelOutput):
+class Wav2Vec2ConformerForPreTrainingOutput(ModelOutput):
     """Output of a model in self-supervised pre-training.
 
     Attributes:

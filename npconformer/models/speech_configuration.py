@@ -24,13 +24,17 @@ class SpeechEncoderConfig(PretrainedConfig):
 
     ``padding_mode`` is npconformer's own: "reference" lets padding leak into shorter utterances where transformers
     does; "exact" gives an utterance in a batch the output that it has alone. It is written to ``config.json`` only
-    when it is not "reference".
+    when it is not "reference". So is ``ctc_compute_dtype``: what the CTC loss is computed in, the model's dtype unless
+    given; "float32" rounds a float64 model's loss as transformers does.
 
     ``sizes`` (at least 1), ``counts`` (at least 0), ``probabilities``, ``switches``, ``lists`` and ``choices`` name the
     fields that are checked alike; a model's own configuration extends them.
     """
 
-    defaults_not_written: ClassVar[frozenset[str]] = PretrainedConfig.defaults_not_written | {"padding_mode"}
+    defaults_not_written: ClassVar[frozenset[str]] = PretrainedConfig.defaults_not_written | {
+        "padding_mode",
+        "ctc_compute_dtype",
+    }
     sizes: ClassVar[tuple[str, ...]] = names(
         """hidden_size num_attention_heads intermediate_size output_hidden_size mask_time_length mask_feature_length
         classifier_proj_size xvector_output_dim adapter_kernel_size adapter_stride max_source_positions
@@ -53,6 +57,7 @@ class SpeechEncoderConfig(PretrainedConfig):
         "position_embeddings_type": (None, "relative", "rotary"),
         "ctc_loss_reduction": ("sum", "mean", "none"),
         "padding_mode": PADDING_MODES,
+        "ctc_compute_dtype": (None, "float32", "float64"),
     }
 
     # vocabulary
@@ -93,6 +98,7 @@ class SpeechEncoderConfig(PretrainedConfig):
     final_dropout: float = 0.1
     ctc_loss_reduction: str = "sum"
     ctc_zero_infinity: bool = False
+    ctc_compute_dtype: str | None = None  # npconformer's own; None: the model's
     use_weighted_layer_sum: bool = False
     classifier_proj_size: int = 256
     tdnn_dim: tuple[int, ...] = (512, 512, 512, 512, 1500)

@@ -4,6 +4,7 @@ import importlib
 from typing import Any
 
 from npconformer.nn import init
+from npconformer.nn.activations import make_activation
 from npconformer.nn.layers import (
     BatchNorm1d,
     Conv1d,
@@ -33,6 +34,7 @@ __all__ = [
     "PointwiseConv1d",
     "WeightNormConv1d",
     "init",
+    "make_activation",
 ]
 
 

@@ -31,13 +31,22 @@ class Linear(Module):
     def forward(self, x: Tensor | Array) -> Tensor:
         return ops.linear(x, self.weight, self.bias)
 
+    def extra_repr(self) -> str:
+        has_bias = self.bias is not None
+        return f"in_features={self.in_features}, out_features={self.out_features}, bias={has_bias}"
+
 
 class Embedding(Module):
     """A table of learned vectors. Weight (rows, channels): normal with the given std."""
 
+    is_embedding = True
+
     def __init__(self, rows: int, channels: int, std: float = 0.02) -> None:
         super().__init__()
         self.weight = Parameter(init.normal(0.0, std, rows, channels))
+
+    def extra_repr(self) -> str:
+        return ", ".join(map(str, self.weight.shape))
 
 
 class Conv1d(Module):
@@ -65,6 +74,14 @@ class Conv1d(Module):
     def forward(self, x: Tensor | Array) -> Tensor:
         return ops.conv1d(x, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
 
+    def extra_repr(self) -> str:
+        out_channels, width, kernel = self.weight.shape
+        parts = [f"{width * self.groups}, {out_channels}, kernel_size=({kernel},), stride=({self.stride},)"]
+        parts += [f"padding={self.padding}"] if self.padding else []
+        parts += [f"dilation=({self.dilation},)"] if self.dilation != 1 else []
+        parts += [f"groups={self.groups}"] if self.groups != 1 else []
+        return ", ".join(parts + ([] if self.bias is not None else ["bias=False"]))
+
 
 class PointwiseConv1d(Module):
     """A convolution with a kernel of 1, which is a linear map of every frame. Weight (out, in, 1), no bias."""
@@ -75,6 +92,9 @@ class PointwiseConv1d(Module):
 
     def forward(self, x: Tensor | Array) -> Tensor:
         return ops.linear(x, self.weight.reshape(self.weight.shape[:2]))
+
+    def extra_repr(self) -> str:
+        return f"{self.weight.shape[1]}, {self.weight.shape[0]}, kernel_size=(1,), stride=(1,), bias=False"
 
 
 class LayerNorm(Module):
@@ -90,6 +110,9 @@ class LayerNorm(Module):
         """overwrite: the result may take x's memory, if no gradient needs x."""
         return ops.layer_norm(x, self.weight, self.bias, self.eps, overwrite)
 
+    def extra_repr(self) -> str:
+        return f"({self.weight.size},), eps={self.eps}"
+
 
 class GroupNorm(Module):
     """Normalises groups of channels over the time of each utterance; weight starts at 1, bias at 0."""
@@ -102,6 +125,9 @@ class GroupNorm(Module):
 
     def forward(self, x: Tensor | Array, frame_mask: Array | None = None) -> Tensor:
         return ops.group_norm(x, self.weight, self.bias, self.groups, self.eps, frame_mask)
+
+    def extra_repr(self) -> str:
+        return f"{self.groups}, {self.weight.size}, eps={self.eps}"
 
 
 class BatchNorm1d(Module):
@@ -134,6 +160,9 @@ class BatchNorm1d(Module):
             self.running_var = self._moved(self.running_var, variance * (count / (count - 1)))
             self.num_batches_tracked = get_array_module(x.data).asarray(self.num_batches_tracked + 1)  # 0-d, no scalar
         return y
+
+    def extra_repr(self) -> str:
+        return f"{self.weight.size}, eps={self.eps}, momentum={self.momentum}"
 
     def folded_into(self, weight: Array) -> tuple[Array, Array]:
         """Weight and bias of the convolution that does the work of one with this weight (C, ...) and of this norm.
@@ -184,6 +213,9 @@ class Dropout(Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return ops.dropout(x, self.p) if self.training and self.p > 0 else x
+
+    def extra_repr(self) -> str:
+        return f"p={self.p}"
 
 
 class CosineSimilarity(Module):

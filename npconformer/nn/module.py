@@ -5,14 +5,18 @@ Lesson: notebooks/01_the_tape.ipynb
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, ClassVar
 
 import numpy as np
 
-from npconformer.arrays.backend import Backend, backend_of, get_backend, to_backend
+from npconformer.arrays.backend import Backend, backend_of, get_backend, is_array, to_backend
 from npconformer.nn.hooks import Hook, HookHandle
+from npconformer.nn.loaded_names import LoadedNames
+from npconformer.nn.tree import tree
 from npconformer.tape.autograd import Tensor
+
+DEVICES = ("cpu", "cuda", "numpy", "cupy", "gpu")
 
 
 class Parameter(Tensor):
@@ -30,7 +34,10 @@ class Module:
     Attributes:
         training: whether dropout, LayerDrop, SpecAugment and batch statistics are on. New modules are in training
             mode, loaded models in evaluation mode.
+        is_embedding: whether its parameters are a table of learned vectors.
     """
+
+    is_embedding: ClassVar[bool] = False
 
     def __init__(self) -> None:
         set_attribute = object.__setattr__
@@ -92,6 +99,27 @@ class Module:
         """The modules directly inside."""
         return iter(self._modules.values())
 
+    def named_children(self) -> Iterator[tuple[str, Module]]:
+        """The modules directly inside, with their names."""
+        return iter(self._modules.items())
+
+    def get_submodule(self, target: str) -> Module:
+        """The module of that dotted name; "" is this one. Raises AttributeError where there is none."""
+        module = self
+        for name in target.split(".") if target else ():
+            if name not in module._modules:
+                raise AttributeError(f"{type(module).__name__} has no module {name!r} (of {target!r})")
+            module = module._modules[name]
+        return module
+
+    def get_parameter(self, target: str) -> Parameter:
+        """The parameter of that dotted name. Raises AttributeError where there is none."""
+        path, _, name = target.rpartition(".")
+        module = self.get_submodule(path)
+        if name not in module._parameters:
+            raise AttributeError(f"{type(module).__name__} has no parameter {name!r} (of {target!r})")
+        return module._parameters[name]
+
     def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
         """This module and all inside it, with their dotted names."""
         yield prefix, self
@@ -123,9 +151,21 @@ class Module:
         """Every buffer."""
         return (array for _, array in self.named_buffers())
 
-    def num_parameters(self) -> int:
-        """How many numbers the parameters hold together."""
-        return sum(parameter.size for parameter in self.parameters())
+    def num_parameters(self, only_trainable: bool = False, exclude_embeddings: bool = False) -> int:
+        """How many numbers the parameters hold together, or those that are trained, or those in no `Embedding`."""
+        return sum(
+            parameter.size
+            for module in self.modules()
+            for parameter in module._parameters.values()
+            if not (exclude_embeddings and module.is_embedding) and (parameter.requires_grad or not only_trainable)
+        )
+
+    def extra_repr(self) -> str:
+        """What printing says of this module beside its name and what is inside."""
+        return ""
+
+    def __repr__(self) -> str:
+        return tree(self)
 
     def apply(self, function: Callable[[Module], None]) -> Module:
         """Calls the function on every module, innermost first; returns self."""
@@ -150,31 +190,41 @@ class Module:
             raise KeyError(f"no buffer is named {name!r}")
         module._buffers[last] = array
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Takes over arrays by name, without copying those that are in the model's dtype and memory already.
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> LoadedNames:
+        """Takes over arrays or tensors by name, without copying those in the model's dtype and memory already.
+
+        strict: every name of the model must be there, and no other; False takes over what fits by its name.
+
+        Returns:
+            What was missing or unexpected.
 
         Raises:
-            ValueError: names are missing or unexpected, or a shape differs; nothing has been changed then.
+            ValueError: names are missing or unexpected (strict), or a shape differs; nothing has been changed then.
         """
         own = self.state_dict()
-        missing, unexpected = sorted(own.keys() - state.keys()), sorted(state.keys() - own.keys())
-        if missing or unexpected:
+        state = {name: _bare(value) for name, value in state_dict.items()}
+        missing = [name for name in own if name not in state]
+        unexpected = [name for name in state if name not in own]
+        if strict and (missing or unexpected):
             raise ValueError(f"state_dict: missing names {missing}, unexpected names {unexpected}")
         for name, array in own.items():
-            if state[name].shape != array.shape:
+            if name in state and state[name].shape != array.shape:
                 raise ValueError(f"state_dict: {name} has shape {state[name].shape}, the model's is {array.shape}")
         parameters = dict(self.named_parameters())
         for name, old in own.items():
+            if name not in state:
+                continue
             new = to_backend(state[name], backend_of(old)).astype(old.dtype, copy=False)
             if name in parameters:
                 parameters[name].data = new
             else:
                 self.set_buffer(name, new)
+        return LoadedNames(missing, unexpected)
 
-    def zero_grad(self) -> None:
-        """Forgets all gradients."""
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forgets all gradients; set_to_none=False sets those that there are to 0 instead."""
         for parameter in self.parameters():
-            parameter.grad = None
+            parameter.grad = None if set_to_none or parameter.grad is None else parameter.grad * 0
 
     def requires_grad_(self, requires_grad: bool = True) -> Module:
         """Says of every parameter whether it is trained; returns self."""
@@ -192,18 +242,48 @@ class Module:
         """Evaluation mode, here and in everything inside; returns self."""
         return self.train(False)
 
-    def to(self, target: Any) -> Module:
-        """Moves every array to a device ("cpu", "cuda") or casts floating ones to a dtype; returns self."""
-        if isinstance(target, Backend) or target in ("cpu", "cuda", "numpy", "cupy", "gpu"):
+    def to(self, *targets: Any, device: Any = None, dtype: Any = None) -> Any:
+        """Moves every array to a device ("cpu", "cuda") and casts floating ones to a dtype; returns self.
+
+        targets: a device, a dtype, or both.
+        """
+        for target in (*targets, device, dtype):
+            if target is not None:
+                self._to_one(target)
+        return self
+
+    def _to_one(self, target: Any) -> None:
+        if isinstance(target, Backend) or str(target).removesuffix(":0") in DEVICES:
             backend = target if isinstance(target, Backend) else get_backend(target)
-            return self._map_arrays(lambda array: to_backend(array, backend))
+            self._map_arrays(lambda array: to_backend(array, backend))
+            return
         try:
-            dtype = np.dtype(target)
+            dtype = np.dtype(target.removeprefix("torch.") if isinstance(target, str) else target)
         except TypeError:
             dtype = None
         if dtype is None or dtype.kind != "f":
             raise ValueError(f'target: expected "cpu", "cuda" or a floating dtype, got {target!r}')
-        return self._map_arrays(lambda array: array.astype(dtype, copy=False) if array.dtype.kind == "f" else array)
+        self._map_arrays(lambda array: array.astype(dtype, copy=False) if array.dtype.kind == "f" else array)
+
+    def cpu(self) -> Any:
+        """Moves everything to the host; returns self."""
+        return self.to("cpu")
+
+    def cuda(self) -> Any:
+        """Moves everything to the GPU; returns self."""
+        return self.to("cuda")
+
+    def float(self) -> Any:
+        """Casts floating arrays to float32; returns self."""
+        return self.to(np.float32)
+
+    def double(self) -> Any:
+        """Casts floating arrays to float64; returns self."""
+        return self.to(np.float64)
+
+    def half(self) -> Any:
+        """Casts floating arrays to float16, which a CPU computes slowly; returns self."""
+        return self.to(np.float16)
 
     def _map_arrays(self, function: Callable[[Any], Any]) -> Module:
         for module in self.modules():
@@ -213,6 +293,12 @@ class Module:
             for name, array in module._buffers.items():
                 module._buffers[name] = function(array)
         return self
+
+
+def _bare(value: Any) -> Any:
+    """The array of a tensor; an array as it is, and what NumPy makes of anything else."""
+    value = value.data if isinstance(value, Tensor) else value
+    return value if is_array(value) else np.asarray(value)
 
 
 class ModuleList(Module):

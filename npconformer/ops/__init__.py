@@ -5,18 +5,8 @@ Importing this package also gives `Tensor` its operators and methods: see `first
 
 from __future__ import annotations
 
-from npconformer.ops.activations import (
-    ACTIVATIONS,
-    gelu,
-    gelu_new,
-    get_activation,
-    glu,
-    relu,
-    selu,
-    sigmoid,
-    silu,
-    tanh,
-)
+from npconformer.ops.activation_names import ACTIVATIONS, get_activation
+from npconformer.ops.activations import gelu, gelu_new, glu, relu, selu, sigmoid, silu, tanh
 from npconformer.ops.arithmetic import add, divide, exp, log, multiply, negative, power, scaled_add, sqrt, subtract
 from npconformer.ops.attention import attention
 from npconformer.ops.batch_norm import batch_norm, batch_norm_training
@@ -29,6 +19,7 @@ from npconformer.ops.indexing import getitem, masked_assign
 from npconformer.ops.layer_norm import layer_norm
 from npconformer.ops.matmul import linear, matmul
 from npconformer.ops.pooling import mean_pool, statistics_pool
+from npconformer.ops.rare_activations import prelu, xielu
 from npconformer.ops.reductions import mean, sum
 from npconformer.ops.rotary import rotary
 from npconformer.ops.shaping import concatenate, pad, reshape, transpose
@@ -71,6 +62,7 @@ __all__ = [
     "pad",
     "perplexity",
     "power",
+    "prelu",
     "relu",
     "reshape",
     "rotary",
@@ -87,4 +79,5 @@ __all__ = [
     "transpose",
     "weight_norm",
     "weighted_sum",
+    "xielu",
 ]

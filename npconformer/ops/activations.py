@@ -1,4 +1,4 @@
-"""Activations, element by element; each is a function and its derivative. `get_activation` finds one by its name.
+"""Activations, element by element; each is a function and its derivative. `activation_names` finds one by its name.
 
 Each class has `compute(xp, y, x)`, which writes y = f(x) for a piece of rows that fits the cache, and
 `differentiate(xp, dx, x)`, which multiplies dx, the upstream gradient, by f'(x) in place.
@@ -9,7 +9,6 @@ Lesson: notebooks/02_waveform_to_frames.ipynb, notebooks/03_conformer_block.ipyn
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from types import ModuleType
 
 from npconformer.arrays import threads
@@ -23,7 +22,7 @@ def _rows(x: Array) -> Array:
     return x.reshape(math.prod(x.shape[:-1]), x.shape[-1] if x.ndim else 1)
 
 
-def _sigmoid(xp: ModuleType, x: Array, y: Array | None = None) -> Array:
+def sigmoid_of(xp: ModuleType, x: Array, y: Array | None = None) -> Array:
     """1 / (1 + e^-x), in y if there is one. Where e^-x overflows to infinity it is 0, which is right."""
     y = xp.negative(x, out=y)
     xp.exp(y, out=y)
@@ -76,11 +75,11 @@ class Sigmoid(Activation):
 
     @staticmethod
     def compute(xp: ModuleType, y: Array, x: Array) -> None:
-        _sigmoid(xp, x, y)
+        sigmoid_of(xp, x, y)
 
     @staticmethod
     def differentiate(xp: ModuleType, dx: Array, x: Array) -> None:
-        y = _sigmoid(xp, x)
+        y = sigmoid_of(xp, x)
         dx *= y
         dx *= 1 - y
 
@@ -110,7 +109,7 @@ class SiLU(Activation):
 
     @staticmethod
     def differentiate(xp: ModuleType, dx: Array, x: Array) -> None:
-        s = _sigmoid(xp, x)
+        s = sigmoid_of(xp, x)
         dx *= s
         dx *= 1 + x * (1 - s)
 
@@ -205,12 +204,12 @@ class GLU(Operation):
 
     @staticmethod
     def compute(xp: ModuleType, y: Array, a: Array, b: Array) -> None:
-        _sigmoid(xp, b, y)
+        sigmoid_of(xp, b, y)
         y *= a
 
     @staticmethod
     def differentiate(xp: ModuleType, da: Array, db: Array, a: Array, b: Array, grad: Array) -> None:
-        s = _sigmoid(xp, b)
+        s = sigmoid_of(xp, b)
         xp.multiply(grad, s, out=da)
         xp.multiply(da, a, out=db)
         db *= 1 - s
@@ -262,22 +261,3 @@ def glu(x: Tensor | Array) -> Tensor:
     if x.shape[-1] % 2:
         raise ValueError(f"glu: the last axis must have an even length, got {x.shape[-1]}")
     return GLU()(x)
-
-
-ACTIVATIONS: dict[str, Callable[..., Tensor]] = {
-    "relu": relu,
-    "gelu": gelu,
-    "gelu_new": gelu_new,
-    "selu": selu,
-    "silu": silu,
-    "swish": silu,
-    "sigmoid": sigmoid,
-    "tanh": tanh,
-}
-
-
-def get_activation(name: str) -> Callable[..., Tensor]:
-    """The activation of that name, as configs write it."""
-    if name not in ACTIVATIONS:
-        raise ValueError(f"activation {name!r} is not known: expected one of {sorted(ACTIVATIONS)}")
-    return ACTIVATIONS[name]

@@ -55,7 +55,7 @@ def _load_folder(head_name: str, folder: str | os.PathLike, device: str | None, 
     needed = model_class(read_model_type(file), head_name)
     try:
         return needed.from_pretrained(
-            folder, dtype=dtype or "float32", device=device, **hub.pinned_to(file).arguments()
+            folder, dtype=dtype or "float32", device=device, allow_missing=False, **hub.pinned_to(file).arguments()
         )
     except ValueError as error:
         others = _architectures(file)

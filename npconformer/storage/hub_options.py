@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 SECRETS = ("token", "use_auth_token")
-WITHOUT_EFFECT = ("resume_download", "trust_remote_code")  # downloads are always resumed; no code is ever run
+WITHOUT_EFFECT = ("resume_download",)  # downloads are always resumed
 
 COMMIT = re.compile(r"[0-9a-f]{40}")
 _NO_REVISION = re.compile(r"\.\.|[\s~^:?*\[\\\x00-\x1f\x7f]|^/|/$|^$")  # what git refuses in the names of branches
@@ -77,6 +77,8 @@ class HubOptions:
             settings.pop(name, None)
         if settings.pop("proxies", None) is not None:
             raise ValueError("proxies is not offered: set HTTPS_PROXY in the environment")
+        if settings.pop("trust_remote_code", None):
+            raise ValueError("trust_remote_code=True: code that lies beside a checkpoint is never run; leave it out")
         former = settings.pop("use_auth_token", None)  # token's name in transformers 4
         if settings.get("token") is None and former is not None:
             settings["token"] = former

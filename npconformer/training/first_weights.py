@@ -43,7 +43,12 @@ def load_weights(model_class: Any, config: Any, source: Source, task: str) -> Fi
     and for those of other sizes than the configuration says; what belongs to a head that is made anew may be missing.
     """
     model = model_class.from_pretrained(
-        source.folder, config=config, allow_missing=True, allow_unexpected=True, ignore_mismatched_sizes=True
+        source.folder,
+        config=config,
+        dtype="float32",
+        allow_missing=True,
+        allow_unexpected=True,
+        ignore_mismatched_sizes=True,
     )
     added, removed = _difference(config, source)
     missing = _check_missing(model, source, added)

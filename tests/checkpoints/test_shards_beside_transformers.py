@@ -78,7 +78,7 @@ def test_torch_files_of_other_dtypes(tmp_path, dtype):
     theirs.config.save_pretrained(tmp_path)
     torch.save(theirs.state_dict(), tmp_path / "pytorch_model.bin")
     ours = Wav2Vec2ConformerForCTC.from_pretrained(tmp_path)
-    assert_same_state(ours.state_dict(), as_arrays(theirs.float()))
+    assert_same_state(ours.state_dict(), as_arrays(theirs if dtype == "float64" else theirs.float()))
 
 
 def test_shards_of_torch_files(tmp_path):

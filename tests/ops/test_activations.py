@@ -20,10 +20,33 @@ def selu(x):
     return scale * (x if x > 0 else alpha * math.expm1(x))
 
 
+def softplus(x):
+    return max(x, 0) + math.log1p(math.exp(-abs(x)))
+
+
+def gelu(x):
+    return x * 0.5 * math.erfc(-x / math.sqrt(2))
+
+
+def gelu_new(x):
+    return 0.5 * x * (1 + math.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
+
+
 TWINS = {
+    **dict.fromkeys(["gelu_new", "gelu_fast", "gelu_accurate", "gelu_pytorch_tanh", "gelu_python_tanh"], gelu_new),
+    "gelu_python": gelu,
+    "gelu_10": lambda x: min(gelu(x), 10.0),
+    "quick_gelu": lambda x: x * sigmoid(1.702 * x),
+    "mish": lambda x: x * math.tanh(softplus(x)),
+    "leaky_relu": lambda x: x if x > 0 else 0.01 * x,
+    "relu2": lambda x: max(x, 0.0) ** 2,
+    "relu6": lambda x: min(max(x, 0.0), 6.0),
+    "hardswish": lambda x: x * min(max(x + 3, 0.0), 6.0) / 6,
+    "laplace": lambda x: 0.5 * math.erfc(-(x - 0.707107) / (0.282095 * math.sqrt(2))),
+    "sqrtsoftplus": lambda x: math.sqrt(softplus(x)),
+    "linear": lambda x: x,
     "relu": lambda x: max(x, 0.0),
-    "gelu": lambda x: x * 0.5 * math.erfc(-x / math.sqrt(2)),
-    "gelu_new": lambda x: 0.5 * x * (1 + math.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3))),
+    "gelu": gelu,
     "selu": selu,
     "silu": lambda x: x * sigmoid(x),
     "swish": lambda x: x * sigmoid(x),
@@ -32,6 +55,8 @@ TWINS = {
 }
 X = np.random.default_rng(0).normal(size=(3, 4, 5)) * 3
 X[np.abs(X) < 0.05] = 0.3  # away from the kinks of relu and selu
+X.ravel()[-4:] = [12.0, 7.0, -3.5, 3.5]  # beyond those of gelu_10, relu6 and hardswish
+assert all(np.abs(X - kink).min() > 0.01 for kink in (10, 6, -3, 3))
 
 
 def test_every_activation_has_a_twin():
@@ -98,3 +123,24 @@ def test_glu_needs_two_halves():
 def test_unknown_activation_names_the_known_ones():
     with pytest.raises(ValueError, match=r"'geluu'.*gelu_new"):
         ops.get_activation("geluu")
+
+
+def test_prelu(backend):
+    expected = np.where(X > 0, X, 0.3 * X)
+    check_operation(ops.prelu, X, np.array([0.3]), backend=backend, expected=expected)
+
+
+def xielu(x, alpha_p, alpha_n, beta, eps):
+    if x > 0:
+        return softplus(alpha_p) * x * x + beta * x
+    return (math.expm1(min(x, eps)) - x) * (beta + softplus(alpha_n)) + beta * x
+
+
+def test_xielu(backend):
+    expected = np.array([xielu(float(v), 0.2, -1.1, 0.5, -1e-3) for v in X.ravel()]).reshape(X.shape)
+    operation = lambda x, p, n: ops.xielu(x, p, n, 0.5, -1e-3)  # noqa: E731
+    check_operation(operation, X, np.array([0.2]), np.array([-1.1]), backend=backend, expected=expected)
+    between = np.array([-0.1])  # of eps and 0, where only the line is left
+    expected = np.array([xielu(-0.1, 0.2, -1.1, 0.5, -0.2)])
+    operation = lambda x, p, n: ops.xielu(x, p, n, 0.5, -0.2)  # noqa: E731
+    check_operation(operation, between, np.array([0.2]), np.array([-1.1]), backend=backend, expected=expected)

@@ -47,14 +47,15 @@ def exact_ctc(model: Any, logits: Any, inputs: Inputs) -> Any:
 def run(folder: Path, inputs: Inputs, dtype: str, train: bool) -> dict[str, np.ndarray]:
     """Outputs, running statistics and gradients of npconformer, under the names that `reference.run` gives them.
 
-    One forward, then three backward passes over the same tape: of the CTC loss as the model computes it (in float32,
-    as the reference does), of the CTC loss in the model's own dtype, and of a random linear functional of the logits.
+    One forward, then three backward passes over the same tape: of the CTC loss rounded to float32 as the reference
+    does, of the CTC loss in the model's own dtype, and of a random linear functional of the logits.
     """
     model = load(folder, dtype).train(train)
     outputs = model(
         inputs.values,
         attention_mask=inputs.attention_mask,
         labels=inputs.labels,
+        compute_dtype="float32",
         output_hidden_states=True,
         output_attentions=True,
     )

@@ -77,8 +77,8 @@ def test_fine_tuning_starts_from_a_pretrained_model(head: str) -> None:
     cls = getattr(npconformer, "Wav2Vec2Conformer" + head)
     if head != "ForPreTraining":
         with pytest.raises(ValueError, match="allow_missing=True"):
-            cls.from_pretrained(folder)
-    model, report = cls.from_pretrained(folder, allow_missing=True, output_loading_info=True)
+            cls.from_pretrained(folder, allow_missing=False)
+    model, report = cls.from_pretrained(folder, output_loading_info=True)
     assert not report.unexpected and not [name for name in report.missing if name.startswith("wav2vec2_conformer.")]
     assert np.isfinite([float(np.abs(p.data).max()) for p in model.parameters()]).all()
 

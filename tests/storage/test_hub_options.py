@@ -10,11 +10,16 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
 def test_they_are_taken_out_of_the_others():
-    settings = {"revision": "v1", "token": "t", "resume_download": True, "trust_remote_code": True, "pad_token": "_"}
+    settings = {"revision": "v1", "token": "t", "resume_download": True, "trust_remote_code": False, "pad_token": "_"}
     assert HubOptions.take(settings) == HubOptions(revision="v1", token="t")
     assert settings == {"pad_token": "_"}
     assert HubOptions.take({}) == HubOptions()
     assert HubOptions.take({"subfolder": None, "revision": None}) == HubOptions()
+
+
+def test_no_code_is_run():
+    with pytest.raises(ValueError, match=r"trust_remote_code=True: code .* is never run"):
+        HubOptions.take({"trust_remote_code": True})
 
 
 def test_the_former_name_of_the_token():

@@ -13,7 +13,7 @@ from typing import Any
 
 from npconformer import ops
 from npconformer.arrays.types import Array
-from npconformer.nn import BatchNorm1d, Conv1d, Dropout, LayerNorm, Module, PointwiseConv1d
+from npconformer.nn import BatchNorm1d, Conv1d, Dropout, LayerNorm, Module, PointwiseConv1d, make_activation
 from npconformer.tape.autograd import Tensor
 from npconformer.tape.grad_mode import is_grad_enabled
 
@@ -27,7 +27,7 @@ class ConvolutionModule(Module):
         self.layer_norm = LayerNorm(channels, eps)
         self.pointwise_conv1 = PointwiseConv1d(channels, 2 * channels)
         self.add_mixing(channels, config.conv_depthwise_kernel_size, eps)
-        self.activation = ops.get_activation(config.hidden_act)
+        self.activation = make_activation(config.hidden_act)
         self.pointwise_conv2 = PointwiseConv1d(channels, channels)
         self.dropout = Dropout(config.conformer_conv_dropout)
 

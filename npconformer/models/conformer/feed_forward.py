@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from npconformer import ops
-from npconformer.nn import Dropout, Linear, Module
+from npconformer.nn import Dropout, Linear, Module, make_activation
 from npconformer.tape.autograd import Tensor
 
 
@@ -24,12 +23,12 @@ class FeedForward(Module):
         super().__init__()
         std, channels = config.initializer_range, channels or config.hidden_size
         self.intermediate_dense = Linear(channels, config.intermediate_size, std=std)
-        self.activation = ops.get_activation(activation or config.hidden_act)
+        self.intermediate_act_fn = make_activation(activation or config.hidden_act)
         self.intermediate_dropout = Dropout(config.activation_dropout)
         self.output_dense = Linear(config.intermediate_size, channels, std=std)
         self.output_dropout = Dropout(config.hidden_dropout)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, T, C) -> (B, T, C)"""
-        x = self.intermediate_dropout(self.activation(self.intermediate_dense(x), overwrite=True))
+        x = self.intermediate_dropout(self.intermediate_act_fn(self.intermediate_dense(x), overwrite=True))
         return self.output_dropout(self.output_dense(x))

@@ -10,12 +10,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, DTypeLike
 
-from npconformer.arrays.backend import is_array, to_host
 from npconformer.arrays.types import Array
 from npconformer.losses import ctc_loss
-from npconformer.losses.class_labels import IGNORED
+from npconformer.losses.class_labels import IGNORED, host_array
 from npconformer.models.heads.head import Head
 from npconformer.models.outputs import CausalLMOutput
 from npconformer.nn import Dropout, Linear
@@ -42,13 +41,17 @@ class CTCHead(Head):
         inputs: Tensor | Array,
         attention_mask: Array | None = None,
         labels: ArrayLike | None = None,
+        compute_dtype: DTypeLike | None = None,
         **options: Any,
     ) -> CausalLMOutput | tuple[Any, ...]:
-        """Runs the model; with labels also the loss, in float32 as the reference does.
+        """Runs the model; with labels also the loss.
 
         Args:
             inputs, attention_mask: as for the model without a head.
-            labels: None or (B, S) token ids; -100 and `pad_token_id`, which is the blank, mark padding.
+            labels: None or (B, S) token ids, or (S,) where B is 1; -100 and `pad_token_id`, which is the blank, mark
+                padding.
+            compute_dtype: of the loss; None takes `config.ctc_compute_dtype`, and where that is None too the loss is
+                computed in the model's dtype. "float32" rounds a float64 model's loss as the reference does.
             **options: those of `ForwardOptions`.
 
         Raises:
@@ -66,6 +69,7 @@ class CTCHead(Head):
                 blank=self.config.pad_token_id,
                 reduction=self.config.ctc_loss_reduction,
                 zero_infinity=self.config.ctc_zero_infinity,
+                compute_dtype=self.config.ctc_compute_dtype if compute_dtype is None else compute_dtype,
             )
         return call.finish(CausalLMOutput(loss, logits, outputs.hidden_states, outputs.attentions))
 
@@ -83,7 +87,7 @@ class CTCHead(Head):
 
     def _without_blanks(self, labels: ArrayLike) -> np.ndarray:
         """Labels equal to the blank say nothing and are padding too, as in the reference."""
-        labels = to_host(labels) if is_array(labels) else np.asarray(labels)
+        labels = host_array("labels", labels)
         if labels.dtype.kind not in "iu":
             raise ValueError(f"labels: expected integers (token ids), got dtype {labels.dtype}")
         return np.where(labels == self.config.pad_token_id, IGNORED, labels)

@@ -23,7 +23,7 @@ from npconformer.losses.contrastive import (
 )
 from npconformer.models.heads.gumbel_quantizer import GumbelVectorQuantizer
 from npconformer.models.heads.head import Head
-from npconformer.models.outputs import Wav2Vec2ForPreTrainingOutput
+from npconformer.models.outputs import Wav2Vec2ConformerForPreTrainingOutput
 from npconformer.nn import Dropout, Linear, Parameter, init
 from npconformer.tape.autograd import Tensor
 
@@ -70,7 +70,7 @@ class PreTrainingHead(Head):
         sampled_negative_indices: ArrayLike | None = None,
         gumbel_noise: Array | None = None,
         **options: Any,
-    ) -> Wav2Vec2ForPreTrainingOutput | tuple[Any, ...]:
+    ) -> Wav2Vec2ConformerForPreTrainingOutput | tuple[Any, ...]:
         """Runs the model; with negatives also the losses.
 
         Args:
@@ -96,7 +96,7 @@ class PreTrainingHead(Head):
             contrastive, diversity = self._losses(predicted, targets, codes, perplexity, mask, sampled_negative_indices)
             loss = contrastive + diversity * float(self.config.diversity_loss_weight)
         return call.finish(
-            Wav2Vec2ForPreTrainingOutput(
+            Wav2Vec2ConformerForPreTrainingOutput(
                 loss,
                 predicted,
                 targets,

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike
 from npconformer import ops
 from npconformer.arrays.types import Array
 from npconformer.losses import am_softmax_loss
+from npconformer.losses.class_labels import host_array
 from npconformer.models.heads.weighted_layer_sum import WeightedLayerSum
 from npconformer.models.outputs import XVectorOutput
 from npconformer.nn import Linear, Module, ModuleList, Parameter, init
@@ -48,6 +49,12 @@ class AMSoftmaxObjective(Module):
         return am_softmax_loss(vectors, self.weight, labels)
 
 
+def _one_each(labels: ArrayLike) -> np.ndarray:
+    """(B, 1) labels as (B,); others as they are."""
+    array = host_array("labels", labels)
+    return array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array
+
+
 class XVectorHead(WeightedLayerSum):
     """hidden states -> projector -> TDNN layers -> mean and deviation over time -> embedding -> vector for the loss"""
 
@@ -73,7 +80,7 @@ class XVectorHead(WeightedLayerSum):
 
         Args:
             inputs, attention_mask: as for the model without a head.
-            labels: None or (B,) speakers, 0..num_labels-1, for the AM-softmax loss.
+            labels: None or (B,) or (B, 1) speakers, 0..num_labels-1, for the AM-softmax loss.
             **options: those of `ForwardOptions`. With padding_mode "reference" the frames of a masked
                 utterance after the TDNN layers are counted as if these had no dilation, so that a few that already
                 see padding take part in the pooling; "exact" counts them rightly.
@@ -91,7 +98,7 @@ class XVectorHead(WeightedLayerSum):
             x = layer(x)  # (B, T', C)
         embeddings = self.feature_extractor(ops.statistics_pool(x, lengths))  # (B, xvector_output_dim)
         logits = self.classifier(embeddings)
-        loss = None if labels is None else self.objective(logits, labels)
+        loss = None if labels is None else self.objective(logits, _one_each(labels))
         return call.finish(XVectorOutput(loss, logits, embeddings, hidden_states, attentions))
 
     @property

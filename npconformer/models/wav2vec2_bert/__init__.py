@@ -7,6 +7,7 @@ from npconformer.models.wav2vec2_bert.modeling import (
     Wav2Vec2BertForSequenceClassification,
     Wav2Vec2BertForXVector,
     Wav2Vec2BertModel,
+    Wav2Vec2BertPreTrainedModel,
 )
 
 __all__ = [
@@ -16,4 +17,5 @@ __all__ = [
     "Wav2Vec2BertForSequenceClassification",
     "Wav2Vec2BertForXVector",
     "Wav2Vec2BertModel",
+    "Wav2Vec2BertPreTrainedModel",
 ]

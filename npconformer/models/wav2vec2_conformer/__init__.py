@@ -8,6 +8,7 @@ from npconformer.models.wav2vec2_conformer.modeling import (
     Wav2Vec2ConformerForSequenceClassification,
     Wav2Vec2ConformerForXVector,
     Wav2Vec2ConformerModel,
+    Wav2Vec2ConformerPreTrainedModel,
 )
 
 __all__ = [
@@ -18,4 +19,5 @@ __all__ = [
     "Wav2Vec2ConformerForSequenceClassification",
     "Wav2Vec2ConformerForXVector",
     "Wav2Vec2ConformerModel",
+    "Wav2Vec2ConformerPreTrainedModel",
 ]

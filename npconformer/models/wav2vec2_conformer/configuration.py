@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from npconformer.models import config_checks as check
-from npconformer.models.configuration import PretrainedConfig
 from npconformer.models.speech_configuration import SpeechEncoderConfig, names
 
 
@@ -92,10 +91,10 @@ class Wav2Vec2ConformerConfig(SpeechEncoderConfig):
         return settings
 
     @classmethod
-    def from_dict(cls, settings: dict[str, Any], **overrides: Any) -> PretrainedConfig:
-        if "conv_dim" in overrides and isinstance(settings, dict):  # derived from what is overridden
-            settings = {name: value for name, value in settings.items() if name != "num_feat_extract_layers"}
-        return super().from_dict(settings, **overrides)
+    def from_dict(cls, config_dict: dict[str, Any], **overrides: Any) -> Any:
+        if "conv_dim" in overrides and isinstance(config_dict, dict):  # derived from what is overridden
+            config_dict = {name: value for name, value in config_dict.items() if name != "num_feat_extract_layers"}
+        return super().from_dict(config_dict, **overrides)
 
     def _check_each_field(self) -> None:
         super()._check_each_field()

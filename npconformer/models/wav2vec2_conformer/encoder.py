@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from npconformer import ops
 from npconformer.models.conformer.convolution import ConvolutionModule
 from npconformer.models.conformer.encoder import ConformerEncoder
 from npconformer.models.wav2vec2_conformer.configuration import Wav2Vec2ConformerConfig
-from npconformer.nn import LayerNorm, Module, WeightNormConv1d
+from npconformer.nn import LayerNorm, Module, WeightNormConv1d, make_activation
 from npconformer.tape.autograd import Tensor
 
 BLOCK_EPS = 1e-5  # of the layer norms in the blocks, whatever the config's layer_norm_eps
@@ -27,7 +26,7 @@ class Wav2Vec2ConformerPositionalConvEmbedding(Module):
         self.conv = WeightNormConv1d(
             config.hidden_size, config.num_conv_pos_embeddings, config.num_conv_pos_embedding_groups
         )
-        self.activation = ops.get_activation(config.feat_extract_activation)
+        self.activation = make_activation(config.feat_extract_activation)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.activation(self.conv(x)[:, : x.shape[1]])  # an even kernel gives one frame too many

@@ -12,8 +12,7 @@ import numpy as np
 from npconformer.arrays.types import Array
 from npconformer.models.wav2vec2_conformer.configuration import Wav2Vec2ConformerConfig
 from npconformer.models.wav2vec2_conformer.feature_windows import encode_in_windows
-from npconformer.nn import Conv1d, GroupNorm, LayerNorm, Module, ModuleList
-from npconformer.ops import get_activation
+from npconformer.nn import Conv1d, GroupNorm, LayerNorm, Module, ModuleList, make_activation
 from npconformer.tape.autograd import Tensor
 from npconformer.tape.grad_mode import is_grad_enabled
 
@@ -37,7 +36,7 @@ class Wav2Vec2ConformerConvLayer(Module):
             self.layer_norm = LayerNorm(channels)
         elif self.norm == "group":
             self.layer_norm = GroupNorm(channels, channels)  # type: ignore[assignment]
-        self.activation = get_activation(config.feat_extract_activation)
+        self.activation = make_activation(config.feat_extract_activation)
 
     def forward(self, x: Tensor, frame_mask: Array | None = None) -> Tensor:
         x = self.conv(x)  # (B, T, C)
@@ -60,6 +59,10 @@ class Wav2Vec2ConformerFeatureEncoder(Module):
         self.conv_layers = ModuleList(
             Wav2Vec2ConformerConvLayer(config, index) for index in range(config.num_feat_extract_layers)
         )
+
+    def _freeze_parameters(self) -> None:
+        """Stops training of all its parameters, by the name that the reference has for it."""
+        self.requires_grad_(False)
 
     def forward(self, input_values: Tensor, sample_lengths: np.ndarray | None = None) -> Tensor:
         """With sample_lengths (B,), group norm looks at each utterance's own frames only."""

@@ -66,7 +66,7 @@ class Wav2Vec2ConformerPreTrainedModel(PreTrainedModel):
 
     def freeze_feature_encoder(self) -> None:
         """Stops training of the convolutions that read the waveform."""
-        self.base_model.feature_extractor.requires_grad_(False)
+        self.base_model.feature_extractor._freeze_parameters()
 
 
 class Wav2Vec2ConformerModel(Wav2Vec2ConformerPreTrainedModel):
