@@ -24,7 +24,7 @@ _HOMES = {
     "npconformer.audio.files": ["read_audio"],
     "npconformer.audio.seamless_m4t_features": ["SeamlessM4TFeatureExtractor"],
     "npconformer.arrays.backend": ["use"],
-    "npconformer.arrays.batch_feature": ["BatchFeature"],
+    "npconformer.arrays.batch_feature": ["BatchEncoding", "BatchFeature"],
     "npconformer.arrays.threads": ["get_num_threads", "set_num_threads"],
     "npconformer.tape.grad_mode": [
         "detect_anomaly",
@@ -86,6 +86,7 @@ _HOMES = {
     "npconformer.processors.wav2vec2_processor": ["Wav2Vec2Processor"],
     "npconformer.arrays.generator": ["manual_seed"],
     "npconformer.tape.recompute": ["checkpoint", "recompute"],
+    "npconformer.text.added_tokens": ["AddedToken"],
     "npconformer.text.ctc_alignment": ["ctc_align"],
     "npconformer.text.text_alignment": ["align_text"],
     "npconformer.text.tokenizer": ["Wav2Vec2CTCTokenizer"],

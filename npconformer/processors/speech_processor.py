@@ -18,10 +18,7 @@ from npconformer.storage.hub_options import HubOptions, without_secrets
 from npconformer.text.ctc_decoding import best_path
 from npconformer.text.tokenizer import Wav2Vec2CTCTokenizer, Wav2Vec2CTCTokenizerOutput
 
-TEXT_OPTIONS = {
-    "padding", "max_length", "truncation", "pad_to_multiple_of", "return_attention_mask", "return_tensors",
-    "padding_side", "is_split_into_words",
-}  # fmt: skip
+TEXT_OPTIONS = set(inspect.signature(Wav2Vec2CTCTokenizer.__call__).parameters) - {"self", "text"}
 
 Processor = TypeVar("Processor", bound="SpeechProcessor")
 
@@ -70,8 +67,9 @@ class SpeechProcessor:
             known = {name: value for name, value in options.items() if name in of_audio}
             inputs = self.feature_extractor(audio, **{**known, **for_audio})
         if text is not None:
+            own = {name: value for name, value in self.tokenizer.init_kwargs.items() if name in TEXT_OPTIONS}
             known = {name: value for name, value in options.items() if name in TEXT_OPTIONS}
-            encoding = self.tokenizer(text, **{**known, **for_text})
+            encoding = self.tokenizer(text, **{**own, **known, **for_text})
             if audio is None:
                 return encoding
             inputs["labels"] = encoding["input_ids"]

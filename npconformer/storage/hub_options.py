@@ -108,3 +108,9 @@ AS_USUAL = HubOptions()  # main, for everybody, through the usual cache
 def without_secrets(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Settings without those that may hold a token, which earlier programs have written into their files."""
     return {name: value for name, value in settings.items() if name not in SECRETS}
+
+
+def refuse_upload(push_to_hub: Any) -> None:
+    """Raise a ValueError where `save_pretrained` is asked to upload what it writes."""
+    if push_to_hub:
+        raise ValueError("push_to_hub: npconformer uploads nothing; save into a folder, then run `hf upload` on it")
