@@ -79,7 +79,7 @@ _HOMES = {
     "npconformer.ops.creation": ["arange", "from_numpy", "ones", "tensor", "zeros"],
     "npconformer.ops.extrema": ["argmax"],
     "npconformer.ops.shapes": ["cat", "stack"],
-    "npconformer.pipelines": ["pipeline"],
+    "npconformer.pipelines": ["AudioClassificationPipeline", "AutomaticSpeechRecognitionPipeline", "pipeline"],
     "npconformer.plots.attention_mask_visualizer": ["AttentionMaskVisualizer"],
     "npconformer.processors.auto": ["AutoFeatureExtractor", "AutoProcessor", "AutoTokenizer"],
     "npconformer.processors.wav2vec2_bert_processor": ["Wav2Vec2BertProcessor"],

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from npconformer.arrays.backend import is_array, to_backend
-from npconformer.arrays.devices import device_backend, floating_dtype
+from npconformer.arrays.devices import device_backend, dtype_name, floating_dtype
 
 
 class BatchFeature(dict):
@@ -122,7 +122,7 @@ def _for_torch(value: Any, device: Any, dtype: Any) -> dict[str, Any]:
 
     arguments = {} if device is None else {"device": device}
     if dtype is not None and value.is_floating_point():
-        arguments["dtype"] = dtype if isinstance(dtype, torch.dtype) else getattr(torch, floating_dtype(dtype).name)
+        arguments["dtype"] = getattr(torch, np.dtype(dtype_name(dtype)).name)
     return arguments
 
 

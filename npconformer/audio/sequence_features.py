@@ -111,7 +111,7 @@ class SequenceFeatureExtractor(SavedSettings, ABC):
         back. Other entries, such as labels, come back as they are: as arrays where these are of one length.
         """
         return_tensors = check_return_tensors(return_tensors)
-        name, mask_name = self.model_input_names
+        name = self.model_input_names[0]
         given = _by_name(processed_features)
         if name not in given:
             raise ValueError(f"expected an entry '{name}', got {sorted(given)}")

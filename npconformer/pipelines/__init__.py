@@ -14,6 +14,7 @@ from typing import Any
 from npconformer.pipelines.audio_classification import AudioClassificationPipeline
 from npconformer.pipelines.automatic_speech_recognition import AutomaticSpeechRecognitionPipeline
 from npconformer.pipelines.batching import AudioPipeline
+from npconformer.pipelines.feature_extraction import FeatureExtractionPipeline
 from npconformer.pipelines.speaker_diarization import SpeakerDiarizationPipeline
 from npconformer.pipelines.speaker_embedding import SpeakerEmbeddingPipeline, cosine_similarity
 
@@ -22,6 +23,7 @@ __all__ = [
     "TASKS",
     "AudioClassificationPipeline",
     "AutomaticSpeechRecognitionPipeline",
+    "FeatureExtractionPipeline",
     "SpeakerDiarizationPipeline",
     "SpeakerEmbeddingPipeline",
     "cosine_similarity",
@@ -35,6 +37,7 @@ TASKS: dict[str, type[AudioPipeline]] = {
     for kind in (
         AudioClassificationPipeline,
         AutomaticSpeechRecognitionPipeline,
+        FeatureExtractionPipeline,
         SpeakerDiarizationPipeline,  # not a task of transformers
         SpeakerEmbeddingPipeline,  # not a task of transformers
     )
@@ -42,30 +45,37 @@ TASKS: dict[str, type[AudioPipeline]] = {
 
 
 def pipeline(
-    task: str = "automatic-speech-recognition",
+    task: str | None = None,
     model: Any = None,
-    processor: Any = None,
+    config: Any = None,
     tokenizer: Any = None,
     feature_extractor: Any = None,
-    device: str | None = None,
+    processor: Any = None,
+    device: Any = None,
     dtype: Any = None,
-    batch_size: int = 1,
+    batch_size: int | None = None,
     **options: Any,
 ) -> AudioPipeline:
     """Build the pipeline for `task`.
 
-    task: one of TASKS. model: the folder of a checkpoint, "owner/name" of a repository at the hub, or a loaded model;
-    for speech recognition None takes the small recogniser of spoken English digits that comes with the package.
-    processor: a folder, a repository or a loaded processor; None reads it from the model's folder. A
-    feature_extractor, and for speech recognition a tokenizer, may be given in its place, as transformers has it.
-    device: "cpu" or "cuda"; None leaves the model where it is. dtype: of the weights; None is float32 for a folder
-    and leaves a loaded model as it is. batch_size: how many recordings go through the model at once; it changes the
-    speed, never the result. options: settings of the task's calls, such as top_k, for all calls that do not give
-    their own; the class of the pipeline describes them. For a repository also revision, token, subfolder, cache_dir,
-    force_download and local_files_only, as `HubOptions` has them.
+    task: one of TASKS; None is automatic-speech-recognition. model: the folder of a checkpoint, "owner/name" of a
+    repository at the hub, or a loaded model; for speech recognition None takes the small recogniser of spoken English
+    digits that comes with the package. config: of the model, in place of the folder's. processor: a folder, a
+    repository or a loaded processor; None reads it from the model's folder. A feature_extractor, and for speech
+    recognition a tokenizer, may be given in its place, as transformers has it. device: "cpu" or -1; "cuda", "cuda:0"
+    or 0; None leaves the model where it is. dtype (or torch_dtype): of the weights; None is float64 for a checkpoint
+    in it and float32 for every other, and leaves a loaded model as it is. batch_size: how many recordings go through
+    the model at once, 1 unless given; it changes the speed, never the result.
 
-    Raises ValueError for an unknown task and for arguments that do not fit together.
+    options: settings of the task's calls, such as top_k, for all calls that do not give their own; the class of the
+    pipeline describes them. model_kwargs: a dict of further arguments for the model's `from_pretrained`. For a
+    repository also revision, token, subfolder, cache_dir, force_download and local_files_only, as `HubOptions` has
+    them. num_workers, framework, use_fast and trust_remote_code are taken and change nothing.
+
+    Raises ValueError for an unknown task and for arguments that do not fit together, BackendError for a GPU that is
+    not there.
     """
+    task = AutomaticSpeechRecognitionPipeline.task if task is None else task
     if task not in TASKS:
         raise ValueError(f"task={task!r} is not known; known tasks: {', '.join(sorted(TASKS))}")
     if model is None:
@@ -74,7 +84,7 @@ def pipeline(
                 f"model: {task} needs a checkpoint's folder or a loaded model; none comes with the package"
             )
         model = EMBEDDED_DIGITS
-    return TASKS[task].build(
+    return TASKS[task](
         model=model,
         processor=processor,
         tokenizer=tokenizer,
@@ -82,5 +92,6 @@ def pipeline(
         device=device,
         dtype=dtype,
         batch_size=batch_size,
+        config=config,
         **options,
     )

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 SECRETS = ("token", "use_auth_token")
-WITHOUT_EFFECT = ("resume_download", "trust_remote_code")  # downloads are always resumed; no code is ever run
+# downloads are always resumed; no code is ever run; of each tokenizer there is one
+WITHOUT_EFFECT = ("resume_download", "trust_remote_code", "use_fast")
 
 COMMIT = re.compile(r"[0-9a-f]{40}")
 _NO_REVISION = re.compile(r"\.\.|[\s~^:?*\[\\\x00-\x1f\x7f]|^/|/$|^$")  # what git refuses in the names of branches

@@ -100,7 +100,7 @@ class SpecialTokens:
 
     @property
     def added_tokens_decoder(self) -> dict[int, AddedToken]:
-        """The tokens that are kept whole when a text is read, by id: special ones, those of several letters, added ones."""
+        """What is kept whole when a text is read, by id: special tokens, those of several letters, added ones."""
         return dict(sorted(self._added.items()))
 
     @property
