@@ -33,6 +33,11 @@ class SpeechProcessor:
     """
 
     def __init__(self, feature_extractor: SequenceFeatureExtractor, tokenizer: Wav2Vec2CTCTokenizer) -> None:
+        if isinstance(feature_extractor, Wav2Vec2CTCTokenizer) or isinstance(tokenizer, SequenceFeatureExtractor):
+            raise TypeError(
+                f"a {type(self).__name__} takes a feature extractor and a tokenizer, in this order; got a "
+                f"{type(feature_extractor).__name__} and a {type(tokenizer).__name__}"
+            )
         self.feature_extractor = feature_extractor
         self.tokenizer = tokenizer
         self._unknown_settings: dict[str, Any] = {}
@@ -133,18 +138,28 @@ class SpeechProcessor:
 
         Other overrides replace settings of the feature extractor that it knows (`do_normalize=False`), else of the
         tokenizer, where those that it does not know are kept. return_unused_kwargs: return also, in a dict, the
-        overrides that were not used: none. Raises FileNotFoundError for what is missing, and ValueError, naming the
-        file, for what is damaged or of the wrong type, and for an override that looks like a setting with a wrong letter.
+        overrides that were not used: none.
+
+        Raises FileNotFoundError for what is missing, and ValueError, naming the file, for what is damaged or of the
+        wrong type, and for an override that looks like a setting with a wrong letter.
         """
         folder = processor_folder(pretrained_model_name_or_path, HubOptions.take(overrides))
         extractor = AutoFeatureExtractor.from_pretrained(folder)
         for name in overrides:
             refuse_typo(name, [*vars(extractor), *TEXT_OPTIONS, *inspect.signature(Wav2Vec2CTCTokenizer).parameters])
         of_extractor = {name: value for name, value in overrides.items() if name in vars(extractor)}
-        of_tokenizer = {name: value for name, value in overrides.items() if name not in of_extractor}
         if of_extractor:
             extractor = AutoFeatureExtractor.from_pretrained(folder, **of_extractor)
-        processor = cls(extractor, AutoTokenizer.from_pretrained(folder, **of_tokenizer))
+        tokenizer = AutoTokenizer.from_pretrained(folder)
+        of_tokenizer = {
+            name: value
+            for name, value in overrides.items()
+            if name not in of_extractor or name in tokenizer.init_kwargs  # padding_side is of both
+        }
+        if of_tokenizer:
+            tokenizer = AutoTokenizer.from_pretrained(folder, **of_tokenizer)
+        tokenizer.name_or_path = os.fspath(pretrained_model_name_or_path)
+        processor = cls(extractor, tokenizer)
         if (folder / PROCESSOR_FILE).is_file():
             known = ("feature_extractor", "tokenizer", "processor_class")
             settings = read_json_object(folder / PROCESSOR_FILE)
