@@ -50,11 +50,13 @@ class BatchFeature(dict):
         if tensor_type is None:
             return self
         for name, value in self.items():
-            array = _to_array(name, [value] if prepend_batch_axis else value)
+            value = [value] if prepend_batch_axis else value
+            array = _to_array(name, value)
             if tensor_type == "pt" and isinstance(array, np.ndarray):
                 import torch
 
-                array = torch.as_tensor(array)
+                is_list = isinstance(value, list) and not any(map(is_array, value))
+                array = torch.tensor(value) if is_list else torch.as_tensor(array)
             self[name] = array
         return self
 

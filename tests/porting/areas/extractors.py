@@ -87,9 +87,7 @@ add_calls(
 add_calls(
     AREA,
     names,
-    [
-        'type(fe.pad([{"input_values": x, "labels": [3, 1]}, {"input_values": x[:3], "labels": [4]}])["labels"]).__name__'
-    ],
+    ['type(fe.pad([{"input_values": x, "labels": [3, 1]}, {"input_values": x, "labels": [4]}])["labels"]).__name__'],
     deliberate="labels of several lengths stay lists; the reference makes an array of objects, which no loss takes",
 )
 add_calls(

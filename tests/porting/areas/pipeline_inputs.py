@@ -55,7 +55,8 @@ add_calls(
         'pipe({"raw": x, "sampling_rate": 16000, "stride": [1600, 1600]}, return_timestamps="char")["chunks"][:2]',
         'pipe({"raw": x, "sampling_rate": 16000, "stride": (5000, 5000)})',
         'pipe({"raw": x, "sampling_rate": 16000, "stride": (5000, 0), "partial": True})',
-        'pipe.postprocess([pipe.forward(i) for i in pipe.preprocess({"raw": x, "sampling_rate": 16000, "stride": (99, 0)})])',
+        's = {"raw": x, "sampling_rate": 16000, "stride": (999, 0)}; '
+        "pipe.postprocess([pipe.forward(one) for one in pipe.preprocess(s)])",
         "pipe([x, x[:4000]])",
         "pipe([x, x], batch_size=2)",
         "list(pipe(one for one in [x, x]))",

@@ -60,7 +60,7 @@ add_calls(
         'tok.tokenize("AB CD")',
         'tok.tokenize("AB", add_special_tokens=False)',
         # padding of what is encoded already
-        'tok.pad([{"input_ids": [5, 6], "attention_mask": [1, 0]}, {"input_ids": [7, 8, 9], "attention_mask": [1, 1, 1]}])',
+        'tok.pad([{"input_ids": [5, 6], "attention_mask": [1, 0]}, {"input_ids": [7] * 3, "attention_mask": [1] * 3}])',
         'tok.pad([{"input_ids": [5, 6], "labels": 3}, {"input_ids": [7, 8, 9], "labels": 4}], return_tensors="np")',
         'tok.pad([{"input_ids": [5, 6], "labels": [1, 0]}, {"input_ids": [7, 8, 9], "labels": [1, 1, 1]}])',
         'tok.pad([{"input_ids": [5], "token_type_ids": [1]}, {"input_ids": [7, 8], "token_type_ids": [1, 0]}])',
@@ -112,7 +112,7 @@ add_calls(
         'tok.save_pretrained(folder, filename_prefix="a"); sorted(os.listdir(folder))',
         "tok.save_pretrained(folder); l.AutoTokenizer.from_pretrained(folder).name_or_path == folder",
         "tok.save_pretrained(folder); l.AutoTokenizer.from_pretrained(pretrained_model_name_or_path=folder).vocab_size",
-        "tok.save_pretrained(folder); l.AutoTokenizer.from_pretrained(folder, use_fast=False, revision='main')('A').input_ids",
+        "tok.save_pretrained(folder); l.AutoTokenizer.from_pretrained(folder, use_fast=False, revision='main')('A')",
         "tok.save_pretrained(folder); l.AutoTokenizer.from_pretrained(folder, max_length=5, padding='max_length')('A')",
         "tok.save_pretrained(folder); l.AutoTokenizer.from_pretrained(folder, note=1).init_kwargs['note']",
         # several languages
