@@ -8,15 +8,9 @@
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
 from typing import Any
-
-from npconformer.pipelines.audio_classification import AudioClassificationPipeline
-from npconformer.pipelines.automatic_speech_recognition import AutomaticSpeechRecognitionPipeline
-from npconformer.pipelines.batching import AudioPipeline
-from npconformer.pipelines.feature_extraction import FeatureExtractionPipeline
-from npconformer.pipelines.speaker_diarization import SpeakerDiarizationPipeline
-from npconformer.pipelines.speaker_embedding import SpeakerEmbeddingPipeline, cosine_similarity
 
 __all__ = [
     "EMBEDDED_DIGITS",
@@ -32,16 +26,28 @@ __all__ = [
 
 EMBEDDED_DIGITS = Path(__file__).resolve().parents[1] / "pretrained" / "digits"
 
-TASKS: dict[str, type[AudioPipeline]] = {
-    kind.task: kind
-    for kind in (
-        AudioClassificationPipeline,
-        AutomaticSpeechRecognitionPipeline,
-        FeatureExtractionPipeline,
-        SpeakerDiarizationPipeline,  # not a task of transformers
-        SpeakerEmbeddingPipeline,  # not a task of transformers
-    )
+# The module and the class of each task; they are imported when they are first asked for.
+CLASSES = {
+    "audio-classification": ("audio_classification", "AudioClassificationPipeline"),
+    "automatic-speech-recognition": ("automatic_speech_recognition", "AutomaticSpeechRecognitionPipeline"),
+    "feature-extraction": ("feature_extraction", "FeatureExtractionPipeline"),
+    "speaker-diarization": ("speaker_diarization", "SpeakerDiarizationPipeline"),  # not a task of transformers
+    "speaker-embedding": ("speaker_embedding", "SpeakerEmbeddingPipeline"),  # not a task of transformers
 }
+RECOGNITION = "automatic-speech-recognition"
+_HOMES = {**{name: module for module, name in CLASSES.values()}, "cosine_similarity": "speaker_embedding"}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "TASKS":
+        return {task: _load(kind) for task, (_, kind) in CLASSES.items()}
+    if name not in _HOMES:
+        raise AttributeError(f"module 'npconformer.pipelines' has no attribute {name!r}")
+    return _load(name)
+
+
+def _load(name: str) -> Any:
+    return getattr(importlib.import_module(f"npconformer.pipelines.{_HOMES[name]}"), name)
 
 
 def pipeline(
@@ -55,10 +61,10 @@ def pipeline(
     dtype: Any = None,
     batch_size: int | None = None,
     **options: Any,
-) -> AudioPipeline:
+) -> Any:
     """Build the pipeline for `task`.
 
-    task: one of TASKS; None is automatic-speech-recognition. model: the folder of a checkpoint, "owner/name" of a
+    task: a key of TASKS; None is automatic-speech-recognition. model: the folder of a checkpoint, "owner/name" of a
     repository at the hub, or a loaded model; for speech recognition None takes the small recogniser of spoken English
     digits that comes with the package. config: of the model, in place of the folder's. processor: a folder, a
     repository or a loaded processor; None reads it from the model's folder. A feature_extractor, and for speech
@@ -75,16 +81,16 @@ def pipeline(
     Raises ValueError for an unknown task and for arguments that do not fit together, BackendError for a GPU that is
     not there.
     """
-    task = AutomaticSpeechRecognitionPipeline.task if task is None else task
-    if task not in TASKS:
-        raise ValueError(f"task={task!r} is not known; known tasks: {', '.join(sorted(TASKS))}")
+    task = RECOGNITION if task is None else task
+    if task not in CLASSES:
+        raise ValueError(f"task={task!r} is not known; known tasks: {', '.join(sorted(CLASSES))}")
     if model is None:
-        if task != AutomaticSpeechRecognitionPipeline.task:
+        if task != RECOGNITION:
             raise ValueError(
                 f"model: {task} needs a checkpoint's folder or a loaded model; none comes with the package"
             )
         model = EMBEDDED_DIGITS
-    return TASKS[task](
+    return _load(CLASSES[task][1])(
         model=model,
         processor=processor,
         tokenizer=tokenizer,
