@@ -69,6 +69,7 @@ def test_pad_keeps_a_mask_that_is_given_and_what_is_not_its_own(tokenizer):
     ]
     batch = tokenizer.pad(rows, return_tensors="np", return_attention_mask=False)
     np.testing.assert_array_equal(batch.attention_mask, [[1, 0, 0], [1, 1, 1]])
+    assert tokenizer.pad(rows).attention_mask == [[1, 0, 0], [1, 1, 1]]
     np.testing.assert_array_equal(batch.labels, [3, 4])
     assert batch["name"] == ["a", "b"]
     assert rows[0]["attention_mask"] == [1, 0]
