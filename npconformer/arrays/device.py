@@ -1,10 +1,14 @@
-"""Where an array lies, in torch's words."""
+"""Where an array lies, in torch's words, and the devices that people name: "cuda:0", 0, -1, torch's own objects."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from npconformer.arrays.backend import BackendError, backend_of, get_backend
+import numpy as np
+
+from npconformer.arrays.backend import Backend, BackendError, backend_of, get_backend
+
+ON_THE_CPU = 'for the CPU write device="cpu" or device=-1'
 
 
 class Device(str):
@@ -33,6 +37,35 @@ def device_of(array: Any) -> Device:
     if name == "cupy":
         return Device(f"cuda:{array.device.id}")
     return Device("cpu" if name == "numpy" else name)
+
+
+def device_backend(device: Any) -> Backend:
+    """The backend of a device: "cpu" or -1; "cuda", "cuda:0" or 0; an object whose text is one of these.
+
+    Raises:
+        BackendError: CuPy or a GPU is missing.
+        ValueError: no such device, or another GPU than the first that is visible.
+    """
+    if isinstance(device, Backend):
+        return device
+    if isinstance(device, int | np.integer) and not isinstance(device, bool):
+        name = "cpu" if device < 0 else f"cuda:{device}"
+    else:
+        name = str(device)
+    kind, _, ordinal = name.lower().partition(":")
+    if ordinal not in ("", "0"):
+        raise ValueError(
+            f"device={device!r}: one GPU is used, the first that is visible; write device=0 and choose the GPU "
+            "with the environment variable CUDA_VISIBLE_DEVICES"
+        )
+    try:
+        return get_backend(kind)
+    except BackendError as error:
+        raise BackendError(f"device={device!r}: {error} {ON_THE_CPU[0].upper()}{ON_THE_CPU[1:]}.") from error
+    except ValueError:
+        raise ValueError(
+            f'device={device!r} is not known: expected "cpu" or -1, or "cuda", "cuda:0" or 0 for a GPU'
+        ) from None
 
 
 def mapped_device(device_map: Any) -> str | None:

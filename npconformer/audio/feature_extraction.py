@@ -65,13 +65,16 @@ class Wav2Vec2FeatureExtractor(SequenceFeatureExtractor):
         return_attention_mask: bool | None = None,
         return_tensors: str | None = None,
         sampling_rate: int | None = None,
+        padding_value: float | None = None,
+        device: Any = None,
     ) -> BatchFeature:
         """Prepare one utterance or several.
 
         raw_speech: an array (N,), an array (B, N), a list of samples, or a list of arrays or lists of any
         lengths. padding, max_length, truncation and pad_to_multiple_of as in `pad`, in samples. sampling_rate:
         the rate of raw_speech; give it, so that a wrong one is noticed. return_tensors: None gives lists of
-        arrays, "np" one array.
+        arrays (one array of input_values without do_normalize), "np" one array, "pt" a tensor of torch's.
+        padding_value: only this extractor's. device: where the arrays go, as in `BatchFeature.to`.
 
         Returns `input_values`, float32 (B, N), and `attention_mask`, int32 (B, N), 1 on samples and 0 on
         padding, where return_attention_mask (or, when that is None, the setting of this extractor) asks for
@@ -83,9 +86,9 @@ class Wav2Vec2FeatureExtractor(SequenceFeatureExtractor):
         and overwrites real ones, padding_side="left" with a mask is normalised over the samples, too.
 
         Raises ValueError for a wrong sampling rate, more than one channel, no samples, NaN or infinite
-        samples, return_tensors="pt", and utterances of several lengths that cannot form one array.
+        samples, and utterances of several lengths that cannot form one array.
         """
-        check_return_tensors(return_tensors)
+        return_tensors = check_return_tensors(return_tensors)
         self.check_rate(sampling_rate)
         values, masks = self.bring_to_length(
             self.read_prepared(raw_speech), None, padding, max_length, truncation, pad_to_multiple_of
@@ -95,7 +98,10 @@ class Wav2Vec2FeatureExtractor(SequenceFeatureExtractor):
             padded = check_padding(padding) != "do_not_pad"
             values = self.zero_mean_unit_var_norm(values, masks if padded and wants_mask else None, self.padding_value)
         batch = self.collect(values, masks, wants_mask, return_tensors)
-        return batch if return_tensors == "np" else BatchFeature({name: list(rows) for name, rows in batch.items()})
+        if return_tensors is None:  # lists of arrays where the reference has them
+            names = [*batch] if self.do_normalize else [*batch][1:]
+            batch.update({name: list(batch[name]) for name in names})
+        return self.finish_call(batch, padding_value, device)
 
     def read_prepared(self, entry: Any) -> list[np.ndarray]:
         """Samples of one utterance or several, as copies: [float32 (N_1,), (N_2,), ...]."""

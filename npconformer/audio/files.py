@@ -7,6 +7,7 @@ Lesson: notebooks/02_waveform_to_frames.ipynb
 
 from __future__ import annotations
 
+import io
 import os
 import stat
 from collections.abc import Iterator
@@ -22,11 +23,11 @@ BELIEVED = 16_000_000  # samples: 64 MB, a quarter of an hour at 16 kHz
 LOWEST_RATE, HIGHEST_RATE = 100, 10_000_000  # Hz; telephones have 8000, studios 192,000, one-bit converters 5,644,800
 
 
-def read_audio(path: str | os.PathLike, sampling_rate: int | None = 16000, mono: bool = True) -> np.ndarray:
+def read_audio(path: str | os.PathLike | Any, sampling_rate: int | None = 16000, mono: bool = True) -> np.ndarray:
     """Read a WAV, FLAC, OGG, MP3 (or other libsndfile) file as float32 samples.
 
-    path: the file. sampling_rate: the rate wanted, in Hz; None keeps the file's own. mono: average the
-    channels to shape (N,); otherwise the result is (N, K), also for K = 1.
+    path: the file, or its bytes, or a file that is open for reading bytes. sampling_rate: the rate wanted, in Hz; None
+    keeps the file's own. mono: average the channels to shape (N,); otherwise the result is (N, K), also for K = 1.
 
     Raises, naming the file: FileNotFoundError when there is none, another OSError, such as PermissionError,
     when it cannot be opened, and ValueError when it is empty, is not audio, holds no samples, or holds NaN or
@@ -37,7 +38,7 @@ def read_audio(path: str | os.PathLike, sampling_rate: int | None = 16000, mono:
     with open_recording(path) as file:
         samples, rate = _read_all(file), file.samplerate  # (N, K)
     if len(samples) == 0:
-        raise ValueError(f"{os.fspath(path)} holds no samples")
+        raise ValueError(f"{name_of(path)} holds no samples")
     check_samples(samples, path)
     if mono:
         samples = average_channels(samples)
@@ -60,19 +61,17 @@ def _read_all(file: Any) -> np.ndarray:
 
 
 @contextmanager
-def open_recording(path: str | os.PathLike) -> Iterator[Any]:
-    """A recording as a soundfile.SoundFile, closed at the end of the block.
+def open_recording(path: str | os.PathLike | Any) -> Iterator[Any]:
+    """A recording as a soundfile.SoundFile, closed at the end of the block; `path` as for `read_audio`.
 
     Raises the errors of `read_audio`, also for what libsndfile only notices while the block reads.
     """
-    path = os.fspath(path)  # named in errors as the caller names it
-    _check_is_readable(path)
+    source, path = _source(path), name_of(path)  # named in errors as the caller names it
 
     import soundfile  # loads libsndfile: only when audio is read
 
-    name = path if os.name == "nt" else os.fsencode(path)  # soundfile refuses names that are not UTF-8
     try:
-        file = soundfile.SoundFile(name)
+        file = soundfile.SoundFile(source)
     except (soundfile.SoundFileError, TypeError) as error:  # TypeError: it takes .raw for headerless samples
         raise ValueError(f"{path} cannot be read as audio: {_reason(error)}") from error
     with file:
@@ -83,10 +82,37 @@ def open_recording(path: str | os.PathLike) -> Iterator[Any]:
             raise ValueError(f"{path} cannot be read as audio: {_reason(error)}") from error
 
 
-def check_samples(samples: np.ndarray, path: str | os.PathLike) -> None:
+def is_open_file(value: Any) -> bool:
+    """Whether it is a file that is open for reading, or something that reads like one."""
+    return callable(getattr(value, "read", None))
+
+
+def name_of(recording: Any) -> str:
+    """What a recording is called in messages: its path, or what it came as."""
+    name = getattr(recording, "name", None) if is_open_file(recording) else recording
+    if isinstance(name, str | os.PathLike):
+        return os.fspath(name)
+    return "the open file" if is_open_file(recording) else "the recording's bytes"
+
+
+def _source(recording: Any) -> Any:
+    """What soundfile is given: a path that can be read, or the bytes in memory."""
+    if isinstance(recording, str | os.PathLike):
+        path = os.fspath(recording)
+        _check_is_readable(path)
+        return path if os.name == "nt" else os.fsencode(path)  # soundfile refuses names that are not UTF-8
+    content = recording.read() if is_open_file(recording) else recording
+    if isinstance(content, str):
+        raise ValueError(f'{name_of(recording)} is open for reading text; open it with mode "rb"')
+    if len(content) == 0:
+        raise ValueError(f"{name_of(recording)}: no bytes" + (" are left" if is_open_file(recording) else ""))
+    return io.BytesIO(content)
+
+
+def check_samples(samples: np.ndarray, path: str | os.PathLike | Any) -> None:
     """Raise a ValueError that names the file when it holds samples that are no numbers."""
     if not np.isfinite(samples).all():
-        raise ValueError(f"{os.fspath(path)} holds samples that are NaN or infinite")
+        raise ValueError(f"{name_of(path)} holds samples that are NaN or infinite")
 
 
 def average_channels(samples: np.ndarray) -> np.ndarray:

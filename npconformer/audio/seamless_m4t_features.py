@@ -99,6 +99,8 @@ class SeamlessM4TFeatureExtractor(SequenceFeatureExtractor):
         sampling_rate: int | None = None,
         return_attention_mask: bool | None = None,
         do_normalize_per_mel_bins: bool = True,
+        padding_value: float | None = None,
+        device: Any = None,
     ) -> BatchFeature:
         """Prepare one utterance or several.
 
@@ -118,7 +120,7 @@ class SeamlessM4TFeatureExtractor(SequenceFeatureExtractor):
         Raises ValueError for a wrong sampling rate, a recording too short for one row (`reach`), NaN or infinite
         samples, features in place of samples, return_tensors="pt", and several lengths that cannot form one array.
         """
-        check_return_tensors(return_tensors)
+        return_tensors = check_return_tensors(return_tensors)
         self.check_rate(sampling_rate)
         self._refuse_features(raw_speech, "raw_speech")
         waveforms = split_utterances(raw_speech, self._read_one, most_dimensions=3)
@@ -131,7 +133,8 @@ class SeamlessM4TFeatureExtractor(SequenceFeatureExtractor):
             raise ValueError(f"max_length={max_length} leaves no row of {self.stride} frames")
         rows = [self._side_by_side(one) for one in features]
         masks = [mask[self.stride - 1 :: self.stride] for mask in masks]
-        return self.collect(rows, masks, return_attention_mask, return_tensors)
+        batch = self.collect(rows, masks, return_attention_mask, return_tensors)
+        return self.finish_call(batch, padding_value, device)
 
     def read_prepared(self, entry: Any) -> list[np.ndarray]:
         """Rows of one utterance, (T, C), or of several, as copies: [float32 (T_1, C), (T_2, C), ...]."""

@@ -9,27 +9,23 @@ Lesson: notebooks/02_waveform_to_frames.ipynb, notebooks/09_wav2vec2_bert.ipynb
 
 from __future__ import annotations
 
-import copy
-import os
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from numbers import Real
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from npconformer.arrays.batch_feature import BatchFeature, check_padding, check_return_tensors, round_up
-from npconformer.audio.extractor_files import SETTINGS_FILE, TYPE, extractor_folder, read_extractor_settings
+from npconformer.audio.extractor_files import TYPE
+from npconformer.audio.extractor_settings import SavedSettings
 from npconformer.audio.files import check_sampling_rate
-from npconformer.storage.files import make_folder, write_json_atomically
-from npconformer.storage.hub_options import HubOptions, without_secrets
+from npconformer.storage.hub_options import without_secrets
 from npconformer.storage.messages import shown
 
-Extractor = TypeVar("Extractor", bound="SequenceFeatureExtractor")
 
-
-class SequenceFeatureExtractor(ABC):
+class SequenceFeatureExtractor(SavedSettings, ABC):
     """The base of the feature extractors. A subclass names its entries and computes them in `__call__`.
 
     model_input_names: the names of the rows and of the mask, in this order.
@@ -111,24 +107,34 @@ class SequenceFeatureExtractor(ABC):
         perhaps `attention_mask`), or a list of such dicts of one utterance each. padding: True or "longest" (of the
         batch), "max_length", False. truncation cuts at `max_length`; lengths are then rounded up to
         `pad_to_multiple_of`. Returns float32 rows and, where asked for, int32 `attention_mask`: arrays (B, T, ...) when
-        all lengths are equal, else lists of arrays, or a ValueError with return_tensors="np".
+        all lengths are equal, else lists of arrays, or a ValueError with return_tensors. A mask that is given comes
+        back. Other entries, such as labels, come back as they are: as arrays where these are of one length.
         """
-        check_return_tensors(return_tensors)
+        return_tensors = check_return_tensors(return_tensors)
         name = self.model_input_names[0]
-        if isinstance(processed_features, list | tuple):
-            names = processed_features[0].keys() if processed_features else ()
-            processed_features = {name: [one[name] for one in processed_features] for name in names}
-        if name not in processed_features:
-            raise ValueError(f"expected an entry '{name}', got {sorted(processed_features)}")
-        rows = self.read_prepared(processed_features[name])
-        masks = processed_features.get("attention_mask")
+        given = _by_name(processed_features)
+        if name not in given:
+            raise ValueError(f"expected an entry '{name}', got {sorted(given)}")
+        rows = self.read_prepared(given.pop(name))
+        masks = given.pop("attention_mask", None)
         if masks is not None:
             masks = [masks] if np.ndim(masks[0]) == 0 else masks
             masks = [np.asarray(mask, np.int32) for mask in masks]
             if [len(mask) for mask in masks] != [len(one) for one in rows]:
                 raise ValueError(f"attention_mask and {name} must have the same lengths")
+            return_attention_mask = True
         rows, masks = self.bring_to_length(rows, masks, padding, max_length, truncation, pad_to_multiple_of)
-        return self.collect(rows, masks, return_attention_mask, return_tensors)
+        batch = self.collect(rows, masks, return_attention_mask, return_tensors)
+        for other, values in given.items():
+            is_list = hasattr(values, "__len__") and not isinstance(values, str)
+            if len(rows) == 1 and not (is_list and len(values) == 1):
+                values = [values]  # of one utterance that came without a list around it
+            elif not is_list or len(values) != len(rows):
+                raise ValueError(
+                    f"{other} must have an entry for each of the {len(rows)} utterances, got {shown(values)}"
+                )
+            batch[other] = _side_entry(other, values, return_tensors)
+        return batch
 
     def bring_to_length(
         self,
@@ -174,10 +180,10 @@ class SequenceFeatureExtractor(ABC):
             batch[names[1]] = masks
         lengths = sorted({len(one) for one in rows})
         if len(lengths) == 1:
-            return BatchFeature({name: stack(arrays) for name, arrays in batch.items()})
-        if return_tensors == "np":
+            return BatchFeature({name: stack(arrays) for name, arrays in batch.items()}, return_tensors)
+        if return_tensors is not None:
             raise ValueError(
-                f'return_tensors="np" needs utterances of one length, got lengths from {lengths[0]} to '
+                f'return_tensors="{return_tensors}" needs utterances of one length, got lengths from {lengths[0]} to '
                 f"{lengths[-1]}; pass padding=True"
             )
         return batch
@@ -186,6 +192,15 @@ class SequenceFeatureExtractor(ABC):
         missing = max(0, length - len(array))  # longer ones stay as they are, as in the reference
         widths = [(0, missing) if self.padding_side == "right" else (missing, 0), *[(0, 0)] * (array.ndim - 1)]
         return np.pad(array, widths, constant_values=value) if missing else array
+
+    def finish_call(self, batch: BatchFeature, padding_value: float | None, device: Any) -> BatchFeature:
+        """What a call returns, on the device asked for; refuses a padding_value that is not this extractor's."""
+        if padding_value is not None and padding_value != self.padding_value:
+            raise ValueError(
+                f"padding_value={shown(padding_value)}: this extractor fills with {self.padding_value}; make another "
+                f"one, {type(self).__name__}(padding_value={shown(padding_value)})"
+            )
+        return batch if device is None else batch.to(device)
 
     def check_rate(self, sampling_rate: int | None) -> None:
         """Raise a ValueError for audio at another rate than the model's; warn where nobody says which it has."""
@@ -203,48 +218,33 @@ class SequenceFeatureExtractor(ABC):
                 f"it first, with npconformer.audio.resample(array, {sampling_rate}, {self.sampling_rate})"
             )
 
-    # ---- files
-
-    @classmethod
-    def from_pretrained(cls: type[Extractor], folder: str | os.PathLike, **overrides: Any) -> Extractor:
-        """Load the settings in `folder`, or in a repository at the hub; `overrides` replace single settings.
-
-        Of `overrides`, those that `HubOptions` names, such as revision and token, are about the hub instead.
-
-        Both layouts are read: `processor_config.json` with a nested `feature_extractor` (transformers 5)
-        comes first, then `preprocessor_config.json` (transformers 4, and a feature extractor saved alone).
-        Raises FileNotFoundError when there is neither, and ValueError, naming the file, for one that is
-        damaged or has settings of the wrong type.
-        """
-        folder = extractor_folder(folder, HubOptions.take(overrides))
-        settings, path = read_extractor_settings(folder)
-        try:
-            return cls.from_dict(settings, **overrides)
-        except (TypeError, ValueError) as error:  # TypeError: a setting called "self"
-            owner = settings.get(TYPE, cls.__name__)
-            hint = "" if owner == cls.__name__ else f" (these are the settings of a {owner})"
-            raise ValueError(f"{path}: {error}{hint}") from error
-
-    @classmethod
-    def from_dict(cls: type[Extractor], settings: Mapping[str, Any], **overrides: Any) -> Extractor:
-        """The extractor with these settings, as `to_dict` gives them; `overrides` replace single ones."""
-        return cls(**{**settings, **overrides})
-
-    def to_dict(self) -> dict[str, Any]:
-        """All settings, known and unknown, as transformers writes them."""
-        return {**copy.deepcopy(vars(self)), TYPE: type(self).__name__}
-
-    def save_pretrained(self, folder: str | os.PathLike) -> list[str]:
-        """Write `preprocessor_config.json` into `folder`, made if need be. Returns the file's path."""
-        folder = make_folder(folder)
-        write_json_atomically(folder / SETTINGS_FILE, self.to_dict())
-        return [str(folder / SETTINGS_FILE)]
-
 
 def check_is_bool(value: Any, name: str) -> None:
     """Raise a ValueError that calls it `name` unless `value` is True or False."""
     if not isinstance(value, bool | np.bool_):
         raise ValueError(f"{name} must be true or false, got {shown(value)}")
+
+
+def _by_name(processed_features: Any) -> dict[str, Any]:
+    """A list of utterances, each a dict, as one dict of lists. ValueError where their names differ."""
+    if not isinstance(processed_features, list | tuple):
+        return dict(processed_features)
+    names = [*processed_features[0]] if processed_features else []
+    for i, one in enumerate(processed_features):
+        if set(one) != set(names):
+            raise ValueError(f"utterance {i} has the entries {sorted(one)}, and utterance 0 has {sorted(names)}")
+    return {name: [one[name] for one in processed_features] for name in names}
+
+
+def _side_entry(name: str, values: Any, return_tensors: str | None) -> Any:
+    """What is not the input, of every utterance: an array where that can be, floats as float32 like the input."""
+    try:
+        values = BatchFeature({name: values}, return_tensors or "np")[name]
+    except ValueError:
+        if return_tensors is not None:
+            raise
+    is_double = isinstance(values, np.ndarray) and values.dtype == np.float64
+    return values.astype(np.float32) if is_double else values
 
 
 def stack(arrays: list[np.ndarray]) -> np.ndarray:

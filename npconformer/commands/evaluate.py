@@ -126,7 +126,7 @@ def _read(arguments: argparse.Namespace) -> tuple[list[Example], list[LeftOut]]:
 
 def _task(arguments: argparse.Namespace) -> str:
     """What the model is for, by its config; ends the command when that cannot be told."""
-    from npconformer.evaluation.evaluating import task_of
+    from npconformer.evaluation.evaluating import SCORERS, task_of
     from npconformer.models.auto import AutoConfig, model_names
     from npconformer.pipelines import EMBEDDED_DIGITS, TASKS
 
@@ -138,7 +138,7 @@ def _task(arguments: argparse.Namespace) -> str:
     task = task_of(architectures)
     if task is None:
         named = " and ".join(architectures) or "no class"
-        known = ", ".join(name for kind in TASKS.values() for name in model_names(kind.head_name))
+        known = ", ".join(name for task in SCORERS for name in model_names(TASKS[task].head_name))
         raise SystemExit(say(f"{folder}: its config.json names {named}; needed is one of {known}", status=2))
     return task
 

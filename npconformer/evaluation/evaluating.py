@@ -31,8 +31,8 @@ def scorer_for(pipeline: Any) -> Scorer:
 
 
 def task_of(architectures: Iterable[str]) -> str | None:
-    """The task of the pipeline for a model class, such as those that a checkpoint's config names."""
-    tasks = {kind.head_name: task for task, kind in TASKS.items()}
+    """The task, of those that can be scored, for a model class, such as those that a checkpoint's config names."""
+    tasks = {TASKS[task].head_name: task for task in SCORERS}
     return next((tasks[head] for head in heads_of(architectures) if head in tasks), None)
 
 

@@ -10,13 +10,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from npconformer.arrays.backend import Backend, backend_of, get_backend, is_array, to_backend
+from npconformer.arrays.backend import Backend, backend_of, is_array, to_backend
+from npconformer.arrays.device import device_backend
+from npconformer.arrays.dtypes import floating_dtype
 from npconformer.nn.hooks import Hook, HookHandle
 from npconformer.nn.loaded_names import LoadedNames
 from npconformer.nn.tree import tree
 from npconformer.tape.autograd import Tensor
-
-DEVICES = ("cpu", "cuda", "numpy", "cupy", "gpu")
 
 
 class Parameter(Tensor):
@@ -253,17 +253,14 @@ class Module:
         return self
 
     def _to_one(self, target: Any) -> None:
-        if isinstance(target, Backend) or str(target).removesuffix(":0") in DEVICES:
-            backend = target if isinstance(target, Backend) else get_backend(target)
-            self._map_arrays(lambda array: to_backend(array, backend))
+        dtype = floating_dtype(target)
+        if dtype is not None:
+            self._map_arrays(lambda array: array.astype(dtype, copy=False) if array.dtype.kind == "f" else array)
             return
-        try:
-            dtype = np.dtype(target.removeprefix("torch.") if isinstance(target, str) else target)
-        except TypeError:
-            dtype = None
-        if dtype is None or dtype.kind != "f":
+        if not isinstance(target, str | int | Backend) and type(target).__module__ != "torch":
             raise ValueError(f'target: expected "cpu", "cuda" or a floating dtype, got {target!r}')
-        self._map_arrays(lambda array: array.astype(dtype, copy=False) if array.dtype.kind == "f" else array)
+        backend = device_backend(target)
+        self._map_arrays(lambda array: to_backend(array, backend))
 
     def cpu(self) -> Any:
         """Moves everything to the host; returns self."""

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from npconformer.arrays.backend import Backend, backend_of, get_backend, to_backend
-from npconformer.arrays.device import Device, device_of
+from npconformer.arrays.backend import Backend, backend_of, to_backend
+from npconformer.arrays.device import Device, device_backend, device_of
+from npconformer.arrays.dtypes import dtype_name
 from npconformer.arrays.types import Array
 from npconformer.tape.autograd import Operation, Tensor
 
@@ -58,7 +59,7 @@ def cast(x: Tensor, dtype: Any) -> Tensor:
 
 def move(x: Tensor, device: Any) -> Tensor:
     """x in the memory of "cpu" or "cuda"; x itself where it is there."""
-    backend = get_backend(str(device).partition(":")[0])
+    backend = device_backend(device)
     return x if backend_of(x.data) is backend else Move(backend)(x)
 
 
@@ -90,7 +91,7 @@ def to(x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         elif given is not None and not (isinstance(given, bool) and dtype is not None):
             dtype = given
     try:
-        dtype = x.dtype if dtype is None else np.dtype(dtype)
+        dtype = x.dtype if dtype is None else np.dtype(dtype_name(dtype))
     except TypeError:
         raise ValueError(f'to: expected a dtype of NumPy, "cpu" or "cuda", got {dtype!r}') from None
     moved = cast(x if device is None else move(x, device), dtype)

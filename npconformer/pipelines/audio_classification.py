@@ -18,7 +18,7 @@ class AudioClassificationPipeline(AudioPipeline):
     """Gives [{"score": float, "label": str}], best first, for each recording.
 
     Options of a call:
-        top_k: how many labels, 5 by default; None and numbers above that of the labels mean all of them.
+        top_k: how many labels; None, the default, and numbers above that of the labels mean all of them.
         function_to_apply: "softmax", "sigmoid" or "none", which makes scores of the logits. None goes by the
             config's problem_type: "sigmoid" for multi-label classification, "none" for regression, which is
             also what a single label means when there is no problem_type, and "softmax" for everything else.
@@ -27,7 +27,7 @@ class AudioClassificationPipeline(AudioPipeline):
 
     task = "audio-classification"
     head_name = "sequence_classification"
-    options: ClassVar = {"top_k": 5, "function_to_apply": None}
+    options: ClassVar = {"top_k": None, "function_to_apply": None}
 
     @classmethod
     def check_options(cls, options: dict[str, Any]) -> None:
@@ -37,9 +37,9 @@ class AudioClassificationPipeline(AudioPipeline):
             raise ValueError(f"top_k must be a whole number of at least 1, or None for all labels, got {top_k!r}")
         check_function(options["function_to_apply"])
 
-    def run_batch(self, waveforms: list[np.ndarray]) -> np.ndarray:
-        """The logits of each utterance: [(N_1,), ...] -> (B, K)."""
-        return to_host(self.run_model(waveforms).logits.data)
+    def read_output(self, outputs: Any) -> np.ndarray:
+        """The logits (B, K)."""
+        return to_host(outputs.logits.data)
 
     def answer(self, output: np.ndarray, options: dict[str, Any]) -> list[dict[str, Any]]:
         """The best labels of one utterance's logits (K,)."""

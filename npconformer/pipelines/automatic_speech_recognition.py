@@ -10,12 +10,13 @@ from typing import Any, ClassVar
 import numpy as np
 
 from npconformer.arrays.backend import to_host
-from npconformer.pipelines.batching import check_batch_size
+from npconformer.pipelines.chunk_iter import chunk_iter, rescale_stride
 from npconformer.pipelines.finite import not_finite
 from npconformer.pipelines.frames import FramePipeline, Frames
 from npconformer.pipelines.inputs import is_path, load_waveform
-from npconformer.pipelines.loading import load_model
 from npconformer.storage.hub_options import HubOptions
+
+__all__ = ["AutomaticSpeechRecognitionPipeline", "best_classes", "chunk_iter", "rescale_stride"]
 
 TIMESTAMPS = (None, "char", "word")
 NO_CLASS = -1
@@ -32,38 +33,30 @@ class AutomaticSpeechRecognitionPipeline(FramePipeline):
 
     task = "automatic-speech-recognition"
     head_name = "ctc"
+    rows_name = "tokens"
+    type = "ctc"  # of the several kinds of recogniser that transformers has
     options: ClassVar = {**FramePipeline.options, "return_timestamps": None}
 
-    def __init__(self, model: Any, processor: Any, batch_size: int = 1, **options: Any) -> None:
-        _check_vocabulary(processor.tokenizer, model.config.vocab_size)
-        super().__init__(model, processor.feature_extractor, batch_size, **options)
-        self.processor = processor
+    def __init__(self, model: Any, *parts: Any, **options: Any) -> None:
+        super().__init__(model, *parts, **options)
+        _check_vocabulary(self.tokenizer, self.model.config.vocab_size)
 
     @classmethod
-    def build(
-        cls,
-        model: Any,
-        processor: Any = None,
-        tokenizer: Any = None,
-        feature_extractor: Any = None,
-        device: str | None = None,
-        dtype: Any = None,
-        batch_size: int = 1,
-        **options: Any,
-    ) -> AutomaticSpeechRecognitionPipeline:
-        """Load what is given as a folder or a repository, and put the pieces together; arguments as for `pipeline`."""
-        check_batch_size(batch_size)  # before seconds are spent on loading
-        hub = HubOptions.take(options)
-        cls._merge(cls.options, options)
+    def load_parts(
+        cls, model: Any, processor: Any, tokenizer: Any, feature_extractor: Any, hub: HubOptions
+    ) -> tuple[Any, Any]:
+        """The processor, and its feature extractor."""
         processor = _find_processor(processor, tokenizer, feature_extractor, model if is_path(model) else None, hub)
-        model = load_model(cls.head_name, model, device, dtype, hub)
-        return cls(model, processor, batch_size, **options)
+        return processor, processor.feature_extractor
 
     @classmethod
     def check_options(cls, options: dict[str, Any]) -> None:
         super().check_options(options)
         if options["return_timestamps"] not in TIMESTAMPS:
-            raise ValueError(f'return_timestamps must be None, "char" or "word", got {options["return_timestamps"]!r}')
+            raise ValueError(
+                f'return_timestamps must be None, "char" or "word", got {options["return_timestamps"]!r}: '
+                "a CTC model has times of letters and of words, and no segments"
+            )
 
     def logits_of(self, recording: Any, sampling_rate: int | None = None) -> tuple[np.ndarray, np.ndarray]:
         """A recording's waveform (N,) at the model's rate, and the logits (T, V) that its text is read from.
@@ -81,10 +74,9 @@ class AutomaticSpeechRecognitionPipeline(FramePipeline):
         """
         return self.answer(Frames(0, best_classes(logits)), self._complete(options))
 
-    def run_frames(self, waveforms: list[np.ndarray]) -> list[np.ndarray]:
-        """The best class of every frame: [(N_1,), ...] -> [(T_1,), ...], only frames that hold speech."""
-        best = best_classes(to_host(self.run_model(waveforms).logits.data))  # (B, T)
-        return [ids[:frames] for ids, frames in zip(best, self.frames_of(waveforms))]
+    def read_output(self, outputs: Any) -> np.ndarray:
+        """The best class of every frame (B, T)."""
+        return best_classes(to_host(outputs.logits.data))
 
     def answer(self, output: Frames, options: dict[str, Any]) -> dict[str, Any]:
         """Text, and times if asked for, of one utterance's best classes (T,).

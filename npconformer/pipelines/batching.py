@@ -11,18 +11,18 @@ is cut away. A recording alone is not padded at all.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import islice
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from npconformer.models.frame_clock import FrameClock
+from npconformer.arrays.batch_feature import BatchFeature
+from npconformer.pipelines.arguments import Loading, take_neutral
 from npconformer.pipelines.finite import check_finite
-from npconformer.pipelines.inputs import is_path, load_waveform
-from npconformer.pipelines.loading import load_feature_extractor, load_model
-from npconformer.storage.hub_options import HubOptions
+from npconformer.pipelines.inputs import is_path, load_recording, several
+from npconformer.pipelines.parts import PipelineParts
 from npconformer.tape.grad_mode import no_grad
 
 BATCHES_READ_AHEAD = 4  # how many batches' recordings are sorted by length together
@@ -30,48 +30,45 @@ BATCHES_READ_AHEAD = 4  # how many batches' recordings are sorted by length toge
 Progress = Callable[[Any, float, float], None]  # (recording, seconds done, seconds in all)
 
 
-class AudioPipeline:
-    """Base of the pipelines: a subclass says how a batch is run (`run_batch`) and how one result is told (`answer`).
+class Prepared(NamedTuple):
+    """A `Recording` that is to be run: in a batch, or by itself.
 
-    model: a model with a head, in eval mode. feature_extractor: what turns waveforms into its input.
-    batch_size: recordings per call of the model. options: the subclass's settings of a call, used by calls
-    that do not give their own.
+    run: called with (batch_size, progress), runs it by itself when its turn comes and gives its output; None otherwise.
     """
 
-    task: ClassVar[str]
-    head_name: ClassVar[str]  # of the models that it takes
+    waveform: np.ndarray | None
+    stride: tuple[int, int] | None = None
+    extra: Mapping[str, Any] = {}
+    run: Callable[[int, Progress | None], Any] | None = None
+
+
+class AudioPipeline(PipelineParts):
+    """Base of the pipelines: a subclass says how a batch is run (`run_batch`) and how one result is told (`answer`).
+
+    model, feature_extractor, tokenizer, processor, device, dtype: as in `PipelineParts`. batch_size: recordings per
+    call of the model. options: the subclass's settings of a call, used by calls that do not give their own, and
+    arguments about loading.
+    """
+
     options: ClassVar[dict[str, Any]] = {}  # the settings of a call, with their defaults
 
-    def __init__(self, model: Any, feature_extractor: Any, batch_size: int = 1, **options: Any) -> None:
-        check_fits(model, feature_extractor)
-        self.model = model.eval()
-        self.feature_extractor = feature_extractor
-        self.clock = FrameClock.of(
-            model, feature_extractor.sampling_rate, feature_extractor.reach, feature_extractor.hop
-        )
-        self.batch_size = check_batch_size(batch_size)
-        self.options = self._complete(options)
-
-    @classmethod
-    def build(
-        cls,
+    def __init__(
+        self,
         model: Any,
-        processor: Any = None,
-        tokenizer: Any = None,
         feature_extractor: Any = None,
-        device: str | None = None,
+        tokenizer: Any = None,
+        *,
+        processor: Any = None,
+        device: Any = None,
         dtype: Any = None,
-        batch_size: int = 1,
+        batch_size: int | None = None,
         **options: Any,
-    ) -> AudioPipeline:
-        """Load what is given as a folder or a repository, and put the pieces together; arguments as for `pipeline`."""
-        check_batch_size(batch_size)  # before seconds are spent on loading
-        hub = HubOptions.take(options)
-        cls._merge(cls.options, options)
-        if tokenizer is not None:
-            raise ValueError(f"tokenizer: {cls.task} takes none")
-        feature_extractor = load_feature_extractor(feature_extractor, processor, model, hub)
-        return cls(load_model(cls.head_name, model, device, dtype, hub), feature_extractor, batch_size, **options)
+    ) -> None:
+        self.batch_size = 1 if batch_size is None else check_batch_size(batch_size)
+        loading = Loading.take(options, device, dtype)
+        self._merge(self.options, options)  # refuses wrong ones before seconds are spent on loading
+        super().__init__(model, feature_extractor, tokenizer, processor=processor, loading=loading)
+        self.options = self._complete(options)
 
     # ---- what a subclass says
 
@@ -79,8 +76,8 @@ class AudioPipeline:
     def check_options(cls, options: dict[str, Any]) -> None:
         """Raise a ValueError for options with values that have no meaning."""
 
-    def run_batch(self, waveforms: list[np.ndarray]) -> Iterable[Any]:
-        """What the model says of each utterance, on the host: [(N_1,), ...] -> one output each."""
+    def read_output(self, outputs: Any) -> np.ndarray:
+        """Of the model's outputs for a batch what answers are made of, on the host: (B, ...)."""
         raise NotImplementedError
 
     def answer(self, output: Any, options: dict[str, Any]) -> Any:
@@ -94,45 +91,33 @@ class AudioPipeline:
 
     # ---- what every pipeline has
 
-    @property
-    def sampling_rate(self) -> int:
-        """The rate that the model takes audio at, in samples per second."""
-        return self.clock.sampling_rate
-
-    @property
-    def samples_per_frame(self) -> int:
-        """How far apart two frames of the model's output are, in samples."""
-        return self.clock.samples_per_frame
-
-    @property
-    def seconds_per_frame(self) -> float:
-        """The same in seconds."""
-        return self.clock.seconds_per_frame
-
     def __call__(
         self, inputs: Any, *, batch_size: int | None = None, sampling_rate: int | None = None, **options: Any
     ) -> Any:
         """Take one recording and give its result, or several and give a list of results in the same order.
 
-        inputs: a path, an array, a dict with "array" (or "raw") and "sampling_rate", or a list or tuple of
-        these; an iterator of these gives an iterator. batch_size: instead of the pipeline's own.
+        inputs: a path, an array, the bytes of a file, an open one, a dict with "array" (or "raw") and "sampling_rate",
+        or a list or tuple of these; an iterator or a dataset of these gives an iterator. Further entries of a dict come
+        back with a result that is a dict, each in a list. batch_size: instead of the pipeline's own.
         sampling_rate: the rate of bare arrays; without it they are taken to be at the model's rate, as in
         transformers. options: the settings that the class describes.
 
         Raises ValueError or FileNotFoundError for the first recording that cannot be used, and ValueError where the
         model's output is NaN or infinite.
         """
-        if isinstance(inputs, Iterator | list | tuple):
-            results = self.stream(inputs, batch_size=batch_size, sampling_rate=sampling_rate, **options)
-            return results if isinstance(inputs, Iterator) else list(results)
+        recordings = several(inputs)
+        if recordings is not None:
+            results = self.stream(recordings, batch_size=batch_size, sampling_rate=sampling_rate, **options)
+            return list(results) if isinstance(inputs, list | tuple) else results
+        take_neutral(options)
         options = self._complete(options)
         batch_size = self._batch_size(batch_size)
         prepared = self._prepare(inputs, sampling_rate, options)
-        if callable(prepared):
-            output = prepared(batch_size, None)
+        if prepared.run is not None:
+            output = prepared.run(batch_size, None)
         else:
-            (output,) = self.run_batch([prepared])
-        return self._answer(output, options)
+            (output,) = self.run_batch([prepared.waveform])
+        return self._answer(output, prepared, options)
 
     def stream(
         self,
@@ -150,6 +135,7 @@ class AudioPipeline:
         with the recording, the seconds of it that are done, and all its seconds, at the start of every recording
         that is run in chunks and after each batch of chunks. The other arguments are those of a call.
         """
+        take_neutral(options)
         options = self._complete(options)
         batch_size = self._batch_size(batch_size)
         return self._stream(iter(inputs), options, batch_size, sampling_rate, return_errors, progress)
@@ -179,26 +165,35 @@ class AudioPipeline:
         def answer(i: int, output: Any) -> Any:
             if isinstance(output, Exception):
                 return output
-            return attempt(i, partial(self._answer, output, options), names_files=False)
+            return attempt(i, partial(self._answer, output, prepared[i], options), names_files=False)
 
         read_ahead = 1 if batch_size == 1 else batch_size * BATCHES_READ_AHEAD
         numbered = enumerate(inputs)
         while window := dict(islice(numbered, read_ahead)):
-            results = {  # a waveform, something to call, or an error; then what the caller gets
+            prepared = {  # what is to be run, or an error
                 i: attempt(i, partial(self._prepare, recording, sampling_rate, options))
                 for i, recording in window.items()
             }
-            waveforms = {i: one for i, one in results.items() if isinstance(one, np.ndarray)}
+            ready = {i: one for i, one in prepared.items() if isinstance(one, Prepared)}
+            waveforms = {i: one.waveform for i, one in ready.items() if one.run is None}
+            results = {}  # what the caller gets
             for batch in self._batches({i: len(waveform) for i, waveform in waveforms.items()}, batch_size):
                 for i, output in zip(batch, self.run_batch([waveforms[i] for i in batch])):
                     results[i] = answer(i, output)
             for i in window:
-                result = results.pop(i)
-                yield answer(i, attempt(i, partial(result, batch_size, progress))) if callable(result) else result
+                if i in ready and ready[i].run is not None:
+                    yield answer(i, attempt(i, partial(ready[i].run, batch_size, progress)))
+                else:
+                    yield results.pop(i) if i in ready else prepared[i]
 
-    def _answer(self, output: Any, options: dict[str, Any]) -> Any:
+    def _answer(self, output: Any, prepared: Prepared, options: dict[str, Any]) -> Any:
         check_finite(output)
-        return self.answer(output, options)
+        result = self.answer(output if prepared.stride is None else self.cut(output, prepared.stride), options)
+        return with_extra(result, [prepared.extra])
+
+    def cut(self, output: Any, stride: tuple[int, int]) -> Any:
+        """An output without what the stride, in samples, calls context; as it is where it is of the whole recording."""
+        return output
 
     def _batch_size(self, given: Any) -> int:
         return self.batch_size if given is None else check_batch_size(given)
@@ -217,15 +212,11 @@ class AudioPipeline:
         cls.check_options(options)
         return options
 
-    def _prepare(self, recording: Any, sampling_rate: int | None, options: dict[str, Any]) -> Any:
-        """One recording as a waveform (N,) at the model's rate that is long enough for the model.
-
-        A subclass may give something to call with (batch_size, progress) instead, which runs the recording by
-        itself when its turn comes and gives its output.
-        """
-        waveform = load_waveform(recording, self.sampling_rate, sampling_rate)
-        self._check_long_enough(len(waveform), recording)
-        return waveform
+    def _prepare(self, recording: Any, sampling_rate: int | None, options: dict[str, Any]) -> Prepared:
+        """One recording as a waveform (N,) at the model's rate that is long enough for the model."""
+        loaded = load_recording(recording, self.sampling_rate, sampling_rate)
+        self._check_long_enough(len(loaded.waveform), recording)
+        return Prepared(*loaded)
 
     def _check_long_enough(self, samples: int, recording: Any) -> None:
         if samples < self.shortest:
@@ -253,27 +244,55 @@ class AudioPipeline:
                 batches.append([i])
         return batches
 
+    def run_batch(self, waveforms: list[np.ndarray]) -> Iterable[Any]:
+        """What the model says of each utterance, on the host: [(N_1,), ...] -> one output each."""
+        return self.read_output(self.run_model(waveforms))
+
     def run_model(self, waveforms: list[np.ndarray]) -> Any:
         """The model's output for a batch, computed without a tape: [(N_1,), ...] -> fields of (B, ...)."""
-        features = self.feature_extractor(
+        return self._forward(self._features(waveforms))
+
+    def _features(self, waveforms: list[np.ndarray]) -> BatchFeature:
+        return self.feature_extractor(
             waveforms, sampling_rate=self.sampling_rate, padding=len(waveforms) > 1, return_tensors="np"
         )
+
+    def _forward(self, features: Mapping[str, Any]) -> Any:
         with no_grad():
             return self.model(**features, padding_mode="exact")
+
+    # ---- a call, step by step
+
+    def preprocess(self, inputs: Any, sampling_rate: int | None = None) -> Any:
+        """One recording, as for a call, as the model's inputs: the first of three steps that make a call.
+
+        >>> answer = pipe.postprocess(pipe.forward(pipe.preprocess("speech.wav")))
+        """
+        return self._features([self._prepare(inputs, sampling_rate, self.options).waveform])
+
+    def forward(self, model_inputs: Mapping[str, Any]) -> Any:
+        """The model's outputs for what `preprocess` gives."""
+        return self._forward(model_inputs)
+
+    def postprocess(self, model_outputs: Any, **options: Any) -> Any:
+        """What a call with these options gives, made of what `forward` gives."""
+        (output,) = self.read_output(model_outputs)
+        return self._answer(output, Prepared(None), self._complete(options))
 
     def frames_of(self, waveforms: list[np.ndarray]) -> list[int]:
         """How many frames each waveform has when it is alone."""
         return [self.clock.frames(len(waveform)) for waveform in waveforms]
 
 
-def check_fits(model: Any, feature_extractor: Any) -> None:
-    """Raise a ValueError for a feature extractor that gives another input than the model takes."""
-    given = feature_extractor.model_input_names[0]
-    if given != model.main_input_name:
-        raise ValueError(
-            f"feature_extractor: a {type(feature_extractor).__name__} gives {given}, "
-            f"and a {type(model).__name__} takes {model.main_input_name}: use the one that the model was trained with"
-        )
+def with_extra(result: Any, extras: Sequence[Mapping[str, Any]]) -> Any:
+    """A result that is a dict with the further entries of its recordings, each in a list; another one as it is.
+
+    What the pipeline itself has to say is not replaced: a recording may come with the text that was read out.
+    """
+    if not isinstance(result, dict):
+        return result
+    names = [name for name in dict.fromkeys(name for extra in extras for name in extra) if name not in result]
+    return {**result, **{name: [extra[name] for extra in extras if name in extra] for name in names}}
 
 
 def check_batch_size(batch_size: Any) -> int:

@@ -5,13 +5,14 @@ Letters: N samples, T frames.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from npconformer.pipelines.batching import AudioPipeline, Progress
+from npconformer.pipelines.batching import AudioPipeline, Prepared, Progress, with_extra
+from npconformer.pipelines.chunk_iter import rescale_stride
 from npconformer.pipelines.chunking import Chunking, Window, check_lengths, find_windows, make_chunking
 from npconformer.pipelines.inputs import is_path
 
@@ -24,7 +25,7 @@ class Frames(NamedTuple):
 
 
 class FramePipeline(AudioPipeline):
-    """Base of the pipelines with one output for each frame; a subclass says how a batch is run (`run_frames`).
+    """Base of the pipelines with one output for each frame; a subclass says which (`read_output`).
 
     Options of a call, with which a recording is run in chunks that overlap, as chunking.py describes:
         chunk_length_s: the chunks' length in seconds. None or 0: recordings as a whole. "auto": 30 seconds,
@@ -42,9 +43,12 @@ class FramePipeline(AudioPipeline):
 
     options: ClassVar = {"chunk_length_s": None, "stride_length_s": None}
 
+    rows_name: ClassVar[str] = "logits"  # what `forward` calls the rows
+
     def run_frames(self, waveforms: list[np.ndarray]) -> list[np.ndarray]:
-        """What the model says of each utterance, on the host: [(N_1,), ...] -> [(T_1, ...), ...]."""
-        raise NotImplementedError
+        """What the model says of each utterance: [(N_1,), ...] -> [(T_1, ...), ...], only frames that hold speech."""
+        outputs = self.read_output(self.run_model(waveforms))
+        return [rows[:count] for rows, count in zip(outputs, self.frames_of(waveforms))]
 
     def run_batch(self, waveforms: list[np.ndarray]) -> Iterable[Frames]:
         return [Frames(len(waveform), rows) for waveform, rows in zip(waveforms, self.run_frames(waveforms))]
@@ -62,11 +66,12 @@ class FramePipeline(AudioPipeline):
         self.chunking(options)  # refuses, before anything is read, what is not one frame of this model
         return options
 
-    def _prepare(self, recording: Any, sampling_rate: int | None, options: dict[str, Any]) -> Any:
-        """A waveform; or, of a recording that is to be cut, what `_run_alone` runs, in which nothing is read yet."""
+    def _prepare(self, recording: Any, sampling_rate: int | None, options: dict[str, Any]) -> Prepared:
+        """A waveform; or, of a recording that is to be cut, what `_run_chunks` runs, in which nothing is read yet."""
         chunking = self.chunking(options)
         if chunking is None:
             return super()._prepare(recording, sampling_rate, options)
+        extra: Mapping[str, Any] = {}
         if is_path(recording):
             from npconformer.audio.streaming import duration_of, stream_audio
 
@@ -75,12 +80,63 @@ class FramePipeline(AudioPipeline):
                 return super()._prepare(recording, sampling_rate, options)
             pieces = partial(stream_audio, recording, self.sampling_rate)
         else:
-            waveform = super()._prepare(recording, sampling_rate, options)
-            if len(waveform) <= chunking.longest_whole:
-                return waveform
-            seconds = len(waveform) / self.sampling_rate
-            pieces = partial(iter, [waveform])
-        return partial(self._run_chunks, recording, pieces, seconds, chunking)
+            loaded = super()._prepare(recording, sampling_rate, options)
+            if loaded.stride is not None:
+                raise ValueError("stride is of a recording that is a chunk already: leave chunk_length_s out")
+            if len(loaded.waveform) <= chunking.longest_whole:
+                return loaded
+            seconds, extra = len(loaded.waveform) / self.sampling_rate, loaded.extra
+            pieces = partial(iter, [loaded.waveform])
+        return Prepared(None, None, extra, partial(self._run_chunks, recording, pieces, seconds, chunking))
+
+    def cut(self, output: Frames, stride: tuple[int, int]) -> Frames:
+        """The frames between the strides, (left, right) in samples; they are counted as transformers counts them."""
+        (frames,) = rescale_stride([(output.samples, *stride)], 1 / self.samples_per_frame)
+        return Frames(output.samples - sum(stride), _cut(output.rows, frames))
+
+    # ---- a call, step by step
+
+    def preprocess(self, inputs: Any, sampling_rate: int | None = None, **options: Any) -> Iterator[dict[str, Any]]:
+        """One recording, as for a call, as inputs of the model: one dict, or, in chunks, several.
+
+        >>> answer = pipe.postprocess([pipe.forward(one) for one in pipe.preprocess("speech.wav")])
+
+        Each has what the feature extractor gives; "is_last"; "num_samples", of the recording, in the last one and 0
+        elsewhere; the further entries of a dict; and, where parts of it are context, "stride": (samples, left, right).
+        """
+        chunking = self.chunking(self._complete(options))
+        waveform, stride, extra = super()._prepare(inputs, sampling_rate, self.options)[:3]
+        total = len(waveform)
+        if chunking is None or total <= chunking.longest_whole:
+            where = {} if stride is None else {"stride": (total, *stride)}
+            samples = total - sum(stride or ())
+            yield {"is_last": True, **self._features([waveform]), **where, "num_samples": samples, **extra}
+            return
+        size = self.samples_per_frame
+        windows = list(find_windows([waveform], chunking, self.clock.frames))
+        for i, window in enumerate(windows):
+            count, is_last = len(window.samples), i + 1 == len(windows)
+            stride = (count, window.skip * size, (round(count / size) - window.stop) * size)
+            samples = total if is_last else 0
+            features = self._features([window.samples])
+            yield {"is_last": is_last, **features, "stride": stride, "num_samples": samples, **extra}
+
+    def forward(self, model_inputs: Mapping[str, Any]) -> dict[str, Any]:
+        """What the model says of one dict of `preprocess`: its rows (1, T, ...), and its stride in frames."""
+        others = dict(model_inputs)
+        features = {name: others.pop(name) for name in self.feature_extractor.model_input_names if name in others}
+        rows = self.read_output(self._forward(features))
+        if "stride" in others:
+            (others["stride"],) = rescale_stride([others["stride"]], 1 / self.samples_per_frame)
+        return {"is_last": others.pop("is_last", True), self.rows_name: rows, **others}
+
+    def postprocess(self, model_outputs: Sequence[Mapping[str, Any]], **options: Any) -> Any:
+        """What a call with these options gives, made of what `forward` gives for every dict of `preprocess`."""
+        rows = [_cut(one[self.rows_name][0], one.get("stride")) for one in model_outputs]
+        frames = Frames(sum(one.get("num_samples", 0) for one in model_outputs), np.concatenate(rows))
+        known = ("is_last", self.rows_name, "stride", "num_samples")
+        extras = [{name: value for name, value in one.items() if name not in known} for one in model_outputs]
+        return with_extra(self._answer(frames, Prepared(None), self._complete(options)), extras)
 
     def _run_chunks(
         self,
@@ -113,6 +169,14 @@ class FramePipeline(AudioPipeline):
                 done += len(kept[-1])
             tell(min(done * self.seconds_per_frame, seconds))
         return Frames(samples, np.concatenate(kept))
+
+
+def _cut(rows: np.ndarray, stride: tuple[int, int, int] | None) -> np.ndarray:
+    """Rows (T, ...) without those of the strides: (frames in all, on the left, on the right)."""
+    if stride is None:
+        return rows
+    frames, left, right = stride
+    return rows[left : max(frames - right, left)]
 
 
 def _batches(windows: Iterable[Window], batch_size: int) -> Iterator[list[Window]]:

@@ -13,15 +13,28 @@ from npconformer.storage.hub_options import AS_USUAL, HubOptions
 from npconformer.storage.messages import LONGEST, printable
 
 
-def load_model(head_name: str, model: Any, device: str | None, dtype: Any, hub: HubOptions = AS_USUAL) -> Any:
+def load_model(
+    head_name: str | None,
+    model: Any,
+    device: str | None,
+    dtype: Any,
+    hub: HubOptions = AS_USUAL,
+    config: Any = None,
+    **model_kwargs: Any,
+) -> Any:
     """The model with that head, such as "ctc", in the folder `model`; or a loaded model, checked and moved.
 
-    device, dtype: as in `pipeline`. hub: how to get `model` where it is a repository at the hub.
+    device, dtype, config, model_kwargs: as in `pipeline`. hub: how to get `model` where it is a repository at the hub.
 
     Raises FileNotFoundError for a missing file, and ValueError for a model or a folder with another head.
     """
     if is_path(model):
-        return _load_folder(head_name, model, device, dtype, hub)
+        if config is not None:
+            model_kwargs["config"] = config
+        return _load_folder(head_name, model, device, dtype, hub, model_kwargs)
+    for name, given in (("config", config), ("model_kwargs", model_kwargs)):
+        if given:
+            raise ValueError(f"{name} is about loading a model, and model is a loaded one")
     if getattr(model, "head_name", None) != head_name:
         expected = " or a ".join(model_names(head_name))
         raise ValueError(f"model must be a folder or a {expected}, got {type(model).__name__}")
@@ -50,12 +63,24 @@ def load_feature_extractor(feature_extractor: Any, processor: Any, model: Any, h
     raise ValueError("a loaded model needs feature_extractor=; only a model given as a folder brings its own")
 
 
-def _load_folder(head_name: str, folder: str | os.PathLike, device: str | None, dtype: Any, hub: HubOptions) -> Any:
+def _load_folder(
+    head_name: str | None,
+    folder: str | os.PathLike,
+    device: str | None,
+    dtype: Any,
+    hub: HubOptions,
+    model_kwargs: dict[str, Any],
+) -> Any:
     file = configuration_file(folder, hub)
     needed = model_class(read_model_type(file), head_name)
     try:
         return needed.from_pretrained(
-            folder, dtype=dtype or "float32", device=device, allow_missing=False, **hub.pinned_to(file).arguments()
+            folder,
+            dtype=dtype or "auto",
+            device=device,
+            allow_missing=False,
+            **hub.pinned_to(file).arguments(),
+            **model_kwargs,
         )
     except ValueError as error:
         others = _architectures(file)

@@ -46,10 +46,9 @@ class SpeakerDiarizationPipeline(FramePipeline):
         check_function(options["function_to_apply"])
         check_settings(options["threshold"], options["min_duration"], options["max_gap"])
 
-    def run_frames(self, waveforms: list[np.ndarray]) -> list[np.ndarray]:
-        """The logits of every frame: [(N_1,), ...] -> [(T_1, S), ...], only frames that hold speech."""
-        logits = to_host(self.run_model(waveforms).logits.data)  # (B, T, S)
-        return [rows[:count] for rows, count in zip(logits, self.frames_of(waveforms))]
+    def read_output(self, outputs: Any) -> np.ndarray:
+        """The logits of every frame (B, T, S)."""
+        return to_host(outputs.logits.data)
 
     def answer(self, output: Frames, options: dict[str, Any]) -> dict[str, Any]:
         """The segments of one utterance, from its logits (T, S)."""

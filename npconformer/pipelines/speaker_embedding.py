@@ -34,9 +34,9 @@ class SpeakerEmbeddingPipeline(AudioPipeline):
         if not isinstance(options["normalize"], bool):
             raise ValueError(f"normalize must be True or False, got {options['normalize']!r}")
 
-    def run_batch(self, waveforms: list[np.ndarray]) -> np.ndarray:
-        """[(N_1,), ...] -> (B, D)."""
-        return to_host(self.run_model(waveforms).embeddings.data)
+    def read_output(self, outputs: Any) -> np.ndarray:
+        """The vectors (B, D)."""
+        return to_host(outputs.embeddings.data)
 
     def answer(self, output: np.ndarray, options: dict[str, Any]) -> np.ndarray:
         """One utterance's vector (D,)."""

@@ -77,13 +77,13 @@ class AutoFeatureExtractor(_Auto):
         return _load("feature extractor", PARTS_OF_MODEL[config.model_type].feature_extractor).for_config(config)
 
     @classmethod
-    def from_pretrained(cls, folder: str | os.PathLike, **overrides: Any) -> Any:
+    def from_pretrained(cls, pretrained_model_name_or_path: str | os.PathLike, **overrides: Any) -> Any:
         """The checkpoint's feature extractor; `overrides` replace single settings, or are `HubOptions`.
 
         Raises FileNotFoundError when there is none, and ValueError, naming the file, for a class that is not offered
         and for settings that are damaged or wrong.
         """
-        folder = extractor_folder(folder, HubOptions.take(overrides))
+        folder = extractor_folder(pretrained_model_name_or_path, HubOptions.take(overrides))
         settings, path = read_extractor_settings(folder)
         name = settings.get(TYPE)
         if name is not None:
@@ -99,29 +99,31 @@ class AutoTokenizer(_Auto):
     """Loads the tokenizer of a checkpoint folder or repository, of the class that its files name."""
 
     @classmethod
-    def from_pretrained(cls, folder: str | os.PathLike, **overrides: Any) -> Any:
+    def from_pretrained(cls, pretrained_model_name_or_path: str | os.PathLike, **overrides: Any) -> Any:
         """The checkpoint's tokenizer; `overrides` replace single settings, or are `HubOptions`.
 
         Raises FileNotFoundError when there is none, and ValueError, naming the file, for a class that is not offered
         and for files that are damaged or wrong.
         """
-        folder = tokenizer_files.tokenizer_folder(folder, HubOptions.take(overrides))
+        folder = tokenizer_files.tokenizer_folder(pretrained_model_name_or_path, HubOptions.take(overrides))
         path = folder / tokenizer_files.SETTINGS_FILE
         name = _setting(path, "tokenizer_class") or "Wav2Vec2CTCTokenizer"
-        return _class_named("tokenizer", name, "tokenizer_class", path).from_pretrained(folder, **overrides)
+        tokenizer = _class_named("tokenizer", name, "tokenizer_class", path).from_pretrained(folder, **overrides)
+        tokenizer.name_or_path = os.fspath(pretrained_model_name_or_path)
+        return tokenizer
 
 
 class AutoProcessor(_Auto):
     """Loads the processor of a checkpoint folder or repository, of the class that its files name."""
 
     @classmethod
-    def from_pretrained(cls, folder: str | os.PathLike, **overrides: Any) -> Any:
+    def from_pretrained(cls, pretrained_model_name_or_path: str | os.PathLike, **overrides: Any) -> Any:
         """The checkpoint's processor, whose `from_pretrained` says what `overrides` do.
 
         Raises FileNotFoundError when its feature extractor or its tokenizer is missing, and ValueError, naming the
         file, for a class that is not offered, for files that name none, and for those that are damaged or wrong.
         """
-        folder = processor_folder(folder, HubOptions.take(overrides), also=[MODEL_FILE])
+        folder = processor_folder(pretrained_model_name_or_path, HubOptions.take(overrides), also=[MODEL_FILE])
         return _processor_class(folder).from_pretrained(folder, **overrides)
 
     @classmethod

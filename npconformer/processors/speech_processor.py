@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 import os
 from typing import Any, TypeVar
@@ -13,15 +14,13 @@ from npconformer.audio.extractor_files import PROCESSOR_FILE
 from npconformer.audio.sequence_features import SequenceFeatureExtractor
 from npconformer.processors.auto import AutoFeatureExtractor, AutoTokenizer
 from npconformer.processors.checkpoint_files import processor_folder
-from npconformer.storage.files import make_folder, read_json_object, write_json_atomically
-from npconformer.storage.hub_options import HubOptions, without_secrets
+from npconformer.storage.files import json_text, make_folder, read_json_object, write_json_atomically
+from npconformer.storage.hub_options import HubOptions, refuse_upload, without_secrets
+from npconformer.storage.messages import refuse_typo
 from npconformer.text.ctc_decoding import best_path
 from npconformer.text.tokenizer import Wav2Vec2CTCTokenizer, Wav2Vec2CTCTokenizerOutput
 
-TEXT_OPTIONS = {
-    "padding", "max_length", "truncation", "pad_to_multiple_of", "return_attention_mask", "return_tensors",
-    "padding_side", "is_split_into_words",
-}  # fmt: skip
+TEXT_OPTIONS = set(inspect.signature(Wav2Vec2CTCTokenizer.__call__).parameters) - {"self", "text"}
 
 Processor = TypeVar("Processor", bound="SpeechProcessor")
 
@@ -34,6 +33,11 @@ class SpeechProcessor:
     """
 
     def __init__(self, feature_extractor: SequenceFeatureExtractor, tokenizer: Wav2Vec2CTCTokenizer) -> None:
+        if isinstance(feature_extractor, Wav2Vec2CTCTokenizer) or isinstance(tokenizer, SequenceFeatureExtractor):
+            raise TypeError(
+                f"a {type(self).__name__} takes a feature extractor and a tokenizer, in this order; got a "
+                f"{type(feature_extractor).__name__} and a {type(tokenizer).__name__}"
+            )
         self.feature_extractor = feature_extractor
         self.tokenizer = tokenizer
         self._unknown_settings: dict[str, Any] = {}
@@ -70,22 +74,27 @@ class SpeechProcessor:
             known = {name: value for name, value in options.items() if name in of_audio}
             inputs = self.feature_extractor(audio, **{**known, **for_audio})
         if text is not None:
+            own = {name: value for name, value in self.tokenizer.init_kwargs.items() if name in TEXT_OPTIONS}
             known = {name: value for name, value in options.items() if name in TEXT_OPTIONS}
-            encoding = self.tokenizer(text, **{**known, **for_text})
+            encoding = self.tokenizer(text, **{**own, **known, **for_text})
             if audio is None:
                 return encoding
             inputs["labels"] = encoding["input_ids"]
         return inputs
 
-    def pad(self, input_features: Any = None, *, labels: Any = None, **options: Any) -> BatchFeature:
+    def pad(self, input_features: Any = None, *arguments: Any, labels: Any = None, **options: Any) -> BatchFeature:
         """Collect prepared utterances and labels, each of its own length, into one padded batch.
 
-        input_features: as `processed_features` of the feature extractor's `pad`. labels: as `encoded_inputs`
-        of the tokenizer's. They are filled with pad_token_id; set those places to -100 before computing a
-        loss.
+        input_features: as `processed_features` of the feature extractor's `pad`, whose further arguments follow.
+        labels: as `encoded_inputs` of the tokenizer's. They are filled with pad_token_id; set those places to -100
+        before computing a loss.
         """
         if input_features is None and labels is None:
             raise ValueError("give input_features, labels or both")
+        if arguments:
+            options["padding"], *more = arguments
+            if more:
+                raise TypeError("pad takes two arguments by their places, input_features and padding; name the others")
         known = {name: value for name, value in options.items() if name != "truncation"}
         if input_features is None:
             return self.tokenizer.pad(labels, **known)
@@ -115,7 +124,12 @@ class SpeechProcessor:
         return self.tokenizer.batch_decode(sequences, lengths=lengths, **options)
 
     @classmethod
-    def from_pretrained(cls: type[Processor], folder: str | os.PathLike, **overrides: Any) -> Processor:
+    def from_pretrained(
+        cls: type[Processor],
+        pretrained_model_name_or_path: str | os.PathLike,
+        return_unused_kwargs: bool = False,
+        **overrides: Any,
+    ) -> Any:
         """Load the feature extractor and the tokenizer of a checkpoint, in either of the two layouts.
 
         It is a folder, or a repository at the hub ("owner/name"), of which only the files that a processor needs are
@@ -123,32 +137,57 @@ class SpeechProcessor:
         `HubOptions` has it. The files say of which classes they are.
 
         Other overrides replace settings of the feature extractor that it knows (`do_normalize=False`), else of the
-        tokenizer. Raises FileNotFoundError for what is missing, and ValueError, naming the file, for what is damaged or
-        of the wrong type.
+        tokenizer, where those that it does not know are kept. return_unused_kwargs: return also, in a dict, the
+        overrides that were not used: none.
+
+        Raises FileNotFoundError for what is missing, and ValueError, naming the file, for what is damaged or of the
+        wrong type, and for an override that looks like a setting with a wrong letter.
         """
-        folder = processor_folder(folder, HubOptions.take(overrides))
+        folder = processor_folder(pretrained_model_name_or_path, HubOptions.take(overrides))
         extractor = AutoFeatureExtractor.from_pretrained(folder)
+        for name in overrides:
+            refuse_typo(name, [*vars(extractor), *TEXT_OPTIONS, *inspect.signature(Wav2Vec2CTCTokenizer).parameters])
         of_extractor = {name: value for name, value in overrides.items() if name in vars(extractor)}
-        of_tokenizer = {name: value for name, value in overrides.items() if name not in of_extractor}
         if of_extractor:
             extractor = AutoFeatureExtractor.from_pretrained(folder, **of_extractor)
-        processor = cls(extractor, AutoTokenizer.from_pretrained(folder, **of_tokenizer))
+        tokenizer = AutoTokenizer.from_pretrained(folder)
+        of_tokenizer = {
+            name: value
+            for name, value in overrides.items()
+            if name not in of_extractor or name in tokenizer.init_kwargs  # padding_side is of both
+        }
+        if of_tokenizer:
+            tokenizer = AutoTokenizer.from_pretrained(folder, **of_tokenizer)
+        tokenizer.name_or_path = os.fspath(pretrained_model_name_or_path)
+        processor = cls(extractor, tokenizer)
         if (folder / PROCESSOR_FILE).is_file():
             known = ("feature_extractor", "tokenizer", "processor_class")
             settings = read_json_object(folder / PROCESSOR_FILE)
             processor._unknown_settings = without_secrets({k: v for k, v in settings.items() if k not in known})
-        return processor
+        return (processor, {}) if return_unused_kwargs else processor
 
-    def save_pretrained(self, folder: str | os.PathLike) -> list[str]:
-        """Write processor_config.json, tokenizer_config.json and vocab.json, the layout of transformers 5."""
-        folder = make_folder(folder)
-        settings = {
-            **self._unknown_settings,
+    def to_dict(self) -> dict[str, Any]:
+        """The settings of the processor and of its feature extractor, as processor_config.json has them."""
+        return {
+            **copy.deepcopy(self._unknown_settings),
             "feature_extractor": self.feature_extractor.to_dict(),
             "processor_class": type(self).__name__,
         }
+
+    def to_json_string(self) -> str:
+        """The same as JSON."""
+        return json_text(self.to_dict())
+
+    def to_json_file(self, json_file_path: str | os.PathLike) -> None:
+        """Write the same to a file."""
+        write_json_atomically(json_file_path, self.to_dict())
+
+    def save_pretrained(self, save_directory: str | os.PathLike, push_to_hub: bool = False) -> list[str]:
+        """Write processor_config.json, tokenizer_config.json and vocab.json, the layout of transformers 5."""
+        refuse_upload(push_to_hub)
+        folder = make_folder(save_directory)
         paths = self.tokenizer.save_pretrained(folder)
-        write_json_atomically(folder / PROCESSOR_FILE, settings)
+        self.to_json_file(folder / PROCESSOR_FILE)
         return [str(folder / PROCESSOR_FILE), *paths]
 
 

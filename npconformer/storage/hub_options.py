@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 SECRETS = ("token", "use_auth_token")
-WITHOUT_EFFECT = ("resume_download",)  # downloads are always resumed
+WITHOUT_EFFECT = ("resume_download", "use_fast")  # downloads are always resumed; of each tokenizer there is one
 
 COMMIT = re.compile(r"[0-9a-f]{40}")
 _NO_REVISION = re.compile(r"\.\.|[\s~^:?*\[\\\x00-\x1f\x7f]|^/|/$|^$")  # what git refuses in the names of branches
@@ -110,3 +110,9 @@ AS_USUAL = HubOptions()  # main, for everybody, through the usual cache
 def without_secrets(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Settings without those that may hold a token, which earlier programs have written into their files."""
     return {name: value for name, value in settings.items() if name not in SECRETS}
+
+
+def refuse_upload(push_to_hub: Any) -> None:
+    """Raise a ValueError where `save_pretrained` is asked to upload what it writes."""
+    if push_to_hub:
+        raise ValueError("push_to_hub: npconformer uploads nothing; save into a folder, then run `hf upload` on it")

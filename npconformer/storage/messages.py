@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 LONGEST = 100  # characters
@@ -25,3 +26,14 @@ def shown(value: Any, longest: int = LONGEST) -> str:
 def printable(text: str) -> str:
     """The text with what cannot be printed, such as a terminal's control characters, escaped; line ends stay."""
     return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
+
+
+def refuse_typo(name: str, known: Iterable[str], least: float = 0.8) -> None:
+    """Raise a ValueError for a name that is not known and looks like one that is."""
+    known = [*known]
+    if name in known:
+        return
+    from difflib import get_close_matches  # of no use to most who import this
+
+    if close := get_close_matches(name, known, n=1, cutoff=least):
+        raise ValueError(f"{name} is not known; did you mean {close[0]!r}?")

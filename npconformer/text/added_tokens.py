@@ -30,6 +30,9 @@ class AddedToken:
     normalized: bool = False
     special: bool = False
 
+    def __str__(self) -> str:
+        return self.content
+
     @classmethod
     def read(cls, value: Any) -> AddedToken:
         """Take a plain string, a dict of fields as saved in JSON, or an AddedToken."""

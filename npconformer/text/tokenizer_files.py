@@ -15,13 +15,14 @@ from npconformer.storage.hub import local_folder
 from npconformer.storage.hub_options import HubOptions
 from npconformer.storage.messages import shown
 from npconformer.text.added_tokens import IDS, AddedToken, is_id
+from npconformer.text.special_tokens import ROLES
 
 VOCABULARY_FILE = "vocab.json"
 SETTINGS_FILE = "tokenizer_config.json"
 ADDED_TOKENS_FILE = "added_tokens.json"
 SPECIAL_TOKENS_FILE = "special_tokens_map.json"
 
-NAMED_TOKENS = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
+NAMED_TOKENS = ROLES[:-1]  # without the word delimiter, which those files do not have
 ABOUT_THE_FILES = ("tokenizer_class", "name_or_path", "special_tokens_map_file", "tokenizer_file", "vocab_file")
 
 

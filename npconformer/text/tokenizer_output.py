@@ -5,6 +5,7 @@ Lesson: notebooks/05_ctc.ipynb
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,13 +25,34 @@ class Wav2Vec2CTCTokenizerOutput:
     char_offsets: Any = None
     word_offsets: Any = None
 
-    def __getitem__(self, name: str) -> Any:
+    def __getitem__(self, name: str | int | slice) -> Any:
+        if isinstance(name, int | slice):
+            return self.to_tuple()[name]
         if name not in self.keys():
             raise KeyError(name)
         return getattr(self, name)
 
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.keys())
+
+    def __len__(self) -> int:
+        return len(self.keys())
+
     def keys(self) -> list[str]:
+        """The names of the fields that there are."""
         return [name for name, value in vars(self).items() if value is not None]
+
+    def values(self) -> list[Any]:
+        """What they hold."""
+        return [getattr(self, name) for name in self.keys()]
+
+    def items(self) -> list[tuple[str, Any]]:
+        """Both, pair by pair."""
+        return [(name, getattr(self, name)) for name in self.keys()]
+
+    def to_tuple(self) -> tuple[Any, ...]:
+        """The fields that there are, the text first."""
+        return tuple(self.values())
 
 
 def offsets(kind: str, span: Span) -> dict[str, Any]:

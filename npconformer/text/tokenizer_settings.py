@@ -12,9 +12,8 @@ import numpy as np
 
 from npconformer.storage.messages import shown
 from npconformer.text.added_tokens import IDS, AddedToken, is_id
+from npconformer.text.text_encoding import UNLIMITED
 from npconformer.text.tokenizer_files import NAMED_TOKENS
-
-UNLIMITED = int(1e30)  # what transformers writes for model_max_length when there is no limit
 
 
 def take_side(name: str, settings: dict[str, Any]) -> str:

@@ -15,11 +15,12 @@ import numpy as np
 from npconformer.storage.files import read_json_object
 from npconformer.storage.messages import printable, shown
 from npconformer.text.added_tokens import IDS, AddedToken, is_id, lengths_by_letter, split_on_tokens
+from npconformer.text.special_tokens import SpecialTokens
 
 SHOWN = 100  # languages in a message, and letters of each
 
 
-class Vocabulary:
+class Vocabulary(SpecialTokens):
     """Tokens and ids, both ways.
 
     vocab: path of a vocab.json, or a dict from token to id; with target_lang, a dict of such dicts by
@@ -53,33 +54,6 @@ class Vocabulary:
         self._check_added(special)
         self._add(replace(token, special=True) for content, token in special.items() if content not in there)
         self._index()
-
-    # ---- special tokens
-
-    bos_token = property(lambda self: self._named.get("bos_token"))
-    eos_token = property(lambda self: self._named.get("eos_token"))
-    unk_token = property(lambda self: self._named.get("unk_token"))
-    pad_token = property(lambda self: self._named.get("pad_token"))
-    word_delimiter_token = property(lambda self: self._named.get("word_delimiter_token"))
-    bos_token_id = property(lambda self: self.convert_tokens_to_ids(self.bos_token))
-    eos_token_id = property(lambda self: self.convert_tokens_to_ids(self.eos_token))
-    unk_token_id = property(lambda self: self.convert_tokens_to_ids(self.unk_token))
-    pad_token_id = property(lambda self: self.convert_tokens_to_ids(self.pad_token))
-    word_delimiter_token_id = property(lambda self: self.convert_tokens_to_ids(self.word_delimiter_token))
-
-    @property
-    def special_tokens_map(self) -> dict[str, str]:
-        """The special tokens that have a role, by its name."""
-        return dict(self._named)
-
-    @property
-    def all_special_tokens(self) -> list[str]:
-        """Every special token once, the named ones first."""
-        return list(dict.fromkeys([*self._named.values(), *self._extra]))
-
-    @property
-    def all_special_ids(self) -> list[int]:
-        return self.convert_tokens_to_ids(self.all_special_tokens)
 
     # ---- tokens and ids
 

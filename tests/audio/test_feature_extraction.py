@@ -95,7 +95,7 @@ def test_mask_only_where_asked():
         (np.array([1.0, np.nan]), {}, "NaN"),
         ("speech.wav", {}, "read_audio"),
         ({"array": [1.0]}, {}, "dict"),
-        (SPEECH, dict(return_tensors="pt"), "torch"),
+        (SPEECH, dict(return_tensors="tf"), 'write "np"'),
         (SPEECH, dict(return_tensors="np"), "padding=True"),
         (SPEECH, dict(padding="all"), "padding='all'"),
         (SPEECH, dict(padding="max_length"), "max_length"),

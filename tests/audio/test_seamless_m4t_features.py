@@ -156,7 +156,7 @@ def test_mask_only_where_asked():
         (extract(SPEECH), {}, "BatchFeature"),
         ("speech.wav", {}, "read_audio"),
         ([["a"] * 600], {}, "real numbers"),
-        (SPEECH, dict(return_tensors="pt"), "torch"),
+        (SPEECH, dict(return_tensors="tf"), 'write "np"'),
         (SPEECH, dict(return_tensors="np", padding=False), "lengths from 4 to 7; pass padding=True"),
         (SPEECH, dict(padding="all"), "padding='all'"),
         (SPEECH, dict(padding="max_length"), "max_length"),

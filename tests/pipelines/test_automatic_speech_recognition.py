@@ -180,7 +180,7 @@ def test_character_times_are_multiples_of_a_frame(recognise, demo):
 
 def test_times_count_the_adapters_strides(recognise):
     config = Wav2Vec2ConformerConfig.from_dict(recognise.model.config.to_dict(), add_adapter=True)
-    adapted = AutomaticSpeechRecognitionPipeline(Wav2Vec2ConformerForCTC(config), recognise.processor)
+    adapted = AutomaticSpeechRecognitionPipeline(Wav2Vec2ConformerForCTC(config), processor=recognise.processor)
     assert recognise.seconds_per_frame == 0.02
     assert adapted.seconds_per_frame == 0.02 * config.adapter_stride**config.num_adapter_layers
 
@@ -233,7 +233,8 @@ def test_a_folder_that_is_not_there():
         ({"array": np.zeros(1000), "sampling_rate": -8000}, "sampling_rate must be a positive number"),
         ({"array": np.zeros(1000), "sampling_rate": "16k"}, "sampling_rate must be a positive number"),
         (None, "got NoneType"),
-        (b"RIFF", "got bytes"),
+        (b"RIFF", "the recording's bytes cannot be read as audio"),
+        (b"", "no bytes"),
     ],
 )
 def test_bad_recordings(recognise, recording, message):

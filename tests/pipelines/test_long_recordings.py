@@ -51,7 +51,8 @@ def build(folder, kind, near_sighted=True, normalize=False, head="ForAudioFrameC
     model = load_model(HEAD_NAMES[head], folder, None, dtype)
     if near_sighted:
         silence_attention(model)
-    return LogitsPipeline(model, make_extractor(kind) if normalize else make_local_extractor(kind))
+    pipeline = type("OfThisHead", (LogitsPipeline,), {"head_name": HEAD_NAMES[head]})
+    return pipeline(model, make_extractor(kind) if normalize else make_local_extractor(kind))
 
 
 @pytest.fixture(scope="module", params=MODELS)

@@ -30,6 +30,7 @@ class Row:
         tolerance: relative and absolute, between the two results.
         deliberate: why the difference stays, for the user's eyes.
         absent: why there is no such thing here, for the user's eyes.
+        needs: a package that the call makes npconformer use.
     """
 
     call: str
@@ -37,6 +38,7 @@ class Row:
     tolerance: float = 1e-5
     deliberate: str | None = None
     absent: str | None = None
+    needs: str | None = None
 
     def result(self, name: str, checkpoints: Path, temporary: Path) -> Plain:
         """What comes of it in the library of that name; an exception is a result too."""

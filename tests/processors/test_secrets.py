@@ -44,6 +44,23 @@ def test_what_is_given_to_a_loader(folder, tmp_path, what, options):
     check(type(loaded).from_pretrained(folder, **options), tmp_path / "by class")
 
 
+KEYWORDS = {
+    **{"cache_dir": "SECRET-folder", "token": "SECRET", "revision": "SECRET", "local_files_only": True},
+    **{"force_download": False, "resume_download": True, "trust_remote_code": True, "use_fast": False},
+}
+
+
+@pytest.mark.parametrize("what", ["tokenizer", "feature extractor", "processor"])
+def test_no_keyword_of_downloading_becomes_a_setting(folder, tmp_path, what):
+    plain, given = tmp_path / "plain", tmp_path / "given"
+    LOADERS[what].from_pretrained(folder).save_pretrained(plain)
+    loaded = LOADERS[what].from_pretrained(folder, **KEYWORDS)
+    loaded.save_pretrained(given)
+    assert {path.name: path.read_bytes() for path in given.iterdir()} == {
+        path.name: path.read_bytes() for path in plain.iterdir()
+    }
+
+
 @pytest.mark.parametrize("what", LOADERS)
 def test_what_an_earlier_program_left_in_the_files(folder, tmp_path, what):
     for path in folder.glob("*.json"):

@@ -139,3 +139,18 @@ def test_real_checkpoint_and_recordings(shared, tmp_path):
     assert loaded.feature_extractor.to_dict() == theirs.feature_extractor.to_dict()
     assert str(loaded.tokenizer.added_tokens_decoder) == str(theirs.tokenizer.added_tokens_decoder)
     assert_same(loaded(speech, **options), theirs(speech, **options))
+
+
+def test_what_the_tokenizer_has_of_its_own_is_used_in_calls(tmp_path):
+    vocabulary = {"<pad>": 0, "|": 1, "A": 2, "B": 3}
+    Wav2Vec2Processor(Wav2Vec2FeatureExtractor(), Wav2Vec2CTCTokenizer(vocabulary)).save_pretrained(tmp_path)
+    processor = Wav2Vec2Processor.from_pretrained(tmp_path, max_length=3, padding="max_length", padding_side="left")
+    assert processor(text="AB").input_ids == [0, 2, 3]
+    assert processor(text="AB", max_length=4).input_ids == [0, 0, 2, 3]
+    assert processor.feature_extractor.padding_side == processor.tokenizer.padding_side == "left"
+    assert processor.tokenizer("AB").input_ids == [2, 3]
+    with pytest.raises(ValueError, match="did you mean 'do_normalize'"):
+        Wav2Vec2Processor.from_pretrained(tmp_path, do_normalise=False)
+    with pytest.raises(TypeError, match="in this order"):
+        Wav2Vec2Processor(processor.tokenizer, processor.feature_extractor)
+    assert processor.pad({"input_values": [[0.1, 0.2], [0.3]]}, True).input_values.shape == (2, 2)
