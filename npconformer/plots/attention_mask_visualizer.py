@@ -20,10 +20,10 @@ from typing import Any, TextIO
 from npconformer.models.auto import AutoConfig, model_class
 from npconformer.models.forward_options import PADDING_MODES
 from npconformer.nn import init
-from npconformer.pipelines.batching import check_fits
 from npconformer.pipelines.chunking import make_chunking
 from npconformer.pipelines.inputs import is_path, load_waveform
 from npconformer.pipelines.loading import load_feature_extractor
+from npconformer.pipelines.parts import check_fits
 from npconformer.plots.attention_mask_drawing import KINDS, mask_figure, mask_text
 from npconformer.plots.attention_masks import AttentionMask, clock_of, mask_of_chunks, masks_of_batch, reach_of
 from npconformer.storage.files import atomic_path
