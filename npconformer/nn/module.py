@@ -259,7 +259,10 @@ class Module:
             return
         if not isinstance(target, str | int | Backend) and type(target).__module__ != "torch":
             raise ValueError(f'target: expected "cpu", "cuda" or a floating dtype, got {target!r}')
-        backend = device_backend(target)
+        try:
+            backend = device_backend(target)
+        except ValueError as error:
+            raise ValueError(f"target: {target!r} is no floating dtype, and as a device: {error}") from None
         self._map_arrays(lambda array: to_backend(array, backend))
 
     def cpu(self) -> Any:

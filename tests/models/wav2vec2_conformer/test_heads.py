@@ -238,7 +238,7 @@ BAD_LABELS = [
     (Frames, {"problem_type": "multi_label_classification"}, np.full((2, 34, 3), 2), r"labels: 2 at \[0, 0, 0\]"),
     (XVector, {}, [0, 3], r"labels: 3 at \[1\] is no class"),
     (XVector, {}, [0, -100], r"labels: -100 at \[1\] is no class"),
-    (XVector, {}, [[0], [1]], r"labels: expected shape \(2,\), got \(2, 1\)"),
+    (XVector, {}, [[0, 1], [1, 0]], r"labels: expected shape \(2,\), got \(2, 2\)"),
 ]
 
 
