@@ -1,4 +1,7 @@
-"""A feature extractor's settings as files, dicts and JSON: loading and saving, with transformers' names."""
+"""A feature extractor's settings as files, dicts and JSON: loading and saving, with transformers' names.
+
+Lesson: notebooks/02_waveform_to_frames.ipynb
+"""
 
 from __future__ import annotations
 

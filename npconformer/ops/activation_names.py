@@ -1,4 +1,7 @@
-"""The activations without weights by the names that configs have for them, which are those of transformers."""
+"""The activations without weights by the names that configs have for them, which are those of transformers.
+
+Lesson: notebooks/02_waveform_to_frames.ipynb
+"""
 
 from __future__ import annotations
 

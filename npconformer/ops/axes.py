@@ -1,4 +1,7 @@
-"""The two names of one argument: `axis` and `keepdims` as NumPy says, `dim` and `keepdim` as torch does."""
+"""The two names of one argument: `axis` and `keepdims` as NumPy says, `dim` and `keepdim` as torch does.
+
+Lesson: notebooks/01_the_tape.ipynb
+"""
 
 from __future__ import annotations
 

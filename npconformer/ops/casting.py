@@ -1,4 +1,7 @@
-"""The same numbers in another dtype, on another device, or in memory of their own."""
+"""The same numbers in another dtype, on another device, or in memory of their own.
+
+Lesson: notebooks/01_the_tape.ipynb
+"""
 
 from __future__ import annotations
 

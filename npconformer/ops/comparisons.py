@@ -1,6 +1,8 @@
 """Comparisons and logic, element by element. They have no gradient: the result is a tensor of booleans.
 
 `==` compares elements too; tensors are still told apart by identity where a dict or a set asks for their hash.
+
+Lesson: notebooks/01_the_tape.ipynb
 """
 
 from __future__ import annotations

@@ -1,6 +1,8 @@
 """What a tensor holds, asked and changed in place: sizes, Python numbers, its device, `x[index] = value`, `x.zero_()`.
 
 What changes the numbers of a tensor in place is not recorded; so it is refused while the tensor is.
+
+Lesson: notebooks/01_the_tape.ipynb
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""New tensors, by torch's names and rules."""
+"""New tensors, by torch's names and rules.
+
+Lesson: notebooks/01_the_tape.ipynb
+"""
 
 from __future__ import annotations
 

@@ -2,6 +2,8 @@
 
 For y = f(x) the gradient is the upstream gradient times f'(x). Where f has a corner, it is the one that torch takes:
 0 for |x| at 0, all of it for a number that lies on the bound of `clamp`, a half for each of two equal numbers.
+
+Lesson: notebooks/01_the_tape.ipynb
 """
 
 from __future__ import annotations

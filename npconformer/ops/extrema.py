@@ -2,6 +2,8 @@
 
 `amax` and `amin` share the gradient among equal numbers, as torch does; `max(x, dim)`, `min(x, dim)`, `sort` and
 `topk` say which number they took, and it alone gets the gradient.
+
+Lesson: notebooks/01_the_tape.ipynb
 """
 
 from __future__ import annotations

@@ -1,6 +1,8 @@
 """The operators and methods of `Tensor` that the models use; the first use of any other loads `methods`, with all.
 
 Importing the package stays as quick as it was with these alone.
+
+Lesson: notebooks/01_the_tape.ipynb
 """
 
 from __future__ import annotations

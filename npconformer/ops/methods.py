@@ -3,6 +3,8 @@
 A tensor is met by people who write NumPy and by people who write torch, and has both their names. `tape/attached.py`
 declares them for type checkers. Those that the models use are attached by `first_methods`, and this module when one of
 the others is asked for.
+
+Lesson: notebooks/01_the_tape.ipynb
 """
 
 from __future__ import annotations

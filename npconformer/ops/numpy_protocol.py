@@ -7,6 +7,8 @@ gradient without a word, and are a TypeError.
 
 NumPy calls the function of a binary operator for `array + tensor` too, and cannot be asked which of the two it was:
 so the functions of operators with an array on their left give what the operator gives, a tensor.
+
+Lesson: notebooks/01_the_tape.ipynb
 """
 
 from __future__ import annotations

@@ -1,6 +1,8 @@
 """Activations that few models use, so that every name of transformers' table can stand in a config.
 
 Like those of `activations.py`, where `Activation` says what `compute` and `differentiate` do. Two have weights.
+
+Lesson: notebooks/02_waveform_to_frames.ipynb
 """
 
 from __future__ import annotations

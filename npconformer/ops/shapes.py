@@ -1,4 +1,7 @@
-"""torch's words for shapes: view, permute, squeeze, flatten, expand, split, stack. Made of `shaping`'s operations."""
+"""torch's words for shapes: view, permute, squeeze, flatten, expand, split, stack. Made of `shaping`'s operations.
+
+Lesson: notebooks/01_the_tape.ipynb
+"""
 
 from __future__ import annotations
 

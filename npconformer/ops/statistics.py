@@ -1,6 +1,8 @@
 """What is made of sums over axes: variance, length of vectors, logarithm of a sum, running sums.
 
 Axes are given as `axis` and `keepdims`, as in NumPy, or as `dim` and `keepdim`, as in torch.
+
+Lesson: notebooks/01_the_tape.ipynb
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Tokens that have a role, such as `pad_token`, and tokens that are added to a vocabulary."""
+"""Tokens that have a role, such as `pad_token`, and tokens that are added to a vocabulary.
+
+Lesson: notebooks/05_ctc.ipynb
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Texts to ids: splitting into tokens, cutting and padding, the masks beside the ids."""
+"""Texts to ids: splitting into tokens, cutting and padding, the masks beside the ids.
+
+Lesson: notebooks/05_ctc.ipynb
+"""
 
 from __future__ import annotations
 

@@ -104,7 +104,7 @@ def test_use_safetensors(folder):
 def test_one_device_for_all(folder):
     for given in ("cpu", {"": "cpu"}, {"a": "cpu", "b": "cpu"}, None, Device("cpu"), SimpleNamespace()):
         if isinstance(given, SimpleNamespace):
-            with pytest.raises(ValueError, match='is no floating dtype, and as a device'):
+            with pytest.raises(ValueError, match="is no floating dtype, and as a device"):
                 CTC.from_pretrained(folder, device_map=given)
         else:
             assert CTC.from_pretrained(folder, device_map=given).device == "cpu"

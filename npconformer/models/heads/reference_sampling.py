@@ -2,6 +2,8 @@
 
 After `np.random.seed(0)` they give what transformers' give. The package itself uses `compute_mask_indices` and
 `sample_negative_indices`, which draw from its own generator.
+
+Lesson: notebooks/06_self_supervision.ipynb
 """
 
 from __future__ import annotations

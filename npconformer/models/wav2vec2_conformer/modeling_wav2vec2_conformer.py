@@ -1,6 +1,8 @@
 """The names that people import from transformers' file of this name, from where each is at home.
 
 `_compute_mask_indices` draws from NumPy's global generator, as there: see `heads/reference_sampling.py`.
+
+Lesson: notebooks/08_parity.ipynb
 """
 
 from npconformer.models.heads.reference_sampling import _compute_mask_indices
