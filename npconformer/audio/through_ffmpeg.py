@@ -27,7 +27,7 @@ def convert(data: BinaryIO, name: str, what: str) -> tuple[BinaryIO, str]:
     if program is None:
         command = f"ffmpeg -i {shlex.quote(name)} {shlex.quote(str(PurePath(name).with_suffix('.wav')))}"
         raise ValueError(
-            f"{name} holds {what}, which is read through the program ffmpeg, and that is not installed here; "
+            f"{name}: {what} is read through the program ffmpeg, and that is not installed here; "
             f"install it, or convert the file where it is: {command}"
         )
     file = tempfile.TemporaryFile()

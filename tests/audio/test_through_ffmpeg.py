@@ -85,11 +85,11 @@ def test_where_it_is_not_installed_the_command_is_named(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     (tmp_path / "a b.m4a").write_bytes(M4A)
     with pytest.raises(
-        ValueError, match=r"a b\.m4a holds MP4 audio, .* not installed .*: ffmpeg -i '.*a b\.m4a' '.*a b"
+        ValueError, match=r"a b\.m4a: MP4 audio is read .* not installed .*: ffmpeg -i '.*a b\.m4a' '.*a b"
     ):
         read_audio(tmp_path / "a b.m4a")
     (tmp_path / "a.wma").write_bytes(b"anything else")
-    with pytest.raises(ValueError, match=r"a\.wma holds \.wma audio"):
+    with pytest.raises(ValueError, match=r"a\.wma: \.wma audio is read through"):
         duration_of(tmp_path / "a.wma")
 
 
