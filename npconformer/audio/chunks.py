@@ -7,12 +7,14 @@ small.
 
 from __future__ import annotations
 
+import struct
 from typing import Literal, NamedTuple
 
 from npconformer.audio.findings import Findings
-from npconformer.audio.pieced_file import Window, with_patches
+from npconformer.audio.pieced_file import Piece, Window, with_patches
 
 MOST_CHUNKS = 1000
+MOST_FILLING = 1 << 16  # bytes: zeros behind the sound that fill a sector
 LARGE_32 = 0x7FFF0000  # lengths above are how writers say that they do not know
 WAVE64_DATA = b"data\xf3\xac\xd3\x11\x8c\xd1\x00\xc0\x4f\x8e\xdb\x8a"
 
@@ -107,6 +109,8 @@ def _compare(window: Window, layout: Layout, chunk: Chunk, wide: int) -> Finding
         return Findings()
     if not unknown and _ends_there(window, layout, chunk):
         return Findings(pieces=[(0, chunk.start + chunk.length)] if layout.counts_head else None)
+    if layout.order == "little" and layout.width == 4 and not wide and there >= LARGE_32:
+        return Findings(pieces=_as_rf64(window, chunk, there))
     head = layout.name + layout.width if layout.counts_head else 0
     most = 2 ** (8 * layout.width) - 1
     patches = {chunk.field: min(there + head, most).to_bytes(layout.width, layout.order)}
@@ -115,6 +119,13 @@ def _compare(window: Window, layout: Layout, chunk: Chunk, wide: int) -> Finding
     elif layout.width == 4:
         patches[4] = min(window.size - 8, most).to_bytes(4, layout.order)
     return Findings(held=held, pieces=with_patches(window.size, patches))
+
+
+def _as_rf64(window: Window, chunk: Chunk, there: int) -> list[Piece]:
+    """The pieces of a WAV file whose length 32 bits cannot tell: as RF64 (EBU Tech 3306), which has 64."""
+    large = b"\xff" * 4
+    ds64 = struct.pack("<4sIQQQI", b"ds64", 28, window.size + 28, there, 0, 0)
+    return [b"RF64" + large + b"WAVE" + ds64, (12, chunk.field), large, (chunk.start, window.size)]
 
 
 def _ends_there(window: Window, layout: Layout, chunk: Chunk) -> bool:
@@ -129,7 +140,7 @@ def _ends_there(window: Window, layout: Layout, chunk: Chunk) -> bool:
             return True
         if name[:3] in (b"ID3", b"TAG", b"APE"):
             return True
-    return not any(window.at(end, 1 << 16))  # zeros that fill a sector
+    return window.size - end <= MOST_FILLING and not any(window.at(end, MOST_FILLING))
 
 
 def _is_name(name: bytes) -> bool:

@@ -11,6 +11,8 @@ import soundfile
 
 from npconformer.audio import AudioSource, duration_of, read_audio, stream_audio
 from npconformer.audio.ogg_pages import _checksum
+from npconformer.data.examples import Example
+from npconformer.data.reading import read_example
 
 RATE, COUNT = 16000, 40_000
 SPEECH = (0.4 * np.sin(np.cumsum(np.random.default_rng(0).uniform(0, 0.5, COUNT)))).astype(np.float32)
@@ -139,6 +141,21 @@ def test_what_follows_the_sound_is_no_sound(tmp_path, form):
             continue  # has no chunks
         (tmp_path / "a.bin").write_bytes(plain + more)
         assert len(read_audio(tmp_path / "a.bin", None)) == COUNT, more[:4]
+
+
+@pytest.mark.parametrize("length", [0xFFFFFFFF, 0, 705_032_704])  # the last one is what 32 bits keep of it
+def test_more_than_four_gigabytes(tmp_path, length):
+    """A file with a hole: no disk is filled."""
+    path, size = tmp_path / "day.wav", 5 * 10**9 + 44
+    path.write_bytes(with_riff(length, 0xFFFFFFFF)[:44])
+    with open(path, "r+b") as file:
+        file.truncate(size)
+        file.seek(size - 2 * COUNT)
+        file.write((SPEECH * 32767).astype("<i2").tobytes())
+    seconds = (size - 44) / 2 / RATE
+    assert duration_of(path) == seconds
+    last = read_example(Example(str(path), start=seconds - COUNT / RATE, end=seconds), RATE)
+    np.testing.assert_allclose(last, SPEECH, atol=2 / 32768)
 
 
 def changing_rates():
