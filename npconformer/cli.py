@@ -27,6 +27,7 @@ from npconformer.commands import (
     verify,
 )
 from npconformer.commands.arguments import describe, say
+from npconformer.commands.telling import tell_warnings
 from npconformer.commands.threads import use_threads
 
 DESCRIPTION = "Wav2Vec2-Conformer and Wav2Vec2-BERT in NumPy: what is said, who speaks and when, on the command line."
@@ -77,7 +78,8 @@ def _run(argv: Sequence[str] | None) -> int:
         parser.print_help(sys.stderr)
         return 2
     use_threads(getattr(arguments, "threads", None))  # before a command imports NumPy
-    return arguments.run(arguments)
+    with tell_warnings():
+        return arguments.run(arguments)
 
 
 def _drop_what_waits() -> None:

@@ -3,8 +3,11 @@
 from typing import Any
 
 from npconformer.audio.feature_extraction import Wav2Vec2FeatureExtractor
-from npconformer.audio.files import read_audio, resample, validate_waveform
+from npconformer.audio.files import read_audio, validate_waveform
+from npconformer.audio.resampling import resample
+from npconformer.audio.sources import AudioSource, RawFormat
 from npconformer.audio.streaming import duration_of, stream_audio
+from npconformer.storage.messages import AudioWarning
 
 __all__ = [
     "read_audio",
@@ -12,6 +15,9 @@ __all__ = [
     "duration_of",
     "resample",
     "validate_waveform",
+    "AudioSource",
+    "AudioWarning",
+    "RawFormat",
     "Wav2Vec2FeatureExtractor",
     "SeamlessM4TFeatureExtractor",
 ]

@@ -20,7 +20,7 @@ import numpy as np
 from npconformer.arrays.batch_feature import BatchFeature, check_padding, check_return_tensors, round_up
 from npconformer.audio.extractor_files import TYPE
 from npconformer.audio.extractor_settings import SavedSettings
-from npconformer.audio.files import check_sampling_rate
+from npconformer.audio.resampling import check_sampling_rate
 from npconformer.storage.hub_options import without_secrets
 from npconformer.storage.messages import shown
 

@@ -12,14 +12,14 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from npconformer.audio.files import average_channels, check_samples, check_sampling_rate, open_recording
+from npconformer.audio.recording import BLOCK, open_recording
+from npconformer.audio.resampling import check_sampling_rate
+from npconformer.audio.sources import as_source, is_pipe
 from npconformer.storage.messages import shown
-
-PIECE = 1 << 16  # samples of a channel that are read at once: four seconds at 16 kHz, 256 KiB as float32
 
 
 def stream_audio(
-    path: str | os.PathLike, sampling_rate: int | None = 16000, piece_size: int = PIECE
+    path: str | os.PathLike, sampling_rate: int | None = 16000, piece_size: int = BLOCK
 ) -> Iterator[np.ndarray]:
     """Yield the samples of `read_audio(path, sampling_rate)` in pieces (n,), float32, one after the other.
 
@@ -33,31 +33,28 @@ def stream_audio(
         raise ValueError(f"piece_size must be a number of samples, at least 1, got {shown(piece_size)}")
     if sampling_rate is not None:
         check_sampling_rate(sampling_rate)
-    with open_recording(path) as file:
-        pieces = _mono_pieces(file, path, piece_size)
-        for piece in pieces if sampling_rate is None else _resample(pieces, file.samplerate, sampling_rate):
-            check_samples(piece, path)  # also what overflowed on the way
+    with open_recording(path) as recording:
+        pieces = recording.mono_blocks(piece_size)
+        if sampling_rate is None:
+            yield from pieces
+            return
+        count = 0
+        for piece in _resample(pieces, recording.rate, sampling_rate):
+            count += len(piece)
             yield piece
+        recording.check_any(count, sampling_rate)
 
 
 def duration_of(path: str | os.PathLike) -> float:
-    """How many seconds a recording lasts, by its header; nothing is decoded.
+    """How many seconds a recording lasts, by what is in the file; nothing is decoded where that can be told without.
 
-    Raises the errors of read_audio, but for those about samples.
+    Raises the errors of read_audio, but for those about samples; and ValueError for a pipe, which is read only once.
     """
-    with open_recording(path) as file:
-        return file.frames / file.samplerate
-
-
-def _mono_pieces(file: object, path: str | os.PathLike, piece_size: int) -> Iterator[np.ndarray]:
-    """The channels' average in pieces (n,) at the file's own rate; none is empty."""
-    count = 0
-    while len(samples := file.read(piece_size, dtype="float32", always_2d=True)):  # (n, K)
-        check_samples(samples, path)
-        count += len(samples)
-        yield average_channels(samples)
-    if count == 0:
-        raise ValueError(f"{os.fspath(path)} holds no samples")
+    source = as_source(path)
+    if source.content is None and is_pipe(source.path):
+        raise ValueError(f"{os.fspath(source)} is a pipe, which can be read only once: read it instead")
+    with open_recording(source) as recording:
+        return recording.seconds()
 
 
 def _resample(pieces: Iterator[np.ndarray], from_rate: int, to_rate: int) -> Iterator[np.ndarray]:

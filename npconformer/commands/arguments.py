@@ -56,7 +56,9 @@ def add_output(parser: argparse.ArgumentParser) -> None:
 
 def add_recordings(parser: argparse.ArgumentParser) -> None:
     """Declare the recordings."""
-    parser.add_argument("audio", nargs="+", metavar="AUDIO", help="a recording, or a folder of recordings")
+    parser.add_argument(
+        "audio", nargs="+", metavar="AUDIO", help="a recording, a folder of recordings, or - for standard input"
+    )
 
 
 def add_model(parser: argparse.ArgumentParser) -> None:

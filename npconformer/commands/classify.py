@@ -20,6 +20,7 @@ from npconformer.commands.arguments import (
     load_pipeline,
     whole_number,
 )
+from npconformer.commands.reading import SOUND_HELP, add_reading
 from npconformer.commands.recordings import Recordings
 from npconformer.commands.writing import JsonFormat, LineFormat, write_together
 
@@ -44,6 +45,7 @@ output formats:
         {"file", "error"} for one that failed
   csv   a table with the columns file, rank, label, score; recordings that failed have no rows
 
+SOUND
 A recording that cannot be read is named on standard error, and the others go on.
 exit status: 0 all classified, 1 some failed, 2 could not start.
 """
@@ -93,10 +95,11 @@ def add_parser(subcommands: Any) -> None:
         "classify",
         help="say which labels recordings have",
         description="Say which labels recordings have: words, languages, emotions, whatever the model was trained for.",
-        epilog=EXAMPLES,
+        epilog=EXAMPLES.replace("SOUND\n", SOUND_HELP + "\n"),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_recordings(parser)
+    add_reading(parser)
     add_needed_model(parser, "…ForSequenceClassification")
     parser.add_argument("--top-k", type=_top_k, default=5, metavar="K", help="how many labels, or all; default: 5")
     parser.add_argument(
@@ -115,8 +118,8 @@ def add_parser(subcommands: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Classify every recording; returns the exit status."""
     check_model_is_given(arguments)
-    recordings = Recordings(arguments.audio)
-    check_can_hold(arguments, recordings.names)
+    recordings = Recordings(arguments.audio, arguments)
+    check_can_hold(arguments, recordings.files)
     classify = load_pipeline(
         "audio-classification",
         arguments,

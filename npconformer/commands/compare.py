@@ -16,6 +16,7 @@ from npconformer.commands.arguments import (
     number_between,
     say,
 )
+from npconformer.commands.reading import add_reading
 from npconformer.commands.recordings import Recordings
 from npconformer.commands.writing import open_output, to_json
 
@@ -49,6 +50,7 @@ def add_parser(subcommands: Any) -> None:
     )
     parser.add_argument("a", metavar="A", help="a recording")
     parser.add_argument("b", metavar="B", help="another recording")
+    add_reading(parser, split=False)
     add_needed_model(parser, "…ForXVector")
     parser.add_argument(
         "--threshold",
@@ -67,8 +69,8 @@ def add_parser(subcommands: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Compare the two recordings; returns the exit status."""
     check_model_is_given(arguments)
-    recordings = Recordings([arguments.a, arguments.b], open_folders=False)
-    check_can_hold(arguments, recordings.names)
+    recordings = Recordings([arguments.a, arguments.b], arguments, open_folders=False)
+    check_can_hold(arguments, recordings.files)
     embed = load_pipeline("speaker-embedding", arguments)
     vectors = [result for _, result in recordings.answers(embed)]
     if recordings.failed:

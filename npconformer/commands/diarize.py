@@ -19,6 +19,7 @@ from npconformer.commands.arguments import (
     load_pipeline,
     number_between,
 )
+from npconformer.commands.reading import SOUND_HELP, add_reading
 from npconformer.commands.recordings import Recordings, stems
 from npconformer.commands.timeline import draw_timeline
 from npconformer.commands.writing import JsonFormat, LineFormat, write_together
@@ -50,6 +51,7 @@ output formats, times in seconds:
   rttm  "SPEAKER NAME 1 START DURATION <NA> <NA> SPEAKER <NA> <NA>" for each segment; NAME is the recording's
         without folder and extension, numbered where two would be the same; white space in names becomes "_"
 
+SOUND
 A recording that cannot be read is named on standard error, and the others go on.
 exit status: 0 all diarized, 1 some failed, 2 could not start.
 """
@@ -119,10 +121,11 @@ def add_parser(subcommands: Any) -> None:
         "diarize",
         help="say who speaks when in recordings",
         description="Say who speaks when in recordings.",
-        epilog=EXAMPLES,
+        epilog=EXAMPLES.replace("SOUND\n", SOUND_HELP + "\n"),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_recordings(parser)
+    add_reading(parser)
     add_needed_model(parser, "…ForAudioFrameClassification")
     parser.add_argument(
         "--threshold",
@@ -168,8 +171,8 @@ def add_parser(subcommands: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Diarize every recording; returns the exit status."""
     check_model_is_given(arguments)
-    recordings = Recordings(arguments.audio)
-    check_can_hold(arguments, recordings.names)
+    recordings = Recordings(arguments.audio, arguments)
+    check_can_hold(arguments, recordings.files)
     diarize = load_pipeline(
         "speaker-diarization",
         arguments,

@@ -18,6 +18,7 @@ from npconformer.commands.arguments import (
     check_model_is_given,
     load_pipeline,
 )
+from npconformer.commands.reading import SOUND_HELP, add_reading
 from npconformer.commands.recordings import Recordings
 from npconformer.commands.writing import JsonFormat, open_file, write_together
 
@@ -42,6 +43,7 @@ output formats, by the ending of --output unless --format says which:
   json  an array with one object per recording, in order: {"file", "embedding": [D numbers]};
         {"file", "error"} for one that failed
 
+SOUND
 A recording that cannot be read is named on standard error, and the others go on.
 exit status: 0 all embedded, 1 some failed, 2 could not start.
 """
@@ -60,10 +62,11 @@ def add_parser(subcommands: Any) -> None:
         "embed",
         help="turn recordings into vectors of their speakers",
         description="Turn recordings into vectors of their speakers (x-vectors), to be stored and compared.",
-        epilog=EXAMPLES,
+        epilog=EXAMPLES.replace("SOUND\n", SOUND_HELP + "\n"),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_recordings(parser)
+    add_reading(parser)
     add_needed_model(parser, "…ForXVector")
     parser.add_argument("--normalize", action="store_true", help="divide each vector by its L2 norm")
     parser.add_argument("--format", choices=("npz", "json"), help="default: npz if --output ends so, else json")
@@ -77,8 +80,8 @@ def add_parser(subcommands: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Embed every recording; returns the exit status."""
     check_model_is_given(arguments)
-    recordings = Recordings(arguments.audio)
-    check_can_hold(arguments, recordings.names)
+    recordings = Recordings(arguments.audio, arguments)
+    check_can_hold(arguments, recordings.files)
     ends_npz = arguments.output is not None and Path(arguments.output).suffix.lower() == ".npz"
     as_npz = arguments.format == "npz" or (arguments.format is None and ends_npz)
     if as_npz and arguments.output is None:

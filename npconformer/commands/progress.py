@@ -27,7 +27,7 @@ class SecondsBar:
 
         if self.note is not None:
             with tqdm.external_write_mode(file=sys.stderr):
-                say(self.note.format(name=recording))
+                say(self.note.format(name=os.fspath(recording)))
             self.note = None
         if self.bar is None:
             name = os.path.basename(recording)

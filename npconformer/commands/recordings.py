@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 from collections.abc import Iterator
@@ -9,35 +10,54 @@ from pathlib import Path
 from typing import Any
 
 from npconformer.commands.arguments import describe, say
-from npconformer.storage.files import AUDIO_SUFFIXES
+from npconformer.commands.reading import check_reading, sources_of
+from npconformer.storage.files import AUDIO_SUFFIXES, is_recording
 
 
 class Recordings:
     """The recordings that `names` stand for, folders replaced by what is in them and their subfolders.
 
-    open_folders: False takes a folder for a recording, which fails with the others that cannot be read.
+    arguments: of the command, which may say how recordings are read. open_folders: False takes a folder for a
+    recording, which fails with the others that cannot be read.
 
-    `complaints` are about folders that cannot be read, or hold no recordings. After `answers` has been gone
-    through, `failed` is the number of recordings that failed and `status` the exit status that the command
-    ends with.
+    `sources` are the recordings, `names` what they are called, and `files` the files behind them. `complaints` are
+    about folders that cannot be read, or hold no recordings. After `answers` has been gone through, `failed` is the
+    number of recordings that failed and `status` the exit status that the command ends with.
     """
 
-    def __init__(self, names: list[str], open_folders: bool = True) -> None:
-        self.names: list[str] = []
+    def __init__(
+        self, names: list[str], arguments: argparse.Namespace | None = None, open_folders: bool = True
+    ) -> None:
+        self.sources: list[str | os.PathLike] = []
+        self.files: list[str] = []
         self.complaints: list[str] = []
         self.failed = 0
+        self.arguments = argparse.Namespace() if arguments is None else arguments
+        check_reading(self.arguments)
         for name in names:
             if open_folders and os.path.isdir(name):  # False for what cannot be reached: reading it will say why
                 self._open_folder(name)
             else:
-                self.names.append(name)
+                self._add(name)
+        self.names = [os.fspath(source) for source in self.sources]
+
+    def _add(self, name: str) -> None:
+        self.files.append(name)
+        try:
+            self.sources.extend(sources_of(name, self.arguments))
+        except (ValueError, OSError) as error:
+            self.complaints.append(describe(error))
 
     def _open_folder(self, folder: str) -> None:
         errors: list[OSError] = []
         files = [Path(parent, file) for parent, _, files in os.walk(folder, onerror=errors.append) for file in files]
-        found = sorted(file for file in files if file.suffix.lower() in AUDIO_SUFFIXES)
-        self.names.extend(map(str, found))
+        found = sorted(file for file in files if is_recording(file))
         self.complaints.extend(map(describe, errors))
+        for file in found:
+            if file.is_fifo():
+                self.complaints.append(f"{file} is a pipe or a device; in a folder, recordings are files")
+            else:
+                self._add(str(file))
         if not found and not errors:
             looked_for = ", ".join(sorted(AUDIO_SUFFIXES))
             self.complaints.append(f"{folder}: no recordings in this folder (looked for {looked_for})")
@@ -66,7 +86,7 @@ class Recordings:
             say(complaint)
         hidden = sys.stderr is None or not sys.stderr.isatty()
         seconds = SecondsBar(hidden, note)
-        results = zip(self.names, pipeline.stream(self.names, return_errors=True, progress=seconds, **options))
+        results = zip(self.names, pipeline.stream(self.sources, return_errors=True, progress=seconds, **options))
         bar = tqdm(results, total=len(self.names), unit="file", file=sys.stderr, disable=hidden, leave=False)
         for name, result in bar:
             seconds.close()
@@ -82,7 +102,7 @@ def stems(names: list[str]) -> Iterator[str]:
     """A name without folder and extension for each recording, no two the same: a, b, a-2."""
     used: set[str] = set()  # without case, of which many file systems take no notice
     for name in names:
-        stem = unused = Path(name).stem
+        stem = unused = "stdin" if name == "-" else Path(name).stem
         count = 1
         while unused.casefold() in used:
             count += 1

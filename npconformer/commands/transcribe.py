@@ -24,6 +24,7 @@ from npconformer.commands.arguments import (
 )
 from npconformer.commands.formats import EXTENSIONS, FORMATS, format_of
 from npconformer.commands.plotting import ON_THE_TERMINAL, PlottedRecogniser, check_plot, print_plot, write_plot
+from npconformer.commands.reading import SOUND_HELP, add_reading
 from npconformer.commands.recordings import Recordings, stems
 from npconformer.commands.writing import open_output, write_together
 
@@ -60,6 +61,7 @@ output formats:
         "chunks": [{"text", "timestamp": [start, end]}]; {"file", "error"} for one that failed
   srt, vtt  subtitles of a few words each; one for each word or character with --timestamps
 
+SOUND
 A recording that cannot be read is named on standard error, and the others go on.
 exit status: 0 all transcribed, 1 some failed, 2 could not start.
 """
@@ -76,10 +78,11 @@ def add_parser(subcommands: Any) -> None:
         "transcribe",
         help="write down what is said in recordings",
         description="Write down what is said in recordings: WAV, FLAC, OGG, MP3; any rate, any channels.",
-        epilog=EXAMPLES,
+        epilog=EXAMPLES.replace("SOUND\n", SOUND_HELP + "\n"),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_recordings(parser)
+    add_reading(parser)
     add_model(parser)
     parser.add_argument("--timestamps", choices=("word", "char"), help="also say when each was said")
     parser.add_argument("--format", choices=tuple(FORMATS), default="text", help="default: text")
@@ -104,16 +107,16 @@ def add_parser(subcommands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Transcribe every recording; returns the exit status."""
-    recordings = Recordings(arguments.audio)
+    recordings = Recordings(arguments.audio, arguments)
     one_file_each = arguments.format in EXTENSIONS and recordings.several
     if not one_file_each:
-        check_can_hold(arguments, recordings.names)
+        check_can_hold(arguments, recordings.files)
     elif arguments.output is None:
         arguments.parser.error(f"several recordings as {arguments.format} need a folder to go to: --output FOLDER")
     else:
         _make_folder(arguments)
     if arguments.plot is not None:
-        _check_plot(arguments, recordings.names)
+        _check_plot(arguments, recordings)
     if arguments.model is None:
         say("no --model given: using the embedded recogniser, which knows the spoken digits ZERO to NINE only")
     chunks = {"chunk_length_s": arguments.chunk_length_s, "stride_length_s": arguments.stride_length_s}
@@ -147,12 +150,12 @@ def _write_one_file_each(
             say(f"{name}: its subtitles are in {path}")
 
 
-def _check_plot(arguments: argparse.Namespace, names: list[str]) -> None:
+def _check_plot(arguments: argparse.Namespace, recordings: Recordings) -> None:
     """Refuse, before any work is done, a picture that cannot be drawn."""
     from npconformer.audio.streaming import duration_of
     from npconformer.plots import MOST_SECONDS
 
-    error = arguments.parser.error
+    error, names = arguments.parser.error, recordings.names
     if len(names) != 1:
         error(f"--plot draws one recording, and there are {len(names)}")
     if arguments.chunk_length_s not in ("auto", 0):
@@ -161,9 +164,9 @@ def _check_plot(arguments: argparse.Namespace, names: list[str]) -> None:
         error(f"--plot - would mix a picture with {arguments.format} on standard output: name files")
     if arguments.output is not None and os.path.realpath(arguments.plot) == os.path.realpath(arguments.output):
         error(f"--plot and --output are both {arguments.plot}")
-    check_plot(arguments, names)
+    check_plot(arguments, recordings.files)
     with contextlib.suppress(ValueError, OSError):  # said when it is transcribed
-        seconds = duration_of(names[0])
+        seconds = duration_of(recordings.sources[0])
         if seconds > MOST_SECONDS:
             error(f"--plot draws recordings of up to {MOST_SECONDS} s, and {names[0]} is {seconds:.1f} s long")
 

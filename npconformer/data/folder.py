@@ -12,9 +12,7 @@ from pathlib import Path
 
 from npconformer.data.examples import Example, LeftOut
 from npconformer.data.manifest import read_manifest
-from npconformer.storage.files import AUDIO_SUFFIXES
-
-OTHER_SUFFIXES = {".m4a", ".aac", ".wma", ".amr", ".3gp"}  # recordings that people have, and soundfile cannot read
+from npconformer.storage.files import AUDIO_SUFFIXES, is_recording
 
 
 def read_examples(path: str | os.PathLike) -> tuple[list[Example], list[LeftOut]]:
@@ -37,8 +35,8 @@ def read_folder(folder: str | os.PathLike) -> tuple[list[Example], list[LeftOut]
     the one with .rttm.
 
     Left out are recordings whose text cannot be read, folders that cannot be opened, and folders that are named as
-    recordings and hold none. Of formats that cannot be read, those of OTHER_SUFFIXES count as recordings, so that
-    whoever reads them says so.
+    recordings and hold none. Formats that are read through ffmpeg count as recordings, so that whoever reads them says
+    where it is not installed.
     """
     folder = Path(folder)
     examples, left_out = [], []
@@ -65,7 +63,7 @@ def _recordings(folder: Path) -> tuple[list[Path], list[OSError]]:
     errors: list[OSError] = []
     files, folders = [], []
     for parent, inner, names in os.walk(folder, onerror=errors.append):
-        files += [Path(parent, name) for name in names if Path(name).suffix.lower() in AUDIO_SUFFIXES | OTHER_SUFFIXES]
+        files += [Path(parent, name) for name in names if is_recording(name)]
         folders += [Path(parent, name) for name in inner if Path(name).suffix.lower() in AUDIO_SUFFIXES]
     with_recordings = {parent for path in files for parent in path.parents}
     return sorted([*files, *(path for path in folders if path not in with_recordings)]), errors

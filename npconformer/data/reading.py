@@ -7,10 +7,14 @@ import threading
 
 import numpy as np
 
-from npconformer.audio.files import read_audio, resample
+from npconformer.audio.files import read_audio
+from npconformer.audio.recording import open_recording
+from npconformer.audio.resampling import resample
+from npconformer.audio.sources import is_pipe
 from npconformer.data.examples import Example
 
 CACHE_BYTES = 256 * 2**20
+LONGEST = 1e9  # seconds: thirty years, so that a number of samples can be made of any number of seconds
 
 
 def read_example(example: Example, sampling_rate: int) -> np.ndarray:
@@ -19,41 +23,23 @@ def read_example(example: Example, sampling_rate: int) -> np.ndarray:
     Of a stretch only the stretch is decoded where the file allows it. An `end` behind the recording's is the
     recording's.
 
-    Raises what `read_audio` raises, and ValueError for a stretch that starts behind the end.
+    Raises what `read_audio` raises, and ValueError for a pipe, which can be read only once, and for a stretch that
+    starts behind the end.
     """
+    if is_pipe(example.path):
+        raise ValueError(f"{example.path} is a pipe; recordings to learn from are read from files, more than once")
     if not example.is_stretch:
         return read_audio(example.path, sampling_rate)
-    samples = _read_stretch(example, sampling_rate)
-    if samples is None:  # the usual way, which also finds the words for what is wrong with the file
-        whole = read_audio(example.path, sampling_rate)
-        samples = whole[_stretch(example, sampling_rate, len(whole))].copy()  # a view would keep the whole
+    with open_recording(example.path) as recording:
+        start, stop = (
+            None if seconds is None else round(min(seconds, LONGEST) * recording.rate)
+            for seconds in (example.start or 0.0, example.end)
+        )
+        pieces = list(recording.mono_between(start or 0, stop))
+        samples = resample(np.concatenate(pieces), recording.rate, sampling_rate) if pieces else np.zeros(0, np.float32)
     if len(samples) == 0:
         raise ValueError(f"{example.name}: the recording ends before this stretch starts")
-    if not np.isfinite(samples).all():
-        raise ValueError(f"{example.name} holds samples that are NaN or infinite")
     return samples
-
-
-def _read_stretch(example: Example, sampling_rate: int) -> np.ndarray | None:
-    import soundfile
-
-    try:
-        with soundfile.SoundFile(example.path) as file:
-            stretch = _stretch(example, file.samplerate, file.frames)
-            first = 0 if file.format == "MP3" else stretch.start  # after a seek, MP3 gives garbage for 0.3 s
-            file.seek(first)
-            samples = file.read(stretch.stop - first, dtype="float32", always_2d=True)  # (N, channels)
-            samples = samples[stretch.start - first :]
-            rate = file.samplerate
-    except (soundfile.SoundFileError, OSError, TypeError, ValueError):
-        return None
-    return resample(samples.mean(axis=1), rate, sampling_rate)
-
-
-def _stretch(example: Example, rate: int, length: int) -> slice:
-    start = min(round((example.start or 0.0) * rate), length)
-    stop = length if example.end is None else min(round(min(example.end, length / rate) * rate), length)
-    return slice(start, max(start, stop))
 
 
 class AudioReader:

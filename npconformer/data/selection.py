@@ -65,6 +65,8 @@ def select_examples(
             _check_length(samples, encoded, targets, reader.sampling_rate, longest_seconds, fastest)
         except (ValueError, OSError) as error:
             return left_out(example, error if isinstance(error, UnknownToModel) else _without_errno(error))
+        except MemoryError:
+            return left_out(example, "not enough memory to read it")
         return samples, encoded
 
     examples = list(examples)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from npconformer.audio.files import resample
+from npconformer.audio.resampling import resample
 
 
 def change_speed(waveform: np.ndarray, factor: float, rate: int) -> np.ndarray:

@@ -16,6 +16,7 @@ from npconformer.evaluation.speaker_scorer import SpeakerScorer
 from npconformer.evaluation.text_scorer import TextScorer
 from npconformer.models.auto import heads_of
 from npconformer.pipelines import TASKS
+from npconformer.pipelines.inputs import in_words
 
 SCORERS: dict[str, type[Scorer]] = {
     "audio-classification": ClassScorer,
@@ -53,8 +54,8 @@ def evaluate(
             try:
                 reference = scorer.reference(example)
                 samples = read_example(example, pipeline.sampling_rate)
-            except (ValueError, OSError) as error:
-                failure = left_out(example, error)  # without samples: the pipeline passes it over
+            except Exception as error:  # one recording never costs another, whatever it raises
+                failure = left_out(example, in_words(error))  # without samples: the pipeline passes it over
             waiting.append((example, reference, failure))
             yield {"array": samples, "sampling_rate": pipeline.sampling_rate}
 

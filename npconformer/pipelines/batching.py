@@ -21,7 +21,7 @@ import numpy as np
 from npconformer.arrays.batch_feature import BatchFeature
 from npconformer.pipelines.arguments import Loading, take_neutral
 from npconformer.pipelines.finite import check_finite
-from npconformer.pipelines.inputs import is_path, load_recording, several
+from npconformer.pipelines.inputs import in_words, is_path, load_recording, several
 from npconformer.pipelines.parts import PipelineParts
 from npconformer.tape.grad_mode import no_grad
 
@@ -131,7 +131,8 @@ class AudioPipeline(PipelineParts):
     ) -> Iterator[Any]:
         """Yield the results of recordings one by one in their order, reading only a few batches ahead.
 
-        return_errors: yield the ValueError or OSError of a bad recording in its place, and go on. progress: called
+        return_errors: yield the error of a bad recording in its place, whatever it is, and go on; those that are no
+        ValueError or OSError are told as a ValueError. A batch that fails is tried one by one. progress: called
         with the recording, the seconds of it that are done, and all its seconds, at the start of every recording
         that is run in chunks and after each batch of chunks. The other arguments are those of a call.
         """
@@ -153,14 +154,28 @@ class AudioPipeline(PipelineParts):
             """What a step gives for recording i; or its error, which names the recording, if those are returned."""
             try:
                 return step()
-            except (ValueError, OSError) as error:
+            except Exception as error:
+                expected = isinstance(error, ValueError | OSError)
+                if not (expected or return_errors):
+                    raise
                 named = error
-                if not (names_files and is_path(window[i])):
+                if not (expected and names_files and is_path(window[i])):
                     name = os.fspath(window[i]) if is_path(window[i]) else f"inputs[{i}]"
-                    named = ValueError(f"{name}: {error}")
+                    named = ValueError(f"{name}: {in_words(error)}")
                 if not return_errors:
                     raise named from error.__cause__
                 return named
+
+        def run(batch: list[int]) -> Iterable[Any]:
+            """What the model says of each recording of a batch, or its error: one must not cost another."""
+            try:
+                return list(self.run_batch([waveforms[i] for i in batch]))
+            except Exception:
+
+                def alone(i: int) -> Any:
+                    return next(iter(self.run_batch([waveforms[i]])))
+
+                return [attempt(i, partial(alone, i), names_files=False) for i in batch]
 
         def answer(i: int, output: Any) -> Any:
             if isinstance(output, Exception):
@@ -178,7 +193,7 @@ class AudioPipeline(PipelineParts):
             waveforms = {i: one.waveform for i, one in ready.items() if one.run is None}
             results = {}  # what the caller gets
             for batch in self._batches({i: len(waveform) for i, waveform in waveforms.items()}, batch_size):
-                for i, output in zip(batch, self.run_batch([waveforms[i] for i in batch])):
+                for i, output in zip(batch, run(batch)):
                     results[i] = answer(i, output)
             for i in window:
                 if i in ready and ready[i].run is not None:

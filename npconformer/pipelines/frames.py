@@ -11,6 +11,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
+from npconformer.audio.opening import read_once
 from npconformer.pipelines.batching import AudioPipeline, Prepared, Progress, with_extra
 from npconformer.pipelines.chunk_iter import rescale_stride
 from npconformer.pipelines.chunking import Chunking, Window, check_lengths, find_windows, make_chunking
@@ -75,6 +76,7 @@ class FramePipeline(AudioPipeline):
         if is_path(recording):
             from npconformer.audio.streaming import duration_of, stream_audio
 
+            recording = read_once(recording)
             seconds = duration_of(recording)
             if seconds * self.sampling_rate <= chunking.longest_whole:
                 return super()._prepare(recording, sampling_rate, options)

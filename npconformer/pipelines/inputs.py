@@ -11,7 +11,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from npconformer.audio.files import is_open_file, read_audio, resample, validate_waveform
+from npconformer.audio.files import read_audio, validate_waveform
+from npconformer.audio.recording import check_samples
+from npconformer.audio.resampling import resample
+from npconformer.audio.sources import is_open_file
 
 MOST_CHANNELS = 2  # more rows than this is more likely (samples, channels) than (channels, samples)
 ABOUT_THE_SOUND = ("raw", "array", "sampling_rate", "stride")
@@ -32,6 +35,15 @@ class Recording(NamedTuple):
 def is_path(value: Any) -> bool:
     """Whether `value` names a file or a folder."""
     return isinstance(value, str | os.PathLike)
+
+
+def in_words(error: Exception) -> str:
+    """An error as something to tell of a recording; one that nobody expected is told with its kind."""
+    if isinstance(error, ValueError | OSError):
+        return str(error)
+    if isinstance(error, MemoryError):
+        return f"not enough memory{f' ({error})' if str(error) else ''}"
+    return f"{type(error).__name__}: {error}"
 
 
 def several(inputs: Any) -> Iterator[Any] | None:
@@ -127,5 +139,8 @@ def _from_array(array: Any, name: str, rate: int, model_rate: int) -> np.ndarray
                 f"transpose it if it is (samples, channels), and pass several recordings as a list"
             )
         array = np.asarray(array)
-        array = array.astype(np.result_type(array, np.float32), copy=False).mean(axis=0)  # (N,)
-    return resample(validate_waveform(array, name), rate, model_rate)
+        with np.errstate(over="ignore"):  # refused below
+            array = array.astype(np.result_type(array, np.float32), copy=False).mean(axis=0)  # (N,)
+    waveform = validate_waveform(array, name)
+    check_samples(waveform, name)
+    return resample(waveform, rate, model_rate)

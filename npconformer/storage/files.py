@@ -18,10 +18,24 @@ from typing import Any
 
 from npconformer.storage.strict_json import LONGEST_JSON, parse_json
 
-# The names by which a folder's recordings are known.
-AUDIO_SUFFIXES = {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".au", ".caf", ".w64"}
+# The names by which a folder's recordings are known: what libsndfile reads, and what ffmpeg does where it is installed.
+AUDIO_SUFFIXES = set(
+    ".wav .wave .rf64 .bwf .flac .ogg .oga .opus .mp3 .mp2 .mpga .aif .aiff .aifc .au .snd .caf .w64 "
+    ".avr .htk .svx .8svx .iff .paf .pvf .sd2 .sds .sf .ircam .voc .wve .xi .nist .sph".split()
+)
+FFMPEG_SUFFIXES = set(
+    ".m4a .m4b .mp4 .mov .webm .mkv .mka .aac .wma .wmv .asf .amr .3gp .3g2 .ac3 .ape .wv .tta".split()
+)
+
+OF_MACOS = "._"  # how names start of what macOS keeps beside a file on foreign disks; it is no recording
 
 LONGEST_STEM, LONGEST_SUFFIX = 40, 16  # characters of the target's name in that of the temporary file
+
+
+def is_recording(name: str | os.PathLike) -> bool:
+    """Whether a file in a folder is a recording, by its name."""
+    path = Path(name)
+    return path.suffix.lower() in AUDIO_SUFFIXES | FFMPEG_SUFFIXES and not path.name.startswith(OF_MACOS)
 
 
 @contextmanager

@@ -8,6 +8,10 @@ from typing import Any
 LONGEST = 100  # characters
 
 
+class AudioWarning(UserWarning):
+    """Something about a recording that was read nevertheless; the message starts with its name."""
+
+
 def shown(value: Any, longest: int = LONGEST) -> str:
     """`repr(value)`, printable and cut after `longest` characters; "..." says that there was more."""
     if isinstance(value, str | bytes) and len(value) > longest:

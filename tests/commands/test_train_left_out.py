@@ -62,14 +62,15 @@ def test_a_folder_of_all_sorts(capsys, config, folder, tmp_path):
     rows = list(
         csv.reader((tmp_path / "out/left_out.csv").read_bytes().decode("utf-8", "surrogateescape").splitlines())
     )
-    assert {os.fsencode(path).rpartition(b"/")[2]: reason.partition(": ")[0] for _, path, reason, _ in rows[1:]} == {
+    reasons = {os.fsencode(path).rpartition(b"/")[2]: reason.partition(": ")[0] for _, path, reason, _ in rows[1:]}
+    assert "ffmpeg" in reasons.pop(b"phone.m4a")
+    assert reasons == {
         b"nan.wav": "holds samples that are NaN or infinite",
         b"inf.wav": "holds samples that are NaN or infinite",
         b"header.wav": "holds no samples",
         b"long.wav": "31.0 s are too long",
         b"latin.wav": "latin.txt is not UTF-8",
         b"zero.wav": "is empty (0 bytes)",
-        b"phone.m4a": "cannot be read as audio",
         b"caf\xe9.wav": "cannot be read as audio",
         b"gone.wav": "no such file",
         b"folder.wav": "is a folder, not an audio file",

@@ -57,10 +57,12 @@ def test_a_folder_named_as_a_recording(make):
 
 
 def test_what_looks_like_a_recording(make):
-    folder = make(a_dot_wav=b"", phone_dot_M4A=b"", notes_dot_md=b"", video_dot_mp4=b"")
+    folder = make(a_dot_wav=b"", phone_dot_M4A=b"", **{"._a_dot_wav": b""}, notes_dot_md=b"", video_dot_mp4=b"")
     (folder / "x.wav").mkdir()
     examples, left_out = read_examples(folder)
-    assert [example.path for example in examples] == [str(folder / "a.wav"), str(folder / "phone.M4A")]
+    assert [example.path for example in examples] == [
+        str(folder / name) for name in ("a.wav", "phone.M4A", "video.mp4")
+    ]
     assert left_out == [LeftOut(str(folder / "x.wav"), "is a folder, not an audio file")]
 
 

@@ -98,6 +98,13 @@ def recordings():
         "a.flac": {"format": "FLAC"},
         "a.ogg": {"format": "OGG"},
         "a.mp3": {"format": "MP3"},
+        "a.opus": {"format": "OGG", "subtype": "OPUS"},
+        "a.aiff": {"format": "AIFF"},
+        "a.caf": {"format": "CAF", "subtype": "ALAC_16"},
+        "a.w64": {"format": "W64"},
+        "a.rf64": {"format": "RF64"},
+        "a.au": {"format": "AU"},
+        "gsm.wav": {"format": "WAV", "subtype": "GSM610"},
     }.items():
         buffer = io.BytesIO()
         sound = np.stack([WAVEFORM, -WAVEFORM], axis=1) if name == "a.flac" else WAVEFORM

@@ -1,0 +1,34 @@
+"""What the library warns of, told by a command: one line each, once."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from npconformer.commands.arguments import say
+from npconformer.storage.messages import AudioWarning
+
+
+@contextmanager
+def tell_warnings() -> Iterator[None]:
+    """Within the block, warnings about recordings are lines like the command's others, and no line comes twice."""
+    told: set[str] = set()
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", AudioWarning)
+        usual = warnings.showwarning
+
+        def tell(message: Any, category: type[Warning], *arguments: Any, **options: Any) -> None:
+            if not issubclass(category, AudioWarning):
+                usual(message, category, *arguments, **options)
+            elif str(message) not in told:
+                from tqdm import tqdm
+
+                told.add(str(message))
+                with tqdm.external_write_mode(file=sys.stderr):  # take a bar away while a line is written
+                    say(str(message))
+
+        warnings.showwarning = tell
+        yield
