@@ -1,32 +1,28 @@
-"""Sound in: reading files, resampling, and turning waveforms into what a model takes."""
+"""Sound in: reading files, resampling, and turning waveforms into what a model takes.
 
+Names are imported from their files when they are first used, since a model alone needs none of what reads files.
+"""
+
+import importlib
 from typing import Any
 
-from npconformer.audio.feature_extraction import Wav2Vec2FeatureExtractor
-from npconformer.audio.files import read_audio, validate_waveform
-from npconformer.audio.resampling import resample
-from npconformer.audio.sources import AudioSource, RawFormat
-from npconformer.audio.streaming import duration_of, stream_audio
-from npconformer.storage.messages import AudioWarning
+_HOMES = {
+    "AudioSource": "npconformer.audio.sources",
+    "AudioWarning": "npconformer.storage.messages",
+    "RawFormat": "npconformer.audio.sources",
+    "SeamlessM4TFeatureExtractor": "npconformer.audio.seamless_m4t_features",
+    "Wav2Vec2FeatureExtractor": "npconformer.audio.feature_extraction",
+    "duration_of": "npconformer.audio.streaming",
+    "read_audio": "npconformer.audio.files",
+    "resample": "npconformer.audio.resampling",
+    "stream_audio": "npconformer.audio.streaming",
+    "validate_waveform": "npconformer.audio.waveforms",
+}
 
-__all__ = [
-    "read_audio",
-    "stream_audio",
-    "duration_of",
-    "resample",
-    "validate_waveform",
-    "AudioSource",
-    "AudioWarning",
-    "RawFormat",
-    "Wav2Vec2FeatureExtractor",
-    "SeamlessM4TFeatureExtractor",
-]
+__all__ = list(_HOMES)
 
 
 def __getattr__(name: str) -> Any:
-    """The filterbank's extractor, whose modules are imported when it is asked for."""
-    if name != "SeamlessM4TFeatureExtractor":
+    if name not in _HOMES:
         raise AttributeError(f"module 'npconformer.audio' has no attribute {name!r}")
-    from npconformer.audio.seamless_m4t_features import SeamlessM4TFeatureExtractor
-
-    return SeamlessM4TFeatureExtractor
+    return getattr(importlib.import_module(_HOMES[name]), name)

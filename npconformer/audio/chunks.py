@@ -3,6 +3,8 @@
 Who writes to a pipe does not know the length: it is 0, or as large as can be. A program that was killed leaves a 0.
 A file that was cut promises more than it holds; and libsndfile passes over what lies behind a length that is too
 small.
+
+Lesson: notebooks/02_waveform_to_frames.ipynb
 """
 
 from __future__ import annotations

@@ -42,29 +42,3 @@ def read_audio(path: str | os.PathLike | Any, sampling_rate: int | None = 16000,
         resampled = resample(samples, recording.rate, sampling_rate)
         recording.check_any(len(resampled), sampling_rate)
     return resampled
-
-
-def validate_waveform(array: Any, name: str = "waveform") -> np.ndarray:
-    """Return `array` as a floating-point array of shape (N,), or raise a ValueError that calls it `name`.
-
-    Refused: more or fewer than one dimension, no samples, values that are not real numbers, NaN and infinity.
-    float32 and float64 pass through without a copy; everything else becomes float32.
-    """
-    try:
-        array = np.asarray(array)
-    except ValueError as error:  # a ragged nested list
-        raise ValueError(f"{name} is not one sequence of samples: {error}") from error
-    if array.ndim != 1:
-        hint = "; average a stereo recording to one channel first" if array.ndim == 2 else ""
-        raise ValueError(f"{name} must have one dimension, (samples,), got shape {array.shape}{hint}")
-    if array.size == 0:
-        raise ValueError(f"{name} holds no samples (its length is 0)")
-    if array.dtype.kind not in "fiu":
-        raise ValueError(f"{name} must hold real numbers, got dtype {array.dtype}")
-    if array.dtype not in (np.float32, np.float64):
-        array = array.astype(np.float32)
-    if not np.isfinite(array).all():
-        wrong = int(array.size - np.isfinite(array).sum())
-        first = int(np.argmin(np.isfinite(array)))
-        raise ValueError(f"{name} holds {wrong} NaN or infinite samples, the first at index {first}")
-    return array

@@ -1,4 +1,7 @@
-"""What a look at a file's own bytes says of its sound, whatever its header claims."""
+"""What a look at a file's own bytes says of its sound, whatever its header claims.
+
+Lesson: notebooks/02_waveform_to_frames.ipynb
+"""
 
 from __future__ import annotations
 

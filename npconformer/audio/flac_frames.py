@@ -1,6 +1,8 @@
 """How long a FLAC file is: by its last frame, because streaming encoders leave the header's number at 0.
 
 Source: RFC 9639, sections 8.2 (STREAMINFO) and 9.1 (frame header).
+
+Lesson: notebooks/02_waveform_to_frames.ipynb
 """
 
 from __future__ import annotations

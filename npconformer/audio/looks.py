@@ -1,4 +1,7 @@
-"""What a file that is no recording is, by its first bytes."""
+"""What a file that is no recording is, by its first bytes.
+
+Lesson: notebooks/02_waveform_to_frames.ipynb
+"""
 
 from __future__ import annotations
 

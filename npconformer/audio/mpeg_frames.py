@@ -5,6 +5,8 @@ changing bit rates and none are measured by their size. libmpg123 believes both,
 the frames are counted, and a file in which something is wrong is read as its frames with a right header.
 
 Source: ISO/IEC 11172-3, section 2.4.1.3 (header); the headers "Xing" and "Info" as encoders write them.
+
+Lesson: notebooks/02_waveform_to_frames.ipynb
 """
 
 from __future__ import annotations

@@ -1,6 +1,8 @@
 """The pages of an Ogg file: how much sound they hold, and where some are missing or damaged.
 
 Source: RFC 3533, section 6; the granule positions of Vorbis and of Opus (RFC 7845, section 4).
+
+Lesson: notebooks/02_waveform_to_frames.ipynb
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""From a name to a decoder: what is there is looked at first, and what cannot be read is refused in plain words."""
+"""From a name to a decoder: what is there is looked at first, and what cannot be read is refused in plain words.
+
+Lesson: notebooks/02_waveform_to_frames.ipynb
+"""
 
 from __future__ import annotations
 

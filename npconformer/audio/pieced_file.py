@@ -1,4 +1,7 @@
-"""A file made of pieces of another: its header corrected, or what is no sound left out, and nothing copied."""
+"""A file made of pieces of another: its header corrected, or what is no sound left out, and nothing copied.
+
+Lesson: notebooks/02_waveform_to_frames.ipynb
+"""
 
 from __future__ import annotations
 

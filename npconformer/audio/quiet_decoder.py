@@ -1,4 +1,7 @@
-"""Keeping libmpg123's lines, which name no file, away from standard error."""
+"""Keeping libmpg123's lines, which name no file, away from standard error.
+
+Lesson: notebooks/02_waveform_to_frames.ipynb
+"""
 
 from __future__ import annotations
 

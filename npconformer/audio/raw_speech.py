@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from npconformer.audio.files import validate_waveform
+from npconformer.audio.waveforms import validate_waveform
 
 FEWEST_SAMPLES, MOST_CHANNELS = 100, 8  # a longer first axis before one of at most so many: (samples, channels)
 

@@ -1,6 +1,8 @@
 """A recording as blocks of samples, up to its end: what is in the file counts, and not what its header says.
 
 N counts samples, K channels; n samples make a block.
+
+Lesson: notebooks/02_waveform_to_frames.ipynb
 """
 
 from __future__ import annotations
@@ -19,10 +21,10 @@ from npconformer.audio.opening import Opened, make_decoder, opened, reason
 from npconformer.audio.pieced_file import Window
 from npconformer.audio.quiet_decoder import quiet_decoder
 from npconformer.audio.resampling import check_sampling_rate
+from npconformer.audio.waveforms import check_samples
 from npconformer.storage.messages import AudioWarning
 
 BLOCK = 1 << 16  # samples of a channel that are read at once: four seconds at 16 kHz, 256 KiB as float32
-LOUDEST = 1e10  # floats scaled as 32-bit integers reach 2e9; the squares of what is far above overflow float32
 MOST_FRAMES_PER_BYTE = 10_000  # what no codec reaches: a header that claims more is not believed
 MOST_BREAKS = 100
 SPARE = 1024  # samples
@@ -210,18 +212,6 @@ class Recording:
             self.warn(f"it breaks off at {end:.2f} s: its header promises {promised:.2f} s")
         elif len(inside) < len(self._breaks):
             self.warn(f"it breaks off at {end:.2f} s")
-
-
-def check_samples(samples: np.ndarray, path: str | os.PathLike) -> None:
-    """Raise a ValueError that names the file when it holds samples that are no sound."""
-    highest = float(max(samples.max(), -samples.min()))  # NaN where one is
-    if not highest < np.inf:
-        raise ValueError(f"{os.fspath(path)} holds samples that are NaN or infinite")
-    if highest > LOUDEST:
-        raise ValueError(
-            f"{os.fspath(path)} holds samples as large as {highest:.2g}, and those of sound lie between -1 and 1: "
-            "it was written wrongly, or is not sound"
-        )
 
 
 def average_channels(samples: np.ndarray) -> np.ndarray:

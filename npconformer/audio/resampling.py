@@ -1,6 +1,8 @@
 """Sampling rates, and changing from one to another.
 
 N counts samples, K channels.
+
+Lesson: notebooks/02_waveform_to_frames.ipynb
 """
 
 from __future__ import annotations

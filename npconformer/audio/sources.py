@@ -1,4 +1,7 @@
-"""What to read, where a file's name does not say it: one channel, samples without a header, what came by a pipe."""
+"""What to read, where a file's name does not say it: one channel, samples without a header, what came by a pipe.
+
+Lesson: notebooks/02_waveform_to_frames.ipynb
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Formats that libsndfile does not read (MP4, WebM, AAC, WMA, ...), where the program ffmpeg is installed."""
+"""Formats that libsndfile does not read (MP4, WebM, AAC, WMA, ...), where the program ffmpeg is installed.
+
+Lesson: notebooks/02_waveform_to_frames.ipynb
+"""
 
 from __future__ import annotations
 

@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from npconformer.audio.files import read_audio, validate_waveform
-from npconformer.audio.recording import check_samples
+from npconformer.audio.files import read_audio
 from npconformer.audio.resampling import resample
 from npconformer.audio.sources import is_open_file
+from npconformer.audio.waveforms import check_samples, validate_waveform
 
 MOST_CHANNELS = 2  # more rows than this is more likely (samples, channels) than (channels, samples)
 ABOUT_THE_SOUND = ("raw", "array", "sampling_rate", "stride")
