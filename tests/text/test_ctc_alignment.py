@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import npconformer
 from npconformer import Tensor, ctc_align
 from npconformer.losses import ctc_loss
-from npconformer.text.ctc_alignment import log_probs_of
+from npconformer.text.ctc_alignment import WILDCARD, WILDCARD_COST, log_probs_of
 
 
 def random_logits(*shape, seed=0):
@@ -181,3 +181,40 @@ def test_bad_input(message, changes):
 def test_it_is_among_the_public_names():
     assert {"ctc_align", "align_text"} <= set(dir(npconformer))
     assert npconformer.ctc_align is npconformer.text.ctc_align
+
+
+@settings(max_examples=100, deadline=None)
+@given(small_cases(), st.data())
+def test_wildcards_beside_every_path(case, data):
+    """A wildcard is one class more, a little less probable than the best letter, and as silence where it is silent."""
+    logits, labels, blank = case
+    if not labels:
+        return
+    labels[data.draw(st.integers(0, len(labels) - 1))] = WILDCARD
+    classes = logits.shape[1]
+    with np.errstate(divide="ignore"):
+        known = log_softmax(logits)
+    letters = [k for k in range(classes) if k != blank]
+    anything = [max(row[blank], max(row[k] for k in letters) - WILDCARD_COST) for row in known]
+    best = best_score_by_enumeration(
+        np.column_stack([known, anything]), [classes if k == WILDCARD else k for k in labels], blank
+    )
+    if best == -math.inf:
+        with pytest.raises(ValueError, match="labels: "):
+            ctc_align(logits, labels, blank)
+        return
+    alignment = ctc_align(logits, labels, blank)
+    assert alignment.score == pytest.approx(best, rel=1e-12, abs=1e-12)
+    assert collapse(alignment.classes.tolist(), blank) == labels
+    assert len(alignment.spans) == len(labels)
+
+
+def test_a_wildcard_takes_what_is_left_out():
+    best = [0, 1, 0, 2, 2, 0, 3, 0, 1, 0]
+    logits = 9 * np.eye(4)[best]
+    alignment = ctc_align(logits, [1, WILDCARD, 1])
+    assert alignment.spans[0] == (1, 2) and alignment.spans[2] == (8, 9)
+    start, end = alignment.spans[1]
+    assert start <= 3 and end >= 7
+    with pytest.raises(ValueError, match=r"labels: 4 at \[0, 0\] is no class"):
+        ctc_align(logits, [4, WILDCARD])
