@@ -8,8 +8,8 @@ and a for labels:
     b_t(i) = c_t(blank) + max(b_{t-1}(i), a_{t-1}(i-1))
     a_t(i) = c_t(l_i)   + max(a_{t-1}(i), b_{t-1}(i), [may_skip(i)] a_{t-1}(i-1))
 
-Memory. The way back needs to know which of the three was the largest, T · L small numbers: 20 GB for an hour. So b and a
-are kept at CHECKPOINTS frames only. From the last of these on, the way is found by running the frames between them
+Memory. The way back needs to know which of the three was the largest, T · L small numbers: 20 GB for an hour. So b and
+a are kept at CHECKPOINTS frames only. From the last of these on, the way is found by running the frames between them
 again, this time with the choices written down, then from the last but one, and so on; where that is still too much it
 is cut again. A path that is in state s at the end of n steps was between s - 2n and s before, and only those states are
 run again.

@@ -1,4 +1,4 @@
-"""The best path with few choices kept at a time and states left away: the same as with all of them, and as naive twins."""
+"""The best path with few choices kept and states left away: the same as with all of them, and as naive twins."""
 
 import tracemalloc
 
