@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 from npconformer import __version__
 from npconformer.commands import (
+    align,
     classify,
     compare,
     convert,
@@ -36,6 +37,7 @@ examples:
   npconformer demo                                      see it work, nothing to download
   npconformer transcribe digits.wav                     with the embedded recogniser of spoken digits
   npconformer transcribe talk.flac --model checkpoint   with your own checkpoint
+  npconformer align a.wav a.txt --model checkpoint      when each word of a known text is said
   npconformer classify call.wav --model checkpoint      labels with scores
   npconformer diarize meeting.wav --model checkpoint    who speaks when
   npconformer compare a.wav b.wav --model checkpoint    whether one person speaks in both
@@ -102,7 +104,21 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="store_true", help="print the version and exit")
     subcommands = parser.add_subparsers(dest="command", metavar="COMMAND")
-    modules = (transcribe, classify, diarize, embed, compare, train, evaluate, info, convert, trace, verify, demo)
+    modules = (
+        transcribe,
+        align,
+        classify,
+        diarize,
+        embed,
+        compare,
+        train,
+        evaluate,
+        info,
+        convert,
+        trace,
+        verify,
+        demo,
+    )
     for module in modules:
         module.add_parser(subcommands)
     return parser

@@ -27,10 +27,14 @@ PLAIN_FORMS = {"’": "'", "‘": "'", "ʼ": "'", "‐": "-", "‑": "-", "–":
 
 @dataclass
 class KnownWord:
-    """A word as it was spelled, and its tokens; None for what is not spelled in the vocabulary, a wildcard."""
+    """A word as it was spelled, and its tokens; None for what is not spelled in the vocabulary, a wildcard.
+
+    place: which of the words between the text's spaces it is, or the first of these that it is.
+    """
 
     text: str
     tokens: list[str] | None
+    place: int
 
 
 @dataclass(frozen=True)
@@ -57,9 +61,9 @@ def read_known_text(text: str, tokenizer: Any, fit: bool = False) -> KnownText:
     wildcards = WILDCARD_WORD not in vocabulary
     words: list[KnownWord] = []
     left_out: dict[str, int] = {}
-    for word in text.split():
+    for place, word in enumerate(text.split()):
         if word == WILDCARD_WORD and wildcards:
-            _add(words, KnownWord(word, None))
+            _add(words, KnownWord(word, None, place))
             continue
         tokens = tokenizer.tokenize(word)
         if unknown := [token for token in tokens if token not in vocabulary]:
@@ -69,9 +73,9 @@ def read_known_text(text: str, tokenizer: Any, fit: bool = False) -> KnownText:
             for letter in unknown:
                 left_out[letter] = left_out.get(letter, 0) + 1
         if tokens:
-            _add(words, KnownWord(word, tokens))
+            _add(words, KnownWord(word, tokens, place))
         elif any(letter.isalnum() for letter in word):
-            _add(words, KnownWord(word, None))
+            _add(words, KnownWord(word, None, place))
         elif words and words[-1].text != WILDCARD_WORD:
             words[-1].text += f" {word}"
     return KnownText(words, left_out)
@@ -81,6 +85,8 @@ def _add(words: list[KnownWord], word: KnownWord) -> None:
     """Put a word behind the others; wildcards beside each other are one, which has the words that are spelled so."""
     if words and words[-1].tokens is None and word.tokens is None:
         texts = [one.text for one in (words[-1], word) if one.text != WILDCARD_WORD]
+        if words[-1].text == WILDCARD_WORD:
+            words[-1].place = word.place
         words[-1].text = " ".join(texts) or WILDCARD_WORD
     else:
         words.append(word)

@@ -45,6 +45,7 @@ class TextAlignment:
             they stand for words that cannot be spelled in the vocabulary.
         scores: how sure the model is of each word, from 0 to 1, as in TimedWord.
         spelling: each word as the text spells it.
+        places: which of the words between the text's spaces each word is, or the first of these that it is.
         known: the text's words and the letters that were left out; None where the text was read from the logits.
     """
 
@@ -54,6 +55,7 @@ class TextAlignment:
     words: list[Span]
     scores: list[float | None]
     spelling: list[str]
+    places: list[int]
     known: KnownText | None = field(default=None, repr=False)
 
     def times(self, clock: Any, waveform: Any = None) -> list[TimedWord]:
@@ -135,6 +137,7 @@ def _align_one(logits: Any, text: str | None, tokenizer: Any, fit: bool) -> Text
         letters = [Span(token, start, end) for token, (start, end) in zip(tokens, frames.spans)]
         words = group_words(letters, delimiter)
         known, text, spelling = None, tokenizer.decode(best), [word.text for word in words]
+        order = list(range(len(words)))
     else:
         known = read_known_text(text, tokenizer, fit)
         tokens, places = _spell(known.words, delimiter if delimiter in vocabulary else None)
@@ -143,9 +146,9 @@ def _align_one(logits: Any, text: str | None, tokenizer: Any, fit: bool) -> Text
         letters = [Span(token or WILDCARD_WORD, *span) for token, span in zip(tokens, frames.spans)]
         said = [place for place in places if place[0].text != WILDCARD_WORD or place[0].tokens]
         words = [_word(word, letters[start:end], log_probs, blank) for word, start, end in said]
-        spelling = [word.text for word, _, _ in said]
+        spelling, order = [word.text for word, _, _ in said], [word.place for word, _, _ in said]
     scores = span_confidences(frames.classes, frames.log_probs, [(word.start, word.end) for word in words], no_letters)
-    return TextAlignment(text, frames, letters, words, scores, spelling, known)
+    return TextAlignment(text, frames, letters, words, scores, spelling, order, known)
 
 
 def _spell(words: list[KnownWord], delimiter: str | None) -> tuple[list[str | None], list[tuple[KnownWord, int, int]]]:
