@@ -104,21 +104,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="store_true", help="print the version and exit")
     subcommands = parser.add_subparsers(dest="command", metavar="COMMAND")
-    modules = (
-        transcribe,
-        align,
-        classify,
-        diarize,
-        embed,
-        compare,
-        train,
-        evaluate,
-        info,
-        convert,
-        trace,
-        verify,
-        demo,
-    )
-    for module in modules:
+    answering = (transcribe, align, classify, diarize, embed, compare)
+    for module in (*answering, train, evaluate, info, convert, trace, verify, demo):
         module.add_parser(subcommands)
     return parser

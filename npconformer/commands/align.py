@@ -43,10 +43,10 @@ TEXT is a file, or - for standard input: plain text; subtitles, SRT or WebVTT, o
   {"segments": [{"text": "TEXT"}, ...]}. Lines of plain text, subtitles and texts of an array are the segments.
 
 letters that the model lacks: its vocabulary often has capital letters and ' only. In place of a letter that it lacks
-  its other case or its plain form is taken (e for é, ' for ’). What then is still unknown, such as a comma, is left out,
-  and the word is found by its other letters. A word of digits or letters of which none is known ("1984") is given the
-  speech between its neighbours, without a score; marks that stand alone go with the word before. Words are written as
-  TEXT spells them.
+  its other case or its plain form is taken (e for é, ' for ’). What then is still unknown, such as a comma, is left
+  out, and the word is found by its other letters. A word of digits or letters of which none is known ("1984") is given
+  the speech between its neighbours, without a score; marks that stand alone go with the word before. Words are written
+  as TEXT spells them.
 
 output formats:
   text      the default: one line per word
@@ -153,11 +153,12 @@ def _tell(aligned: Any) -> None:
     from npconformer.text.confidence import segment_confidence
 
     known = aligned.alignment.known
-    if known.left_out:
-        letters = [shown(letter) for letter in list(known.left_out)[:MOST_NAMED]]
-        more = " and others" if len(known.left_out) > MOST_NAMED else ""
-        times = sum(known.left_out.values())
-        say(f"left out of words, because the model has no such letters: {' '.join(letters)}{more} ({times} times)")
+    left_out = {letter: times for letter, times in known.left_out.items() if letter.isalnum()}  # commas need no word
+    if left_out:
+        letters = [shown(letter) for letter in list(left_out)[:MOST_NAMED]]
+        more = " and others" if len(left_out) > MOST_NAMED else ""
+        times = f"{sum(left_out.values())} in all"
+        say(f"left out of words, because the model has no such letters: {' '.join(letters)}{more} ({times})")
     if known.unspelled:
         words = [shown(word) for word in known.unspelled[:MOST_NAMED]]
         more = " and others" if len(known.unspelled) > MOST_NAMED else ""

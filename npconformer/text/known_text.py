@@ -59,6 +59,7 @@ def read_known_text(text: str, tokenizer: Any, fit: bool = False) -> KnownText:
         raise ValueError(f"text: expected a string, got {shown(text)}")
     vocabulary = tokenizer.get_vocab()
     wildcards = WILDCARD_WORD not in vocabulary
+    special = {*tokenizer.all_special_tokens, tokenizer.word_delimiter_token}
     words: list[KnownWord] = []
     left_out: dict[str, int] = {}
     for place, word in enumerate(text.split()):
@@ -66,10 +67,11 @@ def read_known_text(text: str, tokenizer: Any, fit: bool = False) -> KnownText:
             _add(words, KnownWord(word, None, place))
             continue
         tokens = tokenizer.tokenize(word)
-        if unknown := [token for token in tokens if token not in vocabulary]:
-            if not fit:
-                _refuse(text, tokenizer, vocabulary, wildcards)
-            tokens, unknown = _fit(word, tokenizer, vocabulary)
+        strange = any(token not in vocabulary or (fit and token in special) for token in tokens)
+        if strange and not fit:
+            _refuse(text, tokenizer, vocabulary, wildcards)
+        if strange:
+            tokens, unknown = _fit(word, vocabulary.keys() - special)
             for letter in unknown:
                 left_out[letter] = left_out.get(letter, 0) + 1
         if tokens:
@@ -92,14 +94,13 @@ def _add(words: list[KnownWord], word: KnownWord) -> None:
         words.append(word)
 
 
-def _fit(word: str, tokenizer: Any, vocabulary: dict[str, int]) -> tuple[list[str], list[str]]:
+def _fit(word: str, letters: set[str]) -> tuple[list[str], list[str]]:
     """The tokens of a word's letters that the vocabulary has in some form, and the letters that it has in none."""
-    special = {*tokenizer.all_special_tokens, tokenizer.word_delimiter_token}
     tokens: list[str] = []
     unknown: list[str] = []
     for letter in unicodedata.normalize("NFC", word):
         for form in _forms(letter):
-            if all(one in vocabulary and one not in special for one in form):
+            if letters.issuperset(form):
                 tokens += form
                 break
         else:

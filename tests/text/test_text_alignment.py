@@ -76,3 +76,68 @@ def test_bad_input(tokenizer):
         align_text(logits_of("TWO_")[:, :-1], "Y", tokenizer)
     with pytest.raises(ValueError, match="tokenizer: its pad token is the blank of CTC, and it has none"):
         align_text(logits_of("TWO_"), None, Wav2Vec2CTCTokenizer(VOCAB, pad_token=None))
+
+
+class Clock:
+    sampling_rate = 1000
+
+    @staticmethod
+    def start(frame):
+        return frame * 0.02
+
+
+def test_wildcards_and_letters_that_the_vocabulary_lacks(tokenizer):
+    logits = logits_of("_TWO|_HELLLO||_Y_OO|_".replace("LLL", "L_L"), sure=9.0)
+    alignment = align_text(logits, "two, * 7 Yo! –", tokenizer, fit=True)
+    assert [word.text for word in alignment.words] == ["TWO", "7", "YO"]
+    assert alignment.spelling == ["two,", "7", "Yo! –"] and alignment.places == [0, 2, 3]
+    assert (alignment.words[0].start, alignment.words[0].end) == (1, 4)
+    assert (alignment.words[1].start, alignment.words[1].end) == (4, 14)  # all that is said between, without silence
+    assert alignment.words[2] == Span("YO", 15, 19)
+    assert alignment.scores[1] is None and min(alignment.scores[0], alignment.scores[2]) > 0.95
+    hidden = align_text(logits, "TWO * YO", tokenizer)
+    assert [word.text for word in hidden.words] == ["TWO", "YO"] and hidden.words[1] == alignment.words[2]
+    assert [letter.text for letter in hidden.letters] == [*"TWO*YO"]
+
+
+def test_scores_are_products_over_letters(tokenizer):
+    logits = logits_of("_TT_W_O_", sure=3.0)
+    probability = np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)
+    expected = probability[1:3, VOCAB["T"]].max() * probability[4, VOCAB["W"]] * probability[6, VOCAB["O"]]
+    assert align_text(logits, "TWO", tokenizer).scores == [pytest.approx(expected)]
+    assert align_text(logits, None, tokenizer).scores == [pytest.approx(expected)]
+
+
+def test_a_batch(tokenizer):
+    logits = np.stack([logits_of("_TW_O____"), logits_of("_Y_OO_TTT")])
+    one, two = align_text(logits, ["TWO", "YO"], tokenizer, lengths=[9, 6])
+    assert one.words == [Span("TWO", 1, 5)] and two.words == [Span("YO", 1, 5)]
+    assert len(two.frames.classes) == 6
+    assert [a.text for a in align_text(logits, [None, None], tokenizer)] == ["TWO", "YOT"]
+    with pytest.raises(ValueError, match="text: expected one for each of 2 recordings, got 1"):
+        align_text(logits, ["TWO"], tokenizer)
+    with pytest.raises(ValueError, match="recording 1 of the batch: text: not in the vocabulary: 'X'"):
+        align_text(logits, ["TWO", "X"], tokenizer)
+    with pytest.raises(ValueError, match="lengths: for a batch only"):
+        align_text(logits[0], "TWO", tokenizer, lengths=[9])
+
+
+def test_seconds(tokenizer):
+    alignment = align_text(logits_of("TW_O____Y_O_____"), "two yo", tokenizer, fit=True)
+    frames = alignment.times(Clock)
+    assert [(w.text, w.start, w.end) for w in frames] == [("two", 0.0, 0.08), ("yo", 0.16, pytest.approx(0.22))]
+    assert [w.score for w in frames] == alignment.scores
+
+    waveform = np.zeros(700)  # sound in it: the model says the first word too early, and both end too early
+    for start, end in ((0.05, 0.13), (0.16, 0.25)):
+        waveform[int(1000 * start) : int(1000 * end)] = 0.1
+    waveform = np.concatenate([np.zeros(50), waveform])
+    first, second = align_text(logits_of("TW___O____Y_O_____"), "two yo", tokenizer, fit=True).times(Clock, waveform)
+    assert (first.start, first.end) == (pytest.approx(0.10), pytest.approx(0.18))
+    assert (second.start, second.end) == (pytest.approx(0.20), pytest.approx(0.30))
+    # what a wildcard takes is not the sound of the word before it
+    loud = np.ones(360)
+    loud[:40] = 0
+    best = logits_of("__TWO_HELO_________", sure=9.0)
+    assert align_text(best, "TWO *", tokenizer).times(Clock, loud)[0].end < 0.15
+    assert align_text(best, "TWO", tokenizer).times(Clock, loud)[0].end > 0.15
