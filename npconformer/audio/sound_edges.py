@@ -45,10 +45,11 @@ class SoundEdges:
         with np.errstate(divide="ignore"):
             self.levels = np.maximum(10 * np.log10(power), SILENCE_DB)  # (F,)
         self.frame_s = size / sampling_rate
+        self.duration = len(waveform) / sampling_rate
 
-    def begins(self, start: float, end: float) -> float:
-        """Where the sound of a word begins that a model says from `start` to `end`: at `start`, or later."""
-        first, last = self._frames(start, end)
+    def begins(self, start: float, latest: float) -> float:
+        """Where the sound of a word begins that a model says from `start` on: at `start`, or later, before `latest`."""
+        first, last = self._frames(start, latest)
         loud = self._loud(first, last)
         for frame in range(len(loud)):
             if loud[frame : frame + FRAMES_IN_A_ROW].all():

@@ -135,7 +135,7 @@ def _is_stream(path: str) -> bool:
 
 def _align(arguments: argparse.Namespace, recogniser: Any, text: str) -> Any:
     from npconformer.commands.progress import SecondsBar
-    from npconformer.pipelines.text_alignment import RecordingAligner
+    from npconformer.pipelines.recording_aligner import RecordingAligner
 
     try:
         aligner = RecordingAligner(recogniser, arguments.chunk_length_s, arguments.stride_length_s)

@@ -72,15 +72,27 @@ class TextAlignment:
         """
         times = [(clock.start(word.start), clock.start(word.end)) for word in self.words]
         if waveform is not None:
-            edges = SoundEdges(waveform, clock.sampling_rate)
-            times = [(edges.begins(start, end), end) for start, end in times]
-            classes = self.frames.classes
-            left_out = [clock.start(letter.start) for letter in self.letters if classes[letter.start] == WILDCARD]
-            latest = [*(start for start, _ in times[1:]), len(waveform) / clock.sampling_rate]
-            for i, (start, end) in enumerate(times):
-                limit = min([latest[i], end + LONGEST_TAIL_S, *left_out[bisect_left(left_out, end) :][:1]])
-                times[i] = (start, edges.ends(start, end, limit))
+            times = self._sounded(times, SoundEdges(waveform, clock.sampling_rate), clock)
         return [TimedWord(text, *time, score) for text, time, score in zip(self.spelling, times, self.scores)]
+
+    def _sounded(self, times: list[tuple[float, float]], edges: SoundEdges, clock: Any) -> list[tuple[float, float]]:
+        """The words' times with their starts, then their ends, where sound has them; no word in what another says."""
+        classes = self.frames.classes
+        left_out = [clock.start(letter.start) for letter in self.letters if classes[letter.start] == WILDCARD]
+
+        def limits(last: float) -> list[float]:
+            following = [*(start for start, _ in times[1:]), last]
+            wildcards = (left_out[bisect_left(left_out, end) :][:1] for _, end in times)
+            return [min([one, *wildcard]) for one, wildcard in zip(following, wildcards)]
+
+        latest = limits(edges.duration)
+        times = [(edges.begins(start, max(end, limit)), end) for (start, end), limit in zip(times, latest)]
+        times = [(start, max(end, start + edges.frame_s)) for start, end in times]  # it may have been in the silence
+        latest = limits(edges.duration)
+        return [
+            (start, edges.ends(start, end, min(limit, end + LONGEST_TAIL_S)))
+            for (start, end), limit in zip(times, latest)
+        ]
 
 
 def align_text(

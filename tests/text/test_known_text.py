@@ -23,6 +23,7 @@ def words(known):
         ("Cafe ACTS", [("Cafe", "CAFE"), ("ACTS", "ACTS")], {}),  # the other case
         ("café É", [("café", "CAFE"), ("É", "E")], {}),  # a plain form of it
         ("cafe\u0301", [("cafe\u0301", "CAFE")], {}),  # the same in two code points
+        ("t\u0301a", [("t\u0301a", "TA")], {}),  # a mark that no letter with it has a code for
         ("it’s", [("it’s", "IT'S")], {}),
         ("ﬁrst daß", [("ﬁrst", "FIRST"), ("daß", "DASS")], {}),
         ("Cat, boat!", [("Cat,", "CAT"), ("boat!", "BOAT")], {",": 1, "!": 1}),

@@ -95,6 +95,10 @@ def test_wildcards_and_letters_that_the_vocabulary_lacks(tokenizer):
     assert (alignment.words[1].start, alignment.words[1].end) == (4, 14)  # all that is said between, without silence
     assert alignment.words[2] == Span("YO", 15, 19)
     assert alignment.scores[1] is None and min(alignment.scores[0], alignment.scores[2]) > 0.95
+    (_, late, _) = align_text(logits_of("_TWO_HEL____|Y_O_", sure=9.0), "two 7 yo", tokenizer, fit=True).words
+    assert (late.start, late.end) == (5, 13)
+    (_, late) = align_text(logits_of("_TWO_HEL____", sure=9.0), "two 7", tokenizer, fit=True).words
+    assert (late.start, late.end) == (5, 8)  # the silence after it is none of it
     hidden = align_text(logits, "TWO * YO", tokenizer)
     assert [word.text for word in hidden.words] == ["TWO", "YO"] and hidden.words[1] == alignment.words[2]
     assert [letter.text for letter in hidden.letters] == [*"TWO*YO"]

@@ -23,6 +23,7 @@ def test_an_independent_parser_reads_a_textgrid(tmp_path):
 
 def test_intervals_of_a_textgrid_never_overlap():
     text = to_textgrid({"w": [(0, 1, "a"), (0.5, 2, "b"), (1, 1.5, "c")]}, 2.0)
+    assert '"say ""yes"""' in to_textgrid({"w": [(0, 1, 'say "yes"')]}, 1.0)
     assert "intervals: size = 2" in text and '"c"' not in text
     assert text.count("xmin = 1.000000") == 1
     with pytest.raises(ValueError, match="the start before the end, got 2 and 1"):
