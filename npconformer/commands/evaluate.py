@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,8 @@ examples:
   npconformer evaluate test.jsonl --model my-checkpoint --output per-file.csv --batch-size 8
       also a table with a row for each recording; eight at once change the speed, never the figures
   npconformer evaluate recordings/ --model my-checkpoint --format json
+  npconformer evaluate people/ --model my-xvector-checkpoint --save-threshold
+      keep the threshold of the equal error rate with the model; npconformer compare then uses it
 
 what is measured, by the model's class:
   …ForCTC                       word and character error rate; needs text
@@ -67,6 +70,11 @@ def add_parser(subcommands: Any) -> None:
         metavar="P",
         help="for diarization: probability above which a speaker speaks; default: 0.5",
     )
+    parser.add_argument(
+        "--save-threshold",
+        action="store_true",
+        help="for speakers: keep the threshold of the equal error rate in the model's folder, for compare",
+    )
     parser.add_argument("--format", choices=("text", "json"), default="text", help="of the figures; default: text")
     add_device(parser)
     add_batch_size(parser)
@@ -89,6 +97,8 @@ def run(arguments: argparse.Namespace) -> int:
         if task != "speaker-diarization":
             arguments.parser.error(f"--threshold is for diarization, and the model's task is {task}")
         options["threshold"] = arguments.threshold
+    if arguments.save_threshold:
+        _check_can_keep_threshold(arguments, task)
     pipeline = load_pipeline(task, arguments, batch_size=arguments.batch_size)
     try:
         scorer = scorer_for(pipeline)
@@ -98,6 +108,8 @@ def run(arguments: argparse.Namespace) -> int:
         say(str(failure))
     failures += _go_through(pipeline, examples, scorer, options)
     status = _report(arguments, scorer, failures)
+    if arguments.save_threshold:
+        status = _keep_threshold(arguments, scorer) or status
     if arguments.output is not None:
         try:
             _write_table(arguments.output, scorer, failures)
@@ -141,6 +153,27 @@ def _task(arguments: argparse.Namespace) -> str:
         known = ", ".join(name for task in SCORERS for name in model_names(TASKS[task].head_name))
         raise SystemExit(say(f"{folder}: its config.json names {named}; needed is one of {known}", status=2))
     return task
+
+
+def _check_can_keep_threshold(arguments: argparse.Namespace, task: str) -> None:
+    if task != "speaker-embedding":
+        arguments.parser.error(f"--save-threshold is for speaker vectors, and the model's task is {task}")
+    if not os.path.isdir(arguments.model):
+        arguments.parser.error(f"--save-threshold writes into the model's folder, and {arguments.model} is none")
+
+
+def _keep_threshold(arguments: argparse.Namespace, scorer: Scorer) -> int:
+    """Write the threshold and its origin into the model's folder; returns the exit status."""
+    from npconformer.evaluation.speaker_threshold import save_threshold
+
+    try:
+        names = [os.path.basename(os.path.abspath(path)) for path in arguments.data]
+        path = save_threshold(arguments.model, scorer.summary(), names)
+    except ValueError:  # no rate could be told, which was said
+        return 1
+    except OSError as error:
+        return say(f"--save-threshold: nothing can be written in {arguments.model}: {error.strerror}", status=1)
+    return say(f"the threshold is kept in {path}")
 
 
 def _go_through(pipeline: Any, examples: list[Example], scorer: Scorer, options: dict[str, Any]) -> list[LeftOut]:

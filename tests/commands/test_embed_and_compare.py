@@ -1,6 +1,8 @@
 """`npconformer embed` and `npconformer compare`: files of vectors, and verdicts."""
 
 import json
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ from command_line import run
 from tiny_checkpoints import MODELS, make_waveforms, save_checkpoint
 
 from npconformer import pipeline
+from npconformer.evaluation.speaker_threshold import THRESHOLD_FILE, read_threshold
 from npconformer.pipelines import SpeakerEmbeddingPipeline, cosine_similarity
 
 
@@ -94,16 +97,74 @@ def test_a_recording_and_itself(capsys, model, recordings, tmp_path):
     assert run(capsys, "compare", *argv) == (0, "", "")
     verdict = json.loads(target.read_text())
     assert verdict.pop("cosine_similarity") == pytest.approx(1)
+    assert verdict.pop("threshold_origin") == "of the examples in transformers' documentation"
     assert verdict == {"files": [recordings[0]] * 2, "threshold": 0.7, "same_speaker": True}
 
 
-@pytest.mark.parametrize(
-    ("name", "message"),
-    [("missing.wav", "missing.wav: no such file"), (".", ". is a folder, not an audio file")],
-)
-def test_a_recording_that_cannot_be_read(capsys, model, recordings, name, message):
-    status, out, err = run(capsys, "compare", recordings[0], name, "--model", model)
-    assert (status, out, err) == (1, "", f"npconformer: {message}\n")
+def test_a_recording_that_cannot_be_read(capsys, model, recordings):
+    status, out, err = run(capsys, "compare", recordings[0], "missing.wav", "--model", model)
+    assert (status, out, err) == (1, "", "npconformer: missing.wav: no such file\n")
+
+
+def test_many_with_those_of_a_folder(capsys, model, recordings, vectors, tmp_path):
+    folder = Path(recordings[0]).parent
+    similarity = cosine_similarity(*vectors)
+    argv = ["compare", *recordings, "missing.wav", folder, "--model", model, "--threshold=-1", "--batch-size", 2]
+    status, out, err = run(capsys, *argv)
+    assert status == 1 and "npconformer: missing.wav: no such file\n" in err and "threshold -1\n" in err
+    a, b = recordings
+    assert out == f"{a}\t{b}\t{similarity:.4f}\tsame speaker\n{b}\t{a}\t{similarity:.4f}\tsame speaker\n"
+
+    copy = tmp_path / "copy.wav"
+    copy.write_bytes(Path(a).read_bytes())
+    status, out, _ = run(capsys, "compare", copy, folder, "--model", model, "--format", "json")
+    answer = json.loads(out)
+    assert status == 0 and answer["threshold"] == 0.7
+    assert [one["files"] for one in answer["comparisons"]] == [[str(copy), a], [str(copy), b]]  # the most similar first
+    assert [one["cosine_similarity"] for one in answer["comparisons"]] == pytest.approx([1, similarity], abs=1e-5)
+    assert answer["comparisons"][0]["same_speaker"] is True
+    _, out, _ = run(capsys, "compare", copy, folder, "--model", model, "--top-k", 1)
+    assert [line.split("\t")[1] for line in out.splitlines()] == [a]
+    (tmp_path / "none").mkdir()
+    status, out, err = run(capsys, "compare", a, tmp_path / "none", "--model", model)
+    assert (status, out) == (1, "") and "no recordings in this folder" in err
+
+
+def test_a_threshold_that_is_kept_with_the_model(capsys, model, recordings, vectors, tmp_path):
+    model = Path(shutil.copytree(model, tmp_path / "model"))
+    people = tmp_path / "people"
+    for i, waveform in enumerate(make_waveforms([9000, 8000, 7000, 6000])):
+        path = people / "ab"[i % 2] / f"{i}.wav"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(path, waveform, 16000)
+    status, out, err = run(capsys, "evaluate", people, "--model", model, "--save-threshold", "--format", "json")
+    figures = json.loads(out)
+    assert status == 0 and f"the threshold is kept in {model / 'speaker_threshold.json'}" in err
+    kept = read_threshold(model)
+    assert kept.threshold == figures["threshold"] and kept.trials == 6 and kept.data == ["people"]
+    _, out, _ = run(capsys, "compare", *recordings, "--model", model, "--format", "json")
+    answer = json.loads(out)
+    assert answer["threshold"] == kept.threshold
+    rate = f"{100 * figures['equal_error_rate']:.2f}"
+    assert answer["threshold_origin"] == f"equal error rate {rate} % on 6 pairs of 2 speakers in people"
+    assert answer["same_speaker"] == (cosine_similarity(*vectors) >= kept.threshold)
+    _, out, _ = run(capsys, "compare", *recordings, "--model", model, "--threshold=0.5")
+    assert out.endswith("threshold 0.5\n")
+    good = json.loads((model / THRESHOLD_FILE).read_text())
+    for wrong in ({"threshold": 2}, {"threshold": True}, {"data": "x"}, {"speakers": None}):
+        (model / THRESHOLD_FILE).write_text(json.dumps(good | wrong))
+        status, out, err = run(capsys, "compare", *recordings, "--model", model)
+        assert (status, out) == (2, "") and f"{model / THRESHOLD_FILE}: {next(iter(wrong))}: expected a" in err
+
+
+def test_where_no_threshold_can_be_kept(capsys, recordings, model, tmp_path):
+    one = tmp_path / "one.csv"
+    one.write_text(f"path,speaker\n{recordings[0]},anna\n")
+    assert run(capsys, "evaluate", one, "--model", model, "--save-threshold")[0] == 1
+    assert read_threshold(model) is None
+    (tmp_path / "t.csv").write_text(f"path,text\n{recordings[0]},ONE\n")
+    status, _, err = run(capsys, "evaluate", tmp_path / "t.csv", "--save-threshold")
+    assert status == 2 and "--save-threshold is for speaker vectors" in err
 
 
 def test_vectors_without_direction(capsys, model, recordings, monkeypatch):
@@ -122,7 +183,7 @@ def test_vectors_without_direction(capsys, model, recordings, monkeypatch):
         (["b.wav", "--model", "m", "--threshold", "nan"], "'nan' is not a number from -1 to 1"),
         (["b.wav", "--model", "m", "--threshold", "high"], "'high' is not a number from -1 to 1"),
         (["--model", "m"], "required: B"),
-        (["b.wav", "c.wav", "--model", "m"], "unrecognized arguments: c.wav"),
+        (["b.wav", "--model", "m", "--top-k", "0"], "'0' is not a whole number of at least 1"),
     ],
 )
 def test_wrong_arguments(capsys, options, message):

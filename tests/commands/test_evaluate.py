@@ -243,7 +243,7 @@ def test_models_that_cannot_be_judged(capsys, tmp_path, folder):
 def test_help_teaches(capsys):
     status, out, _ = run(capsys, "evaluate", "--help")
     assert status == 0
-    assert out.count("\n  npconformer evaluate ") == 3
+    assert out.count("\n  npconformer evaluate ") == 4
     for word in ("--model", "--output", "columns path", "rttm", "exit status: 0", "bootstrap"):
         assert word in out
 
