@@ -116,15 +116,15 @@ def test_many_with_those_of_a_folder(capsys, model, recordings, vectors, tmp_pat
     assert out == f"{a}\t{b}\t{similarity:.4f}\tsame speaker\n{b}\t{a}\t{similarity:.4f}\tsame speaker\n"
 
     copy = tmp_path / "copy.wav"
-    copy.write_bytes(Path(a).read_bytes())
+    copy.write_bytes(Path(b).read_bytes())
     status, out, _ = run(capsys, "compare", copy, folder, "--model", model, "--format", "json")
     answer = json.loads(out)
     assert status == 0 and answer["threshold"] == 0.7
-    assert [one["files"] for one in answer["comparisons"]] == [[str(copy), a], [str(copy), b]]  # the most similar first
+    assert [one["files"] for one in answer["comparisons"]] == [[str(copy), b], [str(copy), a]]  # the most similar first
     assert [one["cosine_similarity"] for one in answer["comparisons"]] == pytest.approx([1, similarity], abs=1e-5)
     assert answer["comparisons"][0]["same_speaker"] is True
     _, out, _ = run(capsys, "compare", copy, folder, "--model", model, "--top-k", 1)
-    assert [line.split("\t")[1] for line in out.splitlines()] == [a]
+    assert [line.split("\t")[1] for line in out.splitlines()] == [b]
     (tmp_path / "none").mkdir()
     status, out, err = run(capsys, "compare", a, tmp_path / "none", "--model", model)
     assert (status, out) == (1, "") and "no recordings in this folder" in err

@@ -139,6 +139,11 @@ def test_seconds(tokenizer):
     first, second = align_text(logits_of("TW___O____Y_O_____"), "two yo", tokenizer, fit=True).times(Clock, waveform)
     assert (first.start, first.end) == (pytest.approx(0.10), pytest.approx(0.18))
     assert (second.start, second.end) == (pytest.approx(0.20), pytest.approx(0.30))
+    waveform = np.zeros(700)  # a word that is said before any sound of it
+    waveform[120:160] = 0.1
+    waveform[220:300] = 0.1
+    first, _ = align_text(logits_of("TWO_________Y_O____"), "two yo", tokenizer, fit=True).times(Clock, waveform)
+    assert (first.start, first.end) == (pytest.approx(0.12), pytest.approx(0.16))
     # what a wildcard takes is not the sound of the word before it
     loud = np.ones(360)
     loud[:40] = 0
