@@ -15,7 +15,7 @@ is cut again. A path that is in state s at the end of n steps was between s - 2n
 run again.
 
 Time. Scores only fall. So if the best path ends at or above -M, it was never below -M, and states below -M can be left
-away; if no path does, M was too small, and a larger one is tried. Of an hour whose text fits, a few hundred of 100,000
+away; if no path does, M was too small, and a larger one is tried. Of an hour whose text fits, a few thousand of 100,000
 states are left, and the path is the same as without.
 
 Letters: T frames, V classes, S labels, L = 2S+1 states.
