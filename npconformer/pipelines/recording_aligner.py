@@ -28,11 +28,12 @@ class AlignedRecording(NamedTuple):
 class _Logits(AutomaticSpeechRecognitionPipeline):
     """Gives a recording's logits (T, V), joined from chunks where it is long: an hour of 32 classes is 23 MB."""
 
-    def run_frames(self, waveforms: list[np.ndarray]) -> list[np.ndarray]:
-        logits = to_host(self.run_model(waveforms).logits.data)  # (B, T, V)
-        return [rows[:frames] for rows, frames in zip(logits, self.frames_of(waveforms))]
+    def read_output(self, outputs: Any) -> np.ndarray:
+        """The logits (B, T, V)."""
+        return to_host(outputs.logits.data)
 
-    def answer(self, output: Frames, options: dict[str, Any]) -> np.ndarray:
+    def answer(self, output: Frames, options: dict[str, Any]) -> Any:
+        """One utterance's logits (T, V)."""
         return output.rows
 
 
@@ -49,8 +50,8 @@ class RecordingAligner:
         self.tokenizer = recogniser.processor.tokenizer
         self.logits = _Logits(
             recogniser.model,
-            recogniser.processor,
-            recogniser.batch_size,
+            processor=recogniser.processor,
+            batch_size=recogniser.batch_size,
             chunk_length_s=chunk_length_s,
             stride_length_s=stride_length_s,
         )
