@@ -12,6 +12,8 @@ Around a word, between the quietest frame q and the loudest p, sound is what lie
 and where p - q is less than 10 dB there is no edge to be found: noise, music, or speech without a pause.
 
 Letters: N samples, F frames of 10 ms.
+
+Lesson: notebooks/05_ctc.ipynb
 """
 
 from __future__ import annotations

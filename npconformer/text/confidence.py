@@ -10,6 +10,8 @@ and that of a segment is the mean over its words: the share of them that may be 
 Measured on spoken digits in noise (227 words that the embedded recogniser read, 85 % of them right): the cross entropy
 between "right" and c is 0.27 bits a word; it is 0.41 for the geometric mean over all of a word's frames, which blanks
 pull towards 1, and 0.36 for that over the frames of its letters. Right words come before wrong ones in 95 % of pairs.
+
+Lesson: notebooks/05_ctc.ipynb
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 Fields are divided by spaces, so that a space within a name or a word is written `_`. A line that starts with ;; would
 be a comment.
+
+Lesson: notebooks/05_ctc.ipynb
 """
 
 from __future__ import annotations

@@ -10,6 +10,8 @@ that the vocabulary lacks are refused, or fitted to it (`fit`) by this rule:
        otherwise it goes with the word before it, because marks alone are not said ("yes – no").
 
 Words keep the spelling that they came in.
+
+Lesson: notebooks/05_ctc.ipynb
 """
 
 from __future__ import annotations

@@ -1,6 +1,8 @@
 """TextGrid files, which Praat and those who work with it read: tiers of intervals that cover the whole recording.
 
 The long text format of Praat's manual, "TextGrid file formats". Between what is said lie intervals with an empty text.
+
+Lesson: notebooks/05_ctc.ipynb
 """
 
 from __future__ import annotations

@@ -19,6 +19,8 @@ away; if no path does, M was too small, and a larger one is tried. Of an hour wh
 states are left, and the path is the same as without.
 
 Letters: T frames, V classes, S labels, L = 2S+1 states.
+
+Lesson: notebooks/05_ctc.ipynb
 """
 
 from __future__ import annotations
