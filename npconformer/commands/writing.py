@@ -119,6 +119,8 @@ def open_file(path: str | os.PathLike) -> Iterator[BinaryIO]:
     descriptor = _descriptor(path)
     if descriptor is None and (os.path.isfile(path) or not os.path.exists(path)):
         target = os.path.realpath(path) if os.path.islink(path) else path
+        if os.path.islink(target):
+            os.stat(path)  # raises that there are too many levels of links
         with atomic_path(target) as temporary, open(temporary, "wb") as file:
             yield file
         return
