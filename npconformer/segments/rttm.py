@@ -20,6 +20,7 @@ from typing import NamedTuple
 from npconformer.segments.diarization import Segment
 from npconformer.storage.messages import one_line, shown
 from npconformer.storage.text_files import LONGEST_TEXT, read_text
+from npconformer.storage.written_numbers import LONGEST_SECONDS, is_number
 
 LEAST_FIELDS, MOST_FIELDS = 8, 10  # the last two, confidence and look-ahead, are often left out
 NOTHING = "<NA>"
@@ -27,8 +28,6 @@ NOTHING = "<NA>"
 OTHER_TYPES = set(
     "SEGMENT NOSCORE NO_RT_METADATA LEXEME NON-LEX NON-SPEECH FILLER EDIT IP SU CB A/P SPKR-INFO".split()
 )
-LONGEST_SECONDS = 1e9  # thirty years: beyond it a number is a mistake, and frames cannot be counted
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,4})?", re.ASCII)
 _HELP = "names hold no spaces, write them as _"
 
 
@@ -96,14 +95,14 @@ def _parse(fields: list[str]) -> Line:
         raise ValueError(f"expected at least {LEAST_FIELDS} fields, got {len(fields)}")
     # where the two <NA> behind the duration stand: at 5 and 6, and further right where the recording's name has spaces
     middles = [i for i in range(5, len(fields) - 2) if _is_nothing(fields[i]) and _is_nothing(fields[i + 1])]
-    middles = [i for i in middles if _is_number(fields[i - 1]) and _is_number(fields[i - 2])]
+    middles = [i for i in middles if is_number(fields[i - 1]) and is_number(fields[i - 2])]
     if len(middles) > 1:
         raise ValueError(f"it can be read in {len(middles)} ways; {_HELP}")
     if not middles:
         # writers that put something else in the place of <NA>: the fields count as they stand if no number is shifted
-        if not (_is_number(fields[3]) and _is_number(fields[4])):
+        if not (is_number(fields[3]) and is_number(fields[4])):
             raise ValueError("start and duration, the 4th and 5th field, must be numbers")
-        if len(fields) > MOST_FIELDS or _is_number(fields[5]) or _is_number(fields[6]):
+        if len(fields) > MOST_FIELDS or is_number(fields[5]) or is_number(fields[6]):
             raise ValueError(f"expected {NOTHING} in the 6th and 7th field; {_HELP}")
         middles = [5]
     middle = middles[0]
@@ -123,7 +122,7 @@ def _seconds(field: str) -> float:
 def _speaker(fields: list[str]) -> str:
     """The speaker in what stands behind the middle: the name, and up to two fields of confidence and look-ahead."""
     name, last = list(fields), MOST_FIELDS - LEAST_FIELDS
-    while len(name) > 1 and last and (_is_nothing(name[-1]) or _is_number(name[-1])):
+    while len(name) > 1 and last and (_is_nothing(name[-1]) or is_number(name[-1])):
         if name[-1].isdecimal():  # "Speaker 1": a confidence would be written 1.0
             raise ValueError(f"whether {name[-1]} belongs to the speaker's name cannot be told; {_HELP}")
         name.pop()
@@ -134,6 +133,3 @@ def _speaker(fields: list[str]) -> str:
 def _is_nothing(field: str) -> bool:
     return field.upper() == NOTHING
 
-
-def _is_number(field: str) -> bool:
-    return _NUMBER.fullmatch(field) is not None
