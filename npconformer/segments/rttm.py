@@ -25,9 +25,7 @@ from npconformer.storage.written_numbers import LONGEST_SECONDS, is_number
 LEAST_FIELDS, MOST_FIELDS = 8, 10  # the last two, confidence and look-ahead, are often left out
 NOTHING = "<NA>"
 # The kinds of lines beside SPEAKER.
-OTHER_TYPES = set(
-    "SEGMENT NOSCORE NO_RT_METADATA LEXEME NON-LEX NON-SPEECH FILLER EDIT IP SU CB A/P SPKR-INFO".split()
-)
+OTHER_TYPES = set("SEGMENT NOSCORE NO_RT_METADATA LEXEME NON-LEX NON-SPEECH FILLER EDIT IP SU CB A/P SPKR-INFO".split())
 _HELP = "names hold no spaces, write them as _"
 
 
@@ -132,4 +130,3 @@ def _speaker(fields: list[str]) -> str:
 
 def _is_nothing(field: str) -> bool:
     return field.upper() == NOTHING
-

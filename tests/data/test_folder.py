@@ -48,7 +48,9 @@ def test_a_text_that_cannot_be_read(make):
     folder = make(a_dot_wav=b"", a_dot_txt=b"caf\xe9", b_dot_wav=b"")
     examples, left_out = read_examples(folder)
     assert [example.path for example in examples] == [str(folder / "b.wav")]
-    assert left_out == [LeftOut(str(folder / "a.wav"), "a.txt, line 1: not UTF-8 (unexpected end of data at 3); save it as UTF-8")]
+    assert left_out == [
+        LeftOut(str(folder / "a.wav"), "a.txt, line 1: not UTF-8 (unexpected end of data at 3); save it as UTF-8")
+    ]
 
 
 def test_a_text_in_utf_16_is_named(make):
@@ -59,7 +61,16 @@ def test_a_text_in_utf_16_is_named(make):
 
 
 def test_numbered_recordings_are_in_the_order_of_their_numbers(make):
-    names = ["part1.wav", "part2.wav", "part010.wav", "part10.wav", "part10b.wav", "part100.wav", "x2/a.wav", "x10/a.wav"]
+    names = [
+        "part1.wav",
+        "part2.wav",
+        "part010.wav",
+        "part10.wav",
+        "part10b.wav",
+        "part100.wav",
+        "x2/a.wav",
+        "x10/a.wav",
+    ]
     folder = make(**{name.replace("/", "__").replace(".", "_dot_"): b"" for name in names})
     assert [os.path.relpath(example.path, folder) for example in read_examples(folder)[0]] == names
 

@@ -73,7 +73,9 @@ def test_quoted_commas_quotes_and_tabs(write):
 
 @pytest.mark.parametrize("mark", ["", "\ufeff"])
 @pytest.mark.parametrize("name", ["train.csv", "train.tsv"])
-@pytest.mark.parametrize(("separator", "text"), [(",", "one; two\tthree"), (";", "one, two\tthree"), ("\t", "one, two; 3")])
+@pytest.mark.parametrize(
+    ("separator", "text"), [(",", "one; two\tthree"), (";", "one, two\tthree"), ("\t", "one, two; 3")]
+)
 def test_the_header_says_what_separates_the_cells(write, mark, name, separator, text):
     content = f'{mark}text{separator}"path"\r\n{text}{separator}a.wav\r\n'
     assert fields(read_manifest(write(content, name))) == [("a.wav", text)]
@@ -83,7 +85,9 @@ def test_the_columns_of_hugging_face(write):
     path = write("file_name,transcription,duration\ntrain/a.wav,one,9\n", "metadata.csv")
     (example,) = read_manifest(path)
     assert example == Example(str(path.parent / "train/a.wav"), text="one", source="metadata.csv, line 2")
-    lines = '{"file_name": "a.wav", "transcription": "one"}\n{"file_name": "b.wav", "text": "two", "transcription": "x"}\n'
+    lines = (
+        '{"file_name": "a.wav", "transcription": "one"}\n{"file_name": "b.wav", "text": "two", "transcription": "x"}\n'
+    )
     assert fields(read_manifest(write(lines, "metadata.jsonl"))) == [("a.wav", "one"), ("b.wav", "two")]
 
 
@@ -161,7 +165,10 @@ def test_without_rows_as_json(write):
     [
         ("file,text\na.wav,one\n", "line 1: the header has no column 'path', only 'file', 'text'"),
         ("file;text\na.wav;one\n", "line 1: the header has no column 'path', only 'file;text'"),
-        ("file_name,audio_filepath\na.wav,b.wav\n", "line 2: file_name and audio_filepath both say the path; leave one"),
+        (
+            "file_name,audio_filepath\na.wav,b.wav\n",
+            "line 2: file_name and audio_filepath both say the path; leave one",
+        ),
         ("path;text\na.wav;one;two\n", "line 2: 3 cells under a header of 2; quote cells that hold a semicolon"),
         ("path,text,text\na.wav,one,two\n", "line 1: the header names 'text' twice"),
         ("path,text\na.wav,one\nb.wav,two, three\n", "line 3: 3 cells under a header of 2; quote cells"),

@@ -66,7 +66,13 @@ def test_a_mark_and_line_ends_of_windows_lose_no_segment(tmp_path, mark, end):
 
 @pytest.mark.parametrize(
     ("recording", "speaker"),
-    [("my talk", "ANNA"), ("talk", "Dr Ben"), ("my long 2 talk", "Dr van Ben"), ("talk 1 2.5", "SPEAKER 1"), ("a", "7")],
+    [
+        ("my talk", "ANNA"),
+        ("talk", "Dr Ben"),
+        ("my long 2 talk", "Dr van Ben"),
+        ("talk 1 2.5", "SPEAKER 1"),
+        ("a", "7"),
+    ],
 )
 @pytest.mark.parametrize("end", [" <NA> <NA>", " 0.9 <NA>", " <NA>", ""])
 def test_spaces_in_names_shift_no_field(recording, speaker, end):
