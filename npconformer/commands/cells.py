@@ -1,7 +1,7 @@
 """Tables as CSV that spreadsheets show and never run.
 
-A spreadsheet takes a cell that starts with =, +, - or @ for a formula, which may start programs or send what is in other
-cells elsewhere; labels and file names come from anywhere. As is usual, such a cell gets a "'" in front, which
+A spreadsheet takes a cell that starts with =, +, - or @ for a formula, which may start programs or send what is in
+other cells elsewhere; labels and file names come from anywhere. As is usual, such a cell gets a "'" in front, which
 spreadsheets take for "this is text". Numbers stay numbers.
 """
 
@@ -14,7 +14,7 @@ from typing import Any
 
 from npconformer.storage.written_numbers import is_number
 
-STARTS_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # noqa: RUF001: wide letters count, too
+STARTS_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # wide ones count, too
 
 
 def safe_cell(value: Any) -> Any:

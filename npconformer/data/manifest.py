@@ -4,10 +4,10 @@
     a.wav,seven                                 {"path": "talk.flac", "start": 1.5, "end": 3.0, "text": "two"}
     "b, second.wav",two
 
-Columns (keys): `path`, and as far as the task needs them `text`, `label`, `speaker`, `rttm` (a file of who speaks when),
-`start` and `end` in seconds. Hugging Face's names (`file_name`, `transcription`) and NeMo's (`audio_filepath`, `offset`,
-`duration`, `rttm_filepath`) are taken for these; see `manifest_columns`. Others are passed over. An empty value is no
-value, except that an empty text is one: nothing is said. Paths are relative to the manifest's folder.
+Columns (keys): `path`, and as far as the task needs them `text`, `label`, `speaker`, `rttm` (a file of who speaks
+when), `start` and `end` in seconds. Hugging Face's names (`file_name`, `transcription`) and NeMo's (`audio_filepath`,
+`offset`, `duration`, `rttm_filepath`) are taken for these; see `manifest_columns`. Others are passed over. An empty
+value is no value, except that an empty text is one: nothing is said. Paths are relative to the manifest's folder.
 
 Cells of a CSV file are separated by commas, semicolons or tabs, whichever its header has. Files are UTF-8, with or
 without a byte order mark, with any line ends; empty lines do not count.

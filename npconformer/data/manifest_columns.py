@@ -39,9 +39,10 @@ def with_our_names(values: dict[str, Any]) -> dict[str, Any]:
         if len(there) > 1:
             raise ValueError(f"{' and '.join(there)} both say the {name}; leave one, or name it {name}")
         ours[name] = values[there[0]]
-    if not _has(values, "path") and _has(values, OF_NEMO) or "start" not in values and _has(values, "offset"):
-        return ours
-    ours.pop("duration", None)
+    of_nemo = not _has(values, "path") and _has(values, OF_NEMO)
+    beside_offset = "start" not in values and _has(values, "offset")
+    if not (of_nemo or beside_offset):
+        ours.pop("duration", None)
     return ours
 
 

@@ -2,9 +2,9 @@
 
     SPEAKER <recording> 1 <start> <duration> <NA> <NA> <speaker> <NA> <NA>
 
-Times are in seconds, written to the millisecond. Names cannot hold white space: it is written as "_". Some writers leave
-it there all the same. Then the two <NA> in the middle tell which fields are which, and what cannot be told is an error:
-a segment that is silently another one would spoil every figure made of it.
+Times are in seconds, written to the millisecond. Names cannot hold white space: it is written as "_". Some writers
+leave it there all the same. Then the two <NA> in the middle tell which fields are which, and what cannot be told is an
+error: a segment that is silently another one would spoil every figure made of it.
 
 Lesson: notebooks/07_heads.ipynb
 """

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 LONGEST = 100  # characters
-# What moves a terminal's cursor, ends a line, or turns the direction of what follows; joiners, which letters need, do not.
+# What moves a terminal's cursor, ends a line, or turns the direction of what follows; not joiners, which letters need.
 _STEERS = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 _STEERS_LINES = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
