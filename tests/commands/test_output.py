@@ -203,6 +203,21 @@ def test_a_link_stays_a_link(capsys, tmp_path):
     assert sorted(os.listdir(tmp_path)) == ["link", "real"]
 
 
+@posix
+def test_a_link_inside_an_output_folder_is_replaced(capsys, tmp_path):
+    (tmp_path / "mine").write_text("mine")
+    (tmp_path / "out").mkdir()
+    shutil.copy(RECORDING, tmp_path / "a.flac")
+    for name in ("a.srt", "digits.srt"):
+        (tmp_path / "out" / name).symlink_to(tmp_path / "mine")
+    argv = ["transcribe", tmp_path / "a.flac", RECORDING, "--format", "srt", "--output", tmp_path / "out"]
+    assert run(capsys, *argv)[0] == 0
+    assert (tmp_path / "mine").read_text() == "mine"
+    for name in ("a.srt", "digits.srt"):
+        assert not (tmp_path / "out" / name).is_symlink()
+        assert (tmp_path / "out" / name).read_text().startswith("1\n00:00:0")
+
+
 def test_only_descriptors_of_this_process(tmp_path):
     assert writing._descriptor(str(tmp_path / "7")) is None
     assert writing._descriptor("7") is None
