@@ -130,4 +130,4 @@ def test_names_that_would_forge_a_line_or_drive_a_terminal(kind):
 
     text = to_text(comparison_of(kind, change))
     assert r"outputs.x\x1b[2J\nall of 11" in text and "\x1b" not in text
-    assert text.count("\nall of 11 tensors") == 1  # the verdict
+    assert "\nall of 11 tensors" not in text
