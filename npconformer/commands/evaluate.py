@@ -49,7 +49,8 @@ DATA is a manifest or a folder:
                 semicolons or tabs separate. Hugging Face's names (file_name, transcription) are taken, too
   test.jsonl    the same as one JSON object on each line; also with NeMo's names (audio_filepath, text, offset,
                 duration), and as .json
-  recordings/   x.wav with x.txt or x.rttm beside it; or NAME/x.wav, where NAME is the label and the speaker
+  recordings/   x.wav with x.txt or x.rttm beside it; or NAME/x.wav, where NAME is the label and the speaker; or
+                metadata.csv, a manifest of what is in it
 
 Texts are compared in the case of the model's vocabulary, and not changed otherwise, unless --ignore says so. An empty
 text is one: words that are answered there are inserted. Letters of the texts that the model cannot say are named.

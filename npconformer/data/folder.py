@@ -3,6 +3,7 @@
 folder/yes/1.wav, folder/no/2.wav       label, or speaker: the name of the folder inside the folder
 folder/a.wav, folder/a.txt              text: what is said, UTF-8; nothing, if it is empty
 folder/a.wav, folder/a.rttm             who speaks when
+folder/metadata.csv (.jsonl)            all of it, in Hugging Face's form: then names and other files say nothing
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from npconformer.storage.files import AUDIO_SUFFIXES, is_recording
 from npconformer.storage.natural_order import natural_key
 from npconformer.storage.text_files import read_text
 
+METADATA = ("metadata.csv", "metadata.jsonl")  # of Hugging Face's folders of recordings
 LONGEST_TRANSCRIPT = 10_000_000  # bytes
 
 
@@ -38,6 +40,9 @@ def read_folder(folder: str | os.PathLike) -> tuple[list[Example], list[LeftOut]
     the recording lies in, at any depth; `text` comes from the file beside it with the extension .txt, `rttm` is
     the one with .rttm.
 
+    Where the folder has a metadata.csv or metadata.jsonl, it is the manifest, and recordings that it does not name are
+    left out.
+
     Left out are recordings whose text cannot be read, folders that cannot be opened, and folders that are named as
     recordings and hold none. Formats that are read through ffmpeg count as recordings, so that whoever reads them says
     where it is not installed.
@@ -46,6 +51,12 @@ def read_folder(folder: str | os.PathLike) -> tuple[list[Example], list[LeftOut]
     examples, left_out = [], []
     paths, not_opened = _recordings(folder)
     left_out += [LeftOut(os.fsdecode(error.filename), error.strerror or str(error)) for error in not_opened]
+    for name in METADATA:
+        if (folder / name).is_file():
+            examples = read_manifest(folder / name)
+            named = {os.path.abspath(example.path) for example in examples}
+            paths = [path for path in paths if os.path.abspath(path) not in named]
+            return examples, [*left_out, *(LeftOut(str(path), f"{name} does not name it") for path in paths)]
     for path in paths:
         if path.is_dir():
             left_out.append(LeftOut(str(path), "is a folder, not an audio file"))

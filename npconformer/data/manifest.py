@@ -16,6 +16,7 @@ without a byte order mark, with any line ends; empty lines do not count.
 from __future__ import annotations
 
 import csv
+import io
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -57,9 +58,8 @@ def read_manifest(path: str | os.PathLike) -> list[Example]:
 
 
 def _csv_rows(path: Path, content: str, usual: str) -> Iterator[Row]:
-    lines = [line + "\n" for line in content.split("\n")]  # not splitlines: U+2028 is no line end
-    delimiter = _delimiter(lines, usual)
-    reader = csv.reader(iter(lines), delimiter=delimiter, strict=True)
+    delimiter = _delimiter(_lines(content), usual)
+    reader = csv.reader(_lines(content), delimiter=delimiter, strict=True)
     header: list[str] | None = None
     line = 1
     while True:
@@ -82,11 +82,18 @@ def _csv_rows(path: Path, content: str, usual: str) -> Iterator[Row]:
         yield number, dict(zip(header, cells))
 
 
-def _delimiter(lines: list[str], usual: str) -> str:
+def _lines(content: str) -> Iterator[str]:
+    return io.StringIO(content, newline="\n")  # not splitlines: U+2028 is no line end
+
+
+def _delimiter(lines: Iterator[str], usual: str) -> str:
     """What separates the cells: that by which the first line names a path, the usual one first."""
     first = next((line for line in lines if line.strip()), "")
     for delimiter in (usual, *SEPARATORS):
-        cells = next(csv.reader([first], delimiter=delimiter), [])
+        try:
+            cells = next(csv.reader([first], delimiter=delimiter), [])
+        except csv.Error:  # said when the file is read
+            return usual
         if PATH_NAMES & {cell.strip().lower() for cell in cells}:
             return delimiter
     return usual

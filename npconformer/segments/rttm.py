@@ -105,7 +105,7 @@ def _parse(fields: list[str]) -> Line:
         middles = [5]
     middle = middles[0]
     start, duration = (_seconds(fields[i]) for i in (middle - 2, middle - 1))
-    return Line("_".join(fields[1 : middle - 3]), start, duration, _speaker(fields[middle + 2 :]))
+    return Line(rttm_name(" ".join(fields[1 : middle - 3])), start, duration, _speaker(fields[middle + 2 :]))
 
 
 def _seconds(field: str) -> float:
@@ -125,7 +125,7 @@ def _speaker(fields: list[str]) -> str:
             raise ValueError(f"whether {name[-1]} belongs to the speaker's name cannot be told; {_HELP}")
         name.pop()
         last -= 1
-    return "_".join(name)
+    return rttm_name(" ".join(name))
 
 
 def _is_nothing(field: str) -> bool:

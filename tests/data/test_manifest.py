@@ -237,3 +237,8 @@ def test_no_such_file(tmp_path):
 def test_names(write):
     whole, part, rest = read_manifest(write("path,start,end\n/a.wav,,\n/a.wav,0.5,2\n/a.wav,3,\n"))
     assert [e.name for e in (whole, part, rest)] == ["/a.wav", "/a.wav [0.5 to 2 s]", "/a.wav [3 to end]"]
+
+
+def test_a_header_that_is_no_csv(write):
+    with pytest.raises(ValueError, match=r"train\.csv, line 1: not CSV: field larger than"):
+        read_manifest(write("path," + "x" * 200_000 + "\n"))

@@ -71,18 +71,18 @@ def test_a_mark_and_line_ends_of_windows_lose_no_segment(tmp_path, mark, end):
         ("talk", "Dr Ben"),
         ("my long 2 talk", "Dr van Ben"),
         ("talk 1 2.5", "SPEAKER 1"),
-        ("a", "7"),
+        ("a\u00a0b", "7"),
     ],
 )
 @pytest.mark.parametrize("end", [" <NA> <NA>", " 0.9 <NA>", " <NA>", ""])
 def test_spaces_in_names_shift_no_field(recording, speaker, end):
     line = f"SPEAKER {recording} 1 0.5 1.25 <NA> <NA> {speaker}{end}"
-    if speaker in ("SPEAKER 1", "7") and end in ("", " <NA>") and " " in speaker:
+    if speaker == "SPEAKER 1" and end in ("", " <NA>"):
         with pytest.raises(ValueError, match="line 1: whether 1 belongs to the speaker's name cannot be told"):
             from_rttm(line)
     else:
         expected = [Segment(0.5, 1.75, speaker.replace(" ", "_"))]
-        assert from_rttm(line) == {recording.replace(" ", "_"): expected}
+        assert from_rttm(line) == {"_".join(recording.split()): expected}
 
 
 @pytest.mark.parametrize(
