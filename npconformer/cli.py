@@ -10,6 +10,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from npconformer import __version__
 from npconformer.commands import (
@@ -27,7 +28,8 @@ from npconformer.commands import (
     transcribe,
     verify,
 )
-from npconformer.commands.arguments import describe, say
+from npconformer.commands.arguments import describe, one_message, say
+from npconformer.commands.standard_output import replace_letters, tell
 from npconformer.commands.telling import tell_warnings
 from npconformer.commands.threads import use_threads
 
@@ -71,10 +73,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(argv: Sequence[str] | None) -> int:
+    replace_letters()  # of the help, too
     parser = build_parser()
     arguments = parser.parse_args(argv)
     if arguments.version:
-        print(f"npconformer {__version__}")
+        tell(f"npconformer {__version__}")
         return 0
     if arguments.command is None:
         parser.print_help(sys.stderr)
@@ -94,9 +97,16 @@ def _drop_what_waits() -> None:
         pass
 
 
+class Parser(argparse.ArgumentParser):
+    """Its errors name what was typed, which may hold what drives a terminal."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(one_message(message))
+
+
 def build_parser() -> argparse.ArgumentParser:
     """The parser of all subcommands."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="npconformer",
         description=DESCRIPTION,
         epilog=EXAMPLES,

@@ -15,6 +15,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from npconformer.storage.text_files import read_text
+
 NAME = "dict.ltr.txt"
 SPECIAL = ("<s>", "<pad>", "</s>", "<unk>")
 OVERWRITE = " #fairseq:overwrite"  # ends a line whose token is one of the special ones
@@ -27,15 +29,8 @@ def read_symbols(path: Path) -> list[str]:
     Raises:
         ValueError: it is not UTF-8, a line is not a token and a count, or a token occurs twice.
     """
-    if path.stat().st_size > LONGEST:
-        raise ValueError(f"{path} has {path.stat().st_size} bytes; expected at most {LONGEST} in a dictionary")
-    try:
-        lines = path.read_bytes().decode("utf-8").split("\n")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path} is not UTF-8 ({error.reason} at {error.start})") from None
     symbols = list(SPECIAL)
-    for number, line in enumerate(lines, start=1):
-        line = line.rstrip("\r")
+    for number, line in enumerate(read_text(path, LONGEST).split("\n"), start=1):
         if not line:
             continue
         token, _, count = line.removesuffix(OVERWRITE).rpartition(" ")

@@ -24,6 +24,7 @@ from npconformer.checkpoints.broken_download import check_download
 from npconformer.checkpoints.report import shorten
 from npconformer.storage.messages import shown
 from npconformer.storage.strict_json import LONGEST_JSON, parse_json
+from npconformer.storage.text_files import read_regular_file
 
 LONGEST_NAME = 200  # characters
 MOST_SHARDS = 512  # each takes a file handle for as long as the weights are used
@@ -75,10 +76,7 @@ class ShardedFile:
 
 def read_index(path: Path) -> dict[str, str]:
     """The shard of each weight, by name. Raises ValueError for an index that is damaged or names files elsewhere."""
-    size = path.stat().st_size
-    if size > LONGEST_JSON:
-        raise ValueError(f"{path} has {size} bytes; expected at most {LONGEST_JSON} in an index of shards")
-    text = path.read_bytes()
+    text = read_regular_file(path, LONGEST_JSON)
     if not text.lstrip().startswith(b"{"):
         check_download(path)
     try:

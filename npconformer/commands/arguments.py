@@ -172,11 +172,16 @@ def _strides(text: str) -> float | tuple[float, ...]:
 
 
 def say(message: str, status: int = 0) -> int:
-    """Tell the person at the terminal something; returns `status`."""
+    """Tell the person at the terminal something, on one line; returns `status`."""
     with contextlib.suppress(OSError):  # nobody can be told that nobody can be told
         if sys.stderr is not None:
-            print(f"npconformer: {printable(message[:LONGEST_MESSAGE])}", file=sys.stderr)
+            print(f"npconformer: {one_message(message)}", file=sys.stderr)
     return status
+
+
+def one_message(message: str) -> str:
+    """A message without what could drive a terminal or pass for another line: names in it come from anywhere."""
+    return printable(message[:LONGEST_MESSAGE]).replace("\n", "\\n")
 
 
 def describe(error: Exception) -> str:

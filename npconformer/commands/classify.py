@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import csv
-import io
 from collections.abc import Iterable
 from typing import Any
 
@@ -20,9 +18,11 @@ from npconformer.commands.arguments import (
     load_pipeline,
     whole_number,
 )
+from npconformer.commands.cells import csv_lines
 from npconformer.commands.reading import SOUND_HELP, add_reading
 from npconformer.commands.recordings import Recordings
 from npconformer.commands.writing import JsonFormat, LineFormat, write_together
+from npconformer.storage.messages import one_line
 
 EXAMPLES = """\
 examples:
@@ -43,7 +43,8 @@ output formats:
   text  a line "SCORE<tab>LABEL" for each label, after "NAME: " when there are several recordings
   json  an array with one object per recording, in order: {"file", "labels": [{"score", "label"}]};
         {"file", "error"} for one that failed
-  csv   a table with the columns file, rank, label, score; recordings that failed have no rows
+  csv   a table with the columns file, rank, label, score; recordings that failed have no rows; a text that a
+        spreadsheet would take for a formula has a ' in front
 
 SOUND
 A recording that cannot be read is named on standard error, and the others go on.
@@ -55,7 +56,7 @@ class TextFormat(LineFormat):
     """SCORE<tab>LABEL"""
 
     def lines(self, result: Any) -> Iterable[str]:
-        return (f"{one['score']:.4f}\t{one['label']}" for one in result)
+        return (f"{one['score']:.4f}\t{one_line(one['label'])}" for one in result)
 
 
 class ClassesJsonFormat(JsonFormat):
@@ -80,10 +81,7 @@ class CsvFormat:
     def one(self, name: str, result: Any) -> str:
         if isinstance(result, Exception):
             return ""  # named on standard error
-        table = io.StringIO()
-        rows = csv.writer(table, lineterminator="\n")
-        rows.writerows([name, rank, one["label"], one["score"]] for rank, one in enumerate(result, start=1))
-        return table.getvalue()
+        return csv_lines([name, rank, one["label"], one["score"]] for rank, one in enumerate(result, start=1))
 
 
 FORMATS = {"text": TextFormat, "json": ClassesJsonFormat, "csv": CsvFormat}

@@ -10,6 +10,7 @@ from typing import Any
 
 from npconformer.commands.arguments import add_threads, describe, load_pipeline
 from npconformer.commands.plotting import ON_THE_TERMINAL, check_plot, print_plot, write_plot
+from npconformer.commands.standard_output import tell
 
 RECORDING = Path(__file__).resolve().parents[1] / "pretrained" / "demo" / "digits.flac"
 PICTURE = "npconformer-demo.png"
@@ -64,25 +65,25 @@ def run(arguments: argparse.Namespace) -> int:
 
     check_plot(arguments, [str(RECORDING)])
     seconds = soundfile.info(RECORDING).duration
-    print(f"recording  {RECORDING}")
-    print(f"           {seconds:.1f} s of connected digits, synthesised by espeak-ng: nobody's voice")
-    print(f"model      {EMBEDDED_DIGITS}")
-    print("           a small Wav2Vec2-Conformer with CTC that knows the spoken digits ZERO to NINE")
+    tell(f"recording  {RECORDING}")
+    tell(f"           {seconds:.1f} s of connected digits, synthesised by espeak-ng: nobody's voice")
+    tell(f"model      {EMBEDDED_DIGITS}")
+    tell("           a small Wav2Vec2-Conformer with CTC that knows the spoken digits ZERO to NINE")
     start = time.perf_counter()
     recognise = load_pipeline("automatic-speech-recognition", arguments)
     loaded = time.perf_counter()
     waveform, logits = recognise.logits_of(RECORDING)
     result = recognise.decode(logits, return_timestamps="word")
     done = time.perf_counter()
-    print(f"\ntext       {result['text']}")
-    print("words      start     end")
+    tell(f"\ntext       {result['text']}")
+    tell("words      start     end")
     for word in result["chunks"]:
-        print(f"         {word['timestamp'][0]:5.2f} s {word['timestamp'][1]:5.2f} s  {word['text']}")
+        tell(f"         {word['timestamp'][0]:5.2f} s {word['timestamp'][1]:5.2f} s  {word['text']}")
     times = f"loaded in {loaded - start:.2f} s, transcribed in {done - loaded:.2f} s"
-    print(f"\n{times}, with NumPy {np.__version__}", flush=True)  # drawing takes longer
+    tell(f"\n{times}, with NumPy {np.__version__}")
     if not arguments.no_plot:
         _draw(recognise, waveform, logits, arguments.plot)
-    print("next: npconformer transcribe YOUR.wav --model CHECKPOINT, or npconformer transcribe --help")
+    tell("next: npconformer transcribe YOUR.wav --model CHECKPOINT, or npconformer transcribe --help")
     return 0
 
 
@@ -92,19 +93,19 @@ def _draw(recognise: Any, waveform: Any, logits: Any, path: str | None) -> None:
 
     recognition = Recognition.from_logits(waveform, logits, recognise.processor, recognise.samples_per_frame)
     if path == ON_THE_TERMINAL:
-        print()
+        tell()
         print_plot(recognition)
         return
     target = Path(path or PICTURE)
     replaced = " (in place of an older file)" if target.is_file() else ""
     try:
         write_plot(recognition, os.fspath(target), f"{RECORDING.name}: what the embedded recogniser hears")
-        print(f"picture    {target.absolute()}{replaced}")
+        tell(f"picture    {target.absolute()}{replaced}")
     except ImportError as error:
-        print()
+        tell()
         print_plot(recognition)
-        print(f"\npicture    drawn with letters; {error}")
+        tell(f"\npicture    drawn with letters; {error}")
     except OSError as error:
         if path is not None:
             raise
-        print(f"picture    none: {describe(error)}; --plot FILE writes it elsewhere, --plot - draws it here")
+        tell(f"picture    none: {describe(error)}; --plot FILE writes it elsewhere, --plot - draws it here")

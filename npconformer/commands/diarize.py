@@ -23,6 +23,7 @@ from npconformer.commands.reading import SOUND_HELP, add_reading
 from npconformer.commands.recordings import Recordings, stems
 from npconformer.commands.timeline import draw_timeline
 from npconformer.commands.writing import JsonFormat, LineFormat, write_together
+from npconformer.storage.messages import one_line
 
 EXAMPLES = """\
 examples:
@@ -61,7 +62,7 @@ class TextFormat(LineFormat):
     """START<tab>END<tab>SPEAKER"""
 
     def lines(self, result: Any) -> Iterable[str]:
-        return (f"{one['start']:.2f}\t{one['end']:.2f}\t{one['speaker']}" for one in result["segments"])
+        return (f"{one['start']:.2f}\t{one['end']:.2f}\t{one_line(one['speaker'])}" for one in result["segments"])
 
 
 class TimelineFormat:
@@ -75,7 +76,7 @@ class TimelineFormat:
     def one(self, name: str, result: Any) -> str:
         if isinstance(result, Exception):
             return ""  # named on standard error
-        return (f"{name}:\n" if self.several else "") + draw_timeline(result["segments"], result["duration"])
+        return (f"{one_line(name)}:\n" if self.several else "") + draw_timeline(result["segments"], result["duration"])
 
 
 class SegmentsJsonFormat(JsonFormat):

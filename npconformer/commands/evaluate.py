@@ -17,11 +17,16 @@ from npconformer.commands.arguments import (
     number_between,
     say,
 )
+from npconformer.commands.cells import csv_lines
+from npconformer.commands.standard_output import tell
 from npconformer.commands.writing import to_json
+from npconformer.storage.messages import one_line
 
 if TYPE_CHECKING:
     from npconformer.data.examples import Example, LeftOut
     from npconformer.evaluation import Scorer
+
+IGNORABLE = ("case", "punctuation", "letters")  # as `evaluation.normalization` has them
 
 EXAMPLES = """\
 examples:
@@ -32,6 +37,8 @@ examples:
   npconformer evaluate recordings/ --model my-checkpoint --format json
   npconformer evaluate people/ --model my-xvector-checkpoint --save-threshold
       keep the threshold of the equal error rate with the model; npconformer compare then uses it
+  npconformer evaluate metadata.csv --model my-checkpoint --ignore punctuation,letters
+      texts as people write them, for a model that says capital letters only
 
 what is measured, by the model's class:
   …ForCTC                       word and character error rate; needs text
@@ -41,11 +48,16 @@ what is measured, by the model's class:
 
 DATA is a manifest or a folder:
   test.csv      a table whose header names the columns path, and as needed text, label, speaker, rttm (a file of
-                who speaks when), start and end in seconds; paths are relative to the manifest. Also .tsv
-  test.jsonl    the same as one JSON object on each line
-  recordings/   x.wav with x.txt or x.rttm beside it; or NAME/x.wav, where NAME is the label and the speaker
+                who speaks when), start and end in seconds; paths are relative to the manifest. Also .tsv; commas,
+                semicolons or tabs separate. Hugging Face's names (file_name, transcription) are taken, too
+  test.jsonl    the same as one JSON object on each line; also with NeMo's names (audio_filepath, text, offset,
+                duration), and as .json
+  recordings/   x.wav with x.txt or x.rttm beside it; or NAME/x.wav, where NAME is the label and the speaker; or
+                metadata.csv, a manifest of what is in it
 
-Texts are compared in the case of the model's vocabulary, and not changed otherwise. Intervals of error rates come
+Texts are compared in the case of the model's vocabulary, and not changed otherwise, unless --ignore says so. An empty
+text is one: words that are answered there are inserted. Letters of the texts that the model cannot say are named.
+Intervals of error rates come
 from drawing the recordings anew (bootstrap), that of accuracy is Wilson's.
 
 A recording that cannot be judged is named on standard error and does not count, and the others go on.
@@ -75,6 +87,14 @@ def add_parser(subcommands: Any) -> None:
         action="store_true",
         help="for speakers: keep the threshold of the equal error rate in the model's folder, for compare",
     )
+    parser.add_argument(
+        "--ignore",
+        type=_ignored,
+        metavar="WHAT",
+        help="for texts, what does not count, separated by commas: case; punctuation (it and symbols are spaces, but "
+        "apostrophes inside words stay); letters (those of the known texts that the model cannot say: É is E if the "
+        "model has that, others are left out, and a hyphen is a space); default: nothing",
+    )
     parser.add_argument("--format", choices=("text", "json"), default="text", help="of the figures; default: text")
     add_device(parser)
     add_batch_size(parser)
@@ -92,16 +112,20 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.model is None:
         say("no --model given: using the embedded recogniser, which knows the spoken digits ZERO to NINE only")
     task = _task(arguments)
-    options = {}
+    options, scoring = {}, {}
     if arguments.threshold is not None:
         if task != "speaker-diarization":
             arguments.parser.error(f"--threshold is for diarization, and the model's task is {task}")
         options["threshold"] = arguments.threshold
     if arguments.save_threshold:
         _check_can_keep_threshold(arguments, task)
+    if arguments.ignore is not None:
+        if task != "automatic-speech-recognition":
+            arguments.parser.error(f"--ignore is for texts, and the model's task is {task}")
+        scoring["ignore"] = arguments.ignore
     pipeline = load_pipeline(task, arguments, batch_size=arguments.batch_size)
     try:
-        scorer = scorer_for(pipeline)
+        scorer = scorer_for(pipeline, **scoring)
     except ValueError as error:
         return say(str(error), status=2)
     for failure in failures:
@@ -195,18 +219,12 @@ def _go_through(pipeline: Any, examples: list[Example], scorer: Scorer, options:
 
 
 def _write_table(path: str, scorer: Scorer, failures: list[LeftOut]) -> None:
-    import csv
+    from npconformer.storage.files import write_bytes_atomically
 
-    from npconformer.storage.files import atomic_path
-
-    with (
-        atomic_path(path) as temporary,
-        open(temporary, "w", encoding="utf-8", errors="surrogateescape", newline="") as file,
-    ):  # names of files need not be UTF-8
-        table = csv.DictWriter(file, [*scorer.columns, "error"], restval="", lineterminator="\n")
-        table.writeheader()
-        table.writerows(scorer.rows)
-        table.writerows({"file": failure.path, "error": failure.reason} for failure in failures)
+    columns = [*scorer.columns, "error"]
+    rows = [*scorer.rows, *({"file": failure.path, "error": failure.reason} for failure in failures)]
+    table = csv_lines([columns, *([row.get(column, "") for column in columns] for row in rows)])
+    write_bytes_atomically(path, table.encode("utf-8", "surrogateescape"))  # names of files need not be UTF-8
 
 
 def _report(arguments: argparse.Namespace, scorer: Scorer, failures: list[LeftOut]) -> int:
@@ -219,8 +237,17 @@ def _report(arguments: argparse.Namespace, scorer: Scorer, failures: list[LeftOu
     except ValueError as error:
         return say(str(error), status=1)
     if arguments.format == "json":
-        print(to_json({**summary, **counts}))
+        tell(to_json({**summary, **counts}))
     else:
-        print("\n".join(scorer.lines(summary)))
-        print(f"recordings: {counts['evaluated']} judged, {counts['left_out']} left out")
+        tell("\n".join(map(one_line, scorer.lines(summary))))
+        tell(f"recordings: {counts['evaluated']} judged, {counts['left_out']} left out")
     return 1 if failures else 0
+
+
+def _ignored(text: str) -> tuple[str, ...]:
+    """The type of --ignore: names of what does not count."""
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    wrong = [name for name in names if name not in IGNORABLE]
+    if wrong or not names:
+        raise argparse.ArgumentTypeError(f"{text!r} is not some of {', '.join(IGNORABLE)}, separated by commas")
+    return tuple(names)

@@ -6,6 +6,7 @@ import argparse
 from typing import Any
 
 from npconformer.commands.writing import JsonFormat
+from npconformer.storage.messages import one_line
 
 EXTENSIONS = {"srt": ".srt", "vtt": ".vtt"}
 
@@ -21,10 +22,10 @@ class TextFormat:
     def one(self, name: str, result: Any) -> str:
         if isinstance(result, Exception):
             return ""  # named on standard error
-        lines = [f"{name}: {result['text']}" if self.several else result["text"]]
+        lines = [one_line(f"{name}: {result['text']}" if self.several else result["text"])]
         for chunk in result.get("chunks", ()):
             start, end = chunk["timestamp"]
-            lines.append(f"{start:.2f}\t{end:.2f}\t{chunk['text']}")
+            lines.append(f"{start:.2f}\t{end:.2f}\t{one_line(chunk['text'])}")
         return "\n".join(lines) + "\n"
 
 

@@ -16,6 +16,7 @@ from npconformer.commands.arguments import (
     say,
 )
 from npconformer.commands.writing import open_output
+from npconformer.storage.messages import one_line
 
 EXAMPLES = """\
 examples:
@@ -104,7 +105,7 @@ def human_bytes(count: int) -> str:
 
 
 def _line(title: str, text: str) -> str:
-    return textwrap.fill(f"{title:<12}{text}", WIDTH, subsequent_indent=" " * 12, break_long_words=False)
+    return textwrap.fill(f"{title:<12}{one_line(text)}", WIDTH, subsequent_indent=" " * 12, break_long_words=False)
 
 
 def _show(value: Any) -> str:

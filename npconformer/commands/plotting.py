@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from npconformer.commands.arguments import check_can_hold
+from npconformer.commands.standard_output import write_out
 
 ON_THE_TERMINAL = "-"
 NARROWEST, WIDEST = 60, 100  # columns of a picture made of letters
@@ -79,4 +80,4 @@ def print_plot(recognition: Any) -> None:
         text.encode(encoding)
     except UnicodeEncodeError:
         text = text_picture(recognition, columns, ascii=True).encode(encoding, "replace").decode(encoding)
-    print(text, end="")
+    write_out(text)

@@ -23,14 +23,14 @@ class SecondsBar:
     def __call__(self, recording: Any, done_s: float, total_s: float) -> None:
         from tqdm import tqdm
 
-        from npconformer.commands.arguments import say
+        from npconformer.commands.arguments import one_message, say
 
         if self.note is not None:
             with tqdm.external_write_mode(file=sys.stderr):
                 say(self.note.format(name=os.fspath(recording)))
             self.note = None
         if self.bar is None:
-            name = os.path.basename(recording)
+            name = one_message(os.path.basename(recording))
             self.bar = tqdm(total=total_s, desc=name, bar_format=BAR, file=sys.stderr, disable=self.hidden, leave=False)
         self.bar.update(done_s - self.bar.n)
 

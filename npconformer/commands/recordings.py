@@ -12,6 +12,7 @@ from typing import Any
 from npconformer.commands.arguments import describe, say
 from npconformer.commands.reading import check_reading, sources_of
 from npconformer.storage.files import AUDIO_SUFFIXES, is_recording
+from npconformer.storage.natural_order import natural_key
 
 
 class Recordings:
@@ -51,7 +52,7 @@ class Recordings:
     def _open_folder(self, folder: str) -> None:
         errors: list[OSError] = []
         files = [Path(parent, file) for parent, _, files in os.walk(folder, onerror=errors.append) for file in files]
-        found = sorted(file for file in files if is_recording(file))
+        found = sorted((file for file in files if is_recording(file)), key=natural_key)
         self.complaints.extend(map(describe, errors))
         for file in found:
             if file.is_fifo():

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from npconformer.storage.messages import one_line
+
 COLUMNS = 60
 
 
@@ -22,7 +24,7 @@ def draw_timeline(segments: list[dict[str, Any]], duration: float, columns: int 
         return f"nobody speaks in these {duration:.2f} s\n"
     marks: dict[str, list[str]] = {}
     for segment in segments:
-        line = marks.setdefault(segment["speaker"], [" "] * columns)
+        line = marks.setdefault(one_line(segment["speaker"]), [" "] * columns)
         first = min(math.floor(segment["start"] / duration * columns), columns - 1)
         end = min(math.ceil(segment["end"] / duration * columns), columns)
         line[first:end] = "#" * (end - first)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from npconformer.commands.arguments import add_threads, number_between, say, whole_number
+from npconformer.commands.standard_output import tell
 
 SETTINGS = "arguments.json"
 PATHS = ("source", "train", "eval", "augmentation")
@@ -180,9 +181,9 @@ def run(arguments: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         say(f"interrupted; go on with: npconformer train --resume --output {output}")
         raise
-    print(f"trained {progress.step} steps: {output / 'model'}{_where_time_went(progress)}")
+    tell(f"trained {progress.step} steps: {output / 'model'}{_where_time_went(progress)}")
     if progress.best is not None:
-        print(f"best {trainer.task.metric} {progress.best:.4g} at step {progress.best_step}: {output / 'best'}")
+        tell(f"best {trainer.task.metric} {progress.best:.4g} at step {progress.best_step}: {output / 'best'}")
     return 0
 
 

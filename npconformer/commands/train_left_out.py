@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from npconformer.commands.arguments import say
+from npconformer.commands.cells import csv_lines
 
 if TYPE_CHECKING:
     from npconformer.data import Example, Selection
@@ -50,9 +49,8 @@ def _tell_left_out(output: Path, part: str, selection: Selection) -> None:
         say(f"  {one}")
     if len(left_out) > SHOWN:
         say(f"  and {len(left_out) - SHOWN} more, see {path}")
-    table = io.StringIO()
-    csv.writer(table, lineterminator="\n").writerows([part, one.path, one.reason, one.source] for one in left_out)
-    rows = table.getvalue().encode("utf-8", "surrogateescape")  # names of files need not be UTF-8
+    table = csv_lines([part, one.path, one.reason, one.source] for one in left_out)
+    rows = table.encode("utf-8", "surrogateescape")  # names of files need not be UTF-8
     write_bytes_atomically(path, path.read_bytes() + rows)
 
 

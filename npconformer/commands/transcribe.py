@@ -26,7 +26,7 @@ from npconformer.commands.formats import EXTENSIONS, FORMATS, format_of
 from npconformer.commands.plotting import ON_THE_TERMINAL, PlottedRecogniser, check_plot, print_plot, write_plot
 from npconformer.commands.reading import SOUND_HELP, add_reading
 from npconformer.commands.recordings import Recordings, stems
-from npconformer.commands.writing import open_output, write_together
+from npconformer.commands.writing import write_together
 
 EXAMPLES = """\
 examples:
@@ -140,12 +140,14 @@ def _write_one_file_each(
     results: Iterable[tuple[str, Any]], file_names: Iterable[str], arguments: argparse.Namespace
 ) -> None:
     """Every result into a file of its own in a folder; a name that two recordings share is numbered, and told."""
+    from npconformer.storage.files import write_bytes_atomically
+
     for (name, result), file_name in zip(results, file_names):
         if isinstance(result, Exception):
             continue
         path = Path(arguments.output, f"{file_name}{EXTENSIONS[arguments.format]}")
-        with open_output(str(path)) as write:
-            write(format_of(arguments, several=False).one(name, result))
+        text = format_of(arguments, several=False).one(name, result)
+        write_bytes_atomically(path, text.encode("utf-8", "surrogateescape"))  # a link in the folder is replaced
         if file_name != Path(name).stem:
             say(f"{name}: its subtitles are in {path}")
 

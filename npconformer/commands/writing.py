@@ -6,17 +6,20 @@ or error.
 
 from __future__ import annotations
 
-import io
 import json
 import math
 import os
 import re
-import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, BinaryIO, Protocol
 
-LONE_SURROGATE = re.compile("[\ud800-\udfff]")  # how Python spells a byte of a name that is not UTF-8
+from npconformer.commands.standard_output import write_out
+from npconformer.storage.messages import one_line
+
+# In JSON they stand inside texts only: lone surrogates, how Python spells a byte of a name that is not UTF-8, and what
+# drives a terminal or ends a line. json.loads gives all of them back.
+ESCAPED = re.compile("[\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 class Format(Protocol):
@@ -30,7 +33,10 @@ class Format(Protocol):
 
 
 class LineFormat:
-    """Lines for each recording, which start with its name when there are several: "NAME: LINE"."""
+    """Lines for each recording, which start with its name when there are several: "NAME: LINE".
+
+    Line ends and control characters in names, labels and tokens are escaped: each line stays one.
+    """
 
     before = after = ""
 
@@ -45,7 +51,7 @@ class LineFormat:
         if isinstance(result, Exception):
             return ""  # named on standard error
         start = f"{name}: " if self.several else ""
-        return "".join(f"{start}{line}\n" for line in self.lines(result))
+        return "".join(f"{one_line(start)}{line}\n" for line in self.lines(result))
 
 
 class JsonFormat:
@@ -68,7 +74,7 @@ class JsonFormat:
 def to_json(value: Any) -> str:
     """JSON on one line with letters as they are, so that it can be read; numbers that JSON lacks (NaN) are null."""
     text = json.dumps(_without_nan(value), ensure_ascii=False, allow_nan=False)
-    return LONE_SURROGATE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)  # valid, and json.loads gives the name
+    return ESCAPED.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def _without_nan(value: Any) -> Any:
@@ -95,7 +101,7 @@ def open_output(path: str | None) -> Iterator[Callable[[str], Any]]:
     Names that are not UTF-8 are written with the bytes that they have.
     """
     if path is None:
-        yield _write_to_standard_output
+        yield write_out
     else:
         with open_file(path) as file:
 
@@ -119,6 +125,8 @@ def open_file(path: str | os.PathLike) -> Iterator[BinaryIO]:
     descriptor = _descriptor(path)
     if descriptor is None and (os.path.isfile(path) or not os.path.exists(path)):
         target = os.path.realpath(path) if os.path.islink(path) else path
+        if os.path.islink(target):
+            os.stat(path)  # raises that there are too many levels of links
         with atomic_path(target) as temporary, open(temporary, "wb") as file:
             yield file
         return
@@ -129,15 +137,6 @@ def open_file(path: str | os.PathLike) -> Iterator[BinaryIO]:
         if error.errno is not None and error.filename is None:
             error.filename = path
         raise
-
-
-def _write_to_standard_output(text: str) -> None:
-    if sys.stdout is None:
-        raise OSError("standard output is closed")
-    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
-        sys.stdout.reconfigure(errors="surrogateescape")
-    sys.stdout.write(text)
-    sys.stdout.flush()
 
 
 def _descriptor(path: str) -> int | None:

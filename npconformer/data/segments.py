@@ -14,7 +14,7 @@ import numpy as np
 
 from npconformer.data.examples import Example
 from npconformer.segments.diarization import Segment
-from npconformer.segments.rttm import read_rttm
+from npconformer.segments.rttm import read_rttm, rttm_name
 
 
 def segments_of(example: Example) -> list[Segment]:
@@ -28,7 +28,7 @@ def segments_of(example: Example) -> list[Segment]:
     if example.rttm is None:
         raise ValueError("no RTTM file says who speaks when")
     recordings = _recordings(example.rttm, Path(example.rttm).stat().st_mtime_ns)
-    name = "_".join(Path(example.path).stem.split())
+    name = rttm_name(Path(example.path).stem)
     if name not in recordings and len(recordings) != 1:
         raise ValueError(f"{example.rttm} has {len(recordings)} recordings and none is {name!r}")
     segments = recordings[name] if name in recordings else next(iter(recordings.values()))

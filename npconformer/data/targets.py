@@ -80,7 +80,7 @@ class TextTargets(Targets):
 
     def encode(self, example: Example) -> np.ndarray:
         if not example.text:
-            raise ValueError("no text says what is said")
+            raise ValueError("no text says what is said" + ": it is empty" * (example.text is not None))
         text = spell(example.text, self.tokenizer)
         unknown = unknown_letters(text, self.tokenizer)
         if unknown:

@@ -26,9 +26,12 @@ SCORERS: dict[str, type[Scorer]] = {
 }
 
 
-def scorer_for(pipeline: Any) -> Scorer:
-    """The scorer of what a pipeline answers. Raises ValueError for a model whose answers cannot be scored."""
-    return SCORERS[pipeline.task](pipeline)
+def scorer_for(pipeline: Any, **options: Any) -> Scorer:
+    """The scorer of what a pipeline answers. Raises ValueError for a model whose answers cannot be scored.
+
+    options: of the scorer, such as `ignore` of `TextScorer`.
+    """
+    return SCORERS[pipeline.task](pipeline, **options)
 
 
 def task_of(architectures: Iterable[str]) -> str | None:

@@ -55,8 +55,8 @@ def bootstrap_interval(errors: Any, totals: Any, seed: int = 0) -> tuple[float, 
     rates = []
     for _ in range(RESAMPLES):
         times = np.bincount(random.integers(len(errors), size=len(errors)), minlength=len(errors))
-        total = times @ totals
-        rates.append(times @ errors / total if total > 0 else 0.0)
+        if (total := times @ totals) > 0:  # nothing can be told from a draw of silent recordings alone
+            rates.append(times @ errors / total)
     tail = (1 - CONFIDENCE) / 2
     low, high = np.quantile(rates, [tail, 1 - tail])
     return float(low), float(high)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from npconformer.storage.strict_json import LONGEST_JSON, parse_json
+from npconformer.storage.text_files import read_regular_file
+from npconformer.storage.umask import ordinary_mode
 
 # The names by which a folder's recordings are known: what libsndfile reads, and what ffmpeg does where it is installed.
 AUDIO_SUFFIXES = set(
@@ -112,11 +115,10 @@ def read_json_object(path: str | os.PathLike, *, python: bool = False) -> dict[s
 
     python: as in `parse_json`.
 
-    Raises FileNotFoundError when there is no such file, and ValueError naming the file when it is not UTF-8,
-    is not JSON, is cut off, is more than `strict_json` takes, or holds anything but an object.
+    Raises FileNotFoundError when there is no such file, and ValueError naming the file when it is no regular file, is
+    not UTF-8, is not JSON, is cut off, is more than `strict_json` takes, or holds anything but an object.
     """
-    with open(path, "rb") as file:
-        text = file.read(LONGEST_JSON + 1)
+    text = read_regular_file(path, LONGEST_JSON)
     try:
         value = parse_json(text, python=python)
     except ValueError as error:
@@ -165,12 +167,12 @@ def _names_temporary(error: OSError, target: Path, temporary: Path | None) -> bo
 def _mode_for(target: Path) -> int:
     """The mode of the file that is replaced, or an ordinary file's (mkstemp's own is 0600)."""
     try:
-        mode = os.stat(target).st_mode
+        mode = os.lstat(target).st_mode
     except FileNotFoundError:
-        mask = os.umask(0)
-        os.umask(mask)
-        return 0o666 & ~mask
-    if os.path.isdir(target):
+        return ordinary_mode()
+    if stat.S_ISLNK(mode):  # the link itself is replaced, not what it names
+        return ordinary_mode()
+    if stat.S_ISDIR(mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(target))
     return mode & 0o777
 

@@ -33,31 +33,31 @@ def whole_folder(path: str | os.PathLike) -> Iterator[Path]:
     """
     target = Path(path)
     new, old = (target.with_name(f".{target.name}{suffix}") for suffix in (NEW, OLD))
-    shutil.rmtree(new, ignore_errors=True)
+    _remove(new)
     try:
         new.mkdir()
         yield new
         flush_folder(new)
     except BaseException as error:
-        shutil.rmtree(new, ignore_errors=True)
+        _remove(new)
         if not _is_out_of_space(error):
             raise
         message = f"no space left to write {target} ({error}); what was there before is untouched"
         raise OutOfSpaceError(errno.ENOSPC, message) from error
-    if target.exists():
-        shutil.rmtree(old, ignore_errors=True)
+    if os.path.lexists(target):
+        _remove(old)
         os.rename(target, old)
     os.rename(new, target)
     flush_names(target.parent)
-    shutil.rmtree(old, ignore_errors=True)
+    _remove(old)
 
 
 def remove_folder(path: Path) -> None:
     """Removes a folder so that a half of it is never seen under its name."""
     old = path.with_name(f".{path.name}{OLD}")
-    shutil.rmtree(old, ignore_errors=True)
+    _remove(old)
     os.rename(path, old)
-    shutil.rmtree(old, ignore_errors=True)
+    _remove(old)
 
 
 def rename_folder(path: Path, target: Path) -> None:
@@ -75,8 +75,16 @@ def remove_leftovers(parent: Path) -> list[Path]:
             os.rename(old, target)  # stopped between the two renames
     leftovers = sorted(p for suffix in (NEW, OLD) for p in parent.glob(f".*{suffix}") if p.is_dir())
     for path in leftovers:
-        shutil.rmtree(path, ignore_errors=True)
+        _remove(path)
     return leftovers
+
+
+def _remove(path: Path) -> None:
+    """Removes a folder as far as possible; of a link to one, the link alone."""
+    if path.is_symlink():
+        path.unlink()
+    else:
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def flush_folder(folder: Path) -> None:

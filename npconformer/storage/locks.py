@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,7 +22,7 @@ def only_one(folder: Path) -> Iterator[None]:
         return
     import fcntl
 
-    with open(folder / ".lock", "w") as file:
+    with open(folder / ".lock", "w", opener=_open_no_link) as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -30,3 +31,14 @@ def only_one(folder: Path) -> Iterator[None]:
             if error.errno not in (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS):
                 raise
         yield
+
+
+def _open_no_link(path: str, flags: int) -> int:
+    """A link in place of the lock is taken away, so that the file behind it is not emptied."""
+    try:
+        return os.open(path, flags | os.O_NOFOLLOW, 0o666)
+    except OSError as error:
+        if error.errno not in (errno.ELOOP, errno.EMLINK) or not os.path.islink(path):
+            raise
+    os.unlink(path)
+    return os.open(path, flags | os.O_NOFOLLOW, 0o666)

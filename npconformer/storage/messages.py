@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
 LONGEST = 100  # characters
+# What moves a terminal's cursor, ends a line, or turns the direction of what follows; not joiners, which letters need.
+_STEERS = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+_STEERS_LINES = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 class AudioWarning(UserWarning):
@@ -41,3 +45,17 @@ def refuse_typo(name: str, known: Iterable[str], least: float = 0.8) -> None:
 
     if close := get_close_matches(name, known, n=1, cutoff=least):
         raise ValueError(f"{name} is not known; did you mean {close[0]!r}?")
+
+
+def one_line(text: str) -> str:
+    """The text with line ends, control characters and what turns the direction of writing escaped; letters stay."""
+    return _STEERS.sub(_escaped, text)
+
+
+def for_a_terminal(text: str) -> str:
+    """Lines of text for a terminal: all but line ends and tabs escaped of what `one_line` escapes, and lone bytes."""
+    return _STEERS_LINES.sub(_escaped, text)
+
+
+def _escaped(match: re.Match) -> str:
+    return match[0].encode("unicode_escape").decode()

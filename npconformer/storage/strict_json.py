@@ -13,6 +13,7 @@ import re
 from typing import Any
 
 from npconformer.storage.messages import shown
+from npconformer.storage.text_files import decode_text
 
 LONGEST_JSON = 10_000_000  # bytes: of lists and objects that makes up to 300 MB of memory
 DEEPEST = 100
@@ -33,10 +34,8 @@ def parse_json(text: bytes | str, *, python: bool = False) -> Any:
     if len(text) > LONGEST_JSON:
         raise ValueError(f"it has more than {LONGEST_JSON} bytes")
     try:
-        decoded = text.decode("utf-8") if isinstance(text, bytes) else text
+        decoded = decode_text(text) if isinstance(text, bytes) else text
         value = json.loads(decoded.removeprefix("\ufeff"), object_pairs_hook=_without_duplicates)
-    except UnicodeDecodeError as error:
-        raise ValueError(f"it is not UTF-8 ({error.reason} at {error.start})") from None
     except RecursionError:
         raise ValueError(f"it is nested more than {DEEPEST} deep") from None
     _check(value, python)

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+from npconformer.storage.messages import one_line
+
 LONGEST_LINE = 42  # characters that fit a line of subtitles, the usual rule of broadcasters
 LONGEST_CUE = 6.0  # seconds
 LONGEST_PAUSE = 1.0  # seconds of silence inside a cue
@@ -24,8 +26,13 @@ class Cue(NamedTuple):
 
 
 def one_cue_each(chunks: Iterable[dict[str, Any]]) -> list[Cue]:
-    """One cue for every chunk {"text", "timestamp": (start, end)} of a pipeline; spaces get none."""
-    return [Cue(*chunk["timestamp"], chunk["text"]) for chunk in chunks if chunk["text"].strip()]
+    """One cue for every chunk {"text", "timestamp": (start, end)} of a pipeline; spaces get none.
+
+    A line break in a text, which would end a cue in a file, is a space.
+    """
+    return [
+        Cue(*chunk["timestamp"], one_line(" ".join(chunk["text"].split()))) for chunk in chunks if chunk["text"].strip()
+    ]
 
 
 def lines_of_words(words: Iterable[dict[str, Any]]) -> list[Cue]:

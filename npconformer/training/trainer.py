@@ -24,6 +24,7 @@ from npconformer.optim import Optimizer, Schedule
 from npconformer.plots.training_curves import write_training_curves
 from npconformer.storage.folders import whole_folder
 from npconformer.storage.locks import only_one
+from npconformer.storage.messages import one_line
 from npconformer.storage.step_log import CsvLog
 from npconformer.training.averaging import ExponentialAverage
 from npconformer.training.checkpoint import CheckpointStore
@@ -82,7 +83,7 @@ class Trainer:
         self.evaluation, self.processor = evaluation, processor
         self.task = task_for(model) if task is None else task
         self.show_bar = sys.stderr.isatty() if progress_bar is None else progress_bar
-        self._report = report or (lambda line: print(line, file=sys.stderr, flush=True))
+        self._report = report or (lambda line: print(one_line(line), file=sys.stderr, flush=True))
         self.total_steps = settings.steps or steps_in(loader, settings.epochs, settings.accumulate)
         self.schedule = settings.make_schedule(self.total_steps) if schedule is None else schedule
         self.optimizer = settings.make_optimizer(model) if optimizer is None else optimizer

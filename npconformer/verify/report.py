@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
+from npconformer.storage.messages import one_line
 from npconformer.verify.comparing import ZERO_GRADIENT, Comparison, Row
 
 HEADINGS = ("tensor", "layer", "absolute", "relative", "limit", "verdict", "where")
@@ -26,7 +27,7 @@ def to_text(comparison: Comparison, every: bool = False) -> str:
     lines += _table([HEADINGS, *(_cells(row, comparison.prefix) for row in rows)]) + [""]
     lines += [f"note: {note}" for note in _notes(comparison)]
     lines.append(_verdict(comparison))
-    return "\n".join(lines) + "\n"
+    return "\n".join(map(one_line, lines)) + "\n"  # names come from files
 
 
 def to_dict(comparison: Comparison) -> dict[str, Any]:

@@ -156,7 +156,7 @@ def _without_checksum(data, begin):
         (b"| 1\nE 2\n", "the dictionary has 6 tokens with the four special ones; the model has 11"),
         (b"| 1\nE\n", "line 2: 'E' is not a token and how often it occurred"),
         (b"| 1\n| 2\n", "line 2: the token '|' occurs twice"),
-        (b"\xff 1\n", "is not UTF-8"),
+        (b"\xff 1\n", "line 1: not UTF-8"),
     ],
 )
 def test_a_wrong_dictionary(capsys, tmp_path, content, message):

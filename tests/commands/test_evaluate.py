@@ -164,6 +164,11 @@ def test_word_error_rate(capsys, folder, tmp_path, kind):
     assert (figures(out)["recordings_without_error"], figures(out)["evaluated"]) == (5, 6)
 
 
+def test_ignore_is_for_texts(capsys, model, folder):
+    status, _, err = run(capsys, "evaluate", folder, "--model", model, "--ignore", "case")
+    assert status == 2 and "--ignore is for texts, and the model's task is audio-classification" in err
+
+
 def test_diarization_has_a_threshold(capsys, folder, tmp_path, kind, model):
     settings = {"num_labels": 2, "problem_type": "multi_label_classification"}
     frames = save_checkpoint("ForAudioFrameClassification", tmp_path / "model", kind, **settings)
@@ -209,6 +214,8 @@ def test_equal_error_rate(capsys, tmp_path, folder, kind):
         ("good.csv", ["--output", "no-such-folder/out.csv"], "there is no folder no-such-folder"),
         ("good.csv", ["--batch-size", "0"], "is not a whole number"),
         ("good.csv", ["--threshold", "2"], "is not a number from 0 to 1"),
+        ("good.csv", ["--ignore", "case,commas"], "'case,commas' is not some of case, punctuation, letters"),
+        ("good.csv", ["--ignore", ""], "is not some of case, punctuation, letters"),
     ],
 )
 def test_what_prevents_the_start(capsys, tmp_path, data, options, message):
@@ -243,8 +250,18 @@ def test_models_that_cannot_be_judged(capsys, tmp_path, folder):
 def test_help_teaches(capsys):
     status, out, _ = run(capsys, "evaluate", "--help")
     assert status == 0
-    assert out.count("\n  npconformer evaluate ") == 4
-    for word in ("--model", "--output", "columns path", "rttm", "exit status: 0", "bootstrap"):
+    assert out.count("\n  npconformer evaluate ") == 5
+    for word in (
+        "--model",
+        "--output",
+        "columns path",
+        "rttm",
+        "exit status: 0",
+        "bootstrap",
+        "file_name",
+        "audio_filepath",
+        "--ignore WHAT",
+    ):
         assert word in out
 
 

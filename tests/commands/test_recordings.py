@@ -99,3 +99,11 @@ def test_recordings_of_a_folder_are_in_the_order_of_their_paths(tmp_path):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("")
     assert Recordings([str(tmp_path)]).names == [str(tmp_path / name) for name in ("a/c.wav", "a.wav", "b.wav")]
+
+
+def test_a_folder_is_opened_in_the_order_of_its_numbers(tmp_path):
+    for name in ("part10.wav", "part2.wav", "disc10/a.wav", "disc2/b.wav", "part1.wav"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    names = [os.path.relpath(name, tmp_path) for name in Recordings([str(tmp_path)]).names]
+    assert names == ["disc2/b.wav", "disc10/a.wav", "part1.wav", "part2.wav", "part10.wav"]

@@ -69,7 +69,7 @@ def test_a_folder_of_all_sorts(capsys, config, folder, tmp_path):
         b"inf.wav": "holds samples that are NaN or infinite",
         b"header.wav": "holds no samples",
         b"long.wav": "31.0 s are too long",
-        b"latin.wav": "latin.txt is not UTF-8",
+        b"latin.wav": "latin.txt, line 1",
         b"zero.wav": "is empty (0 bytes)",
         b"caf\xe9.wav": "cannot be read as audio",
         b"gone.wav": "no such file",

@@ -36,7 +36,7 @@ def test_a_text_beside_each_recording(make):
         a_dot_wav=b"", a_dot_txt=b"\xef\xbb\xbfTWO\r\n  FIVE \n", b_dot_wav=b"", c_dot_wav=b"", c_dot_txt=b" "
     )
     examples, _ = read_examples(str(folder))
-    assert [(example.text, example.label) for example in examples] == [("TWO FIVE", None), (None, None), (None, None)]
+    assert [(example.text, example.label) for example in examples] == [("TWO FIVE", None), (None, None), ("", None)]
 
 
 def test_who_speaks_when_beside_it(make):
@@ -48,7 +48,31 @@ def test_a_text_that_cannot_be_read(make):
     folder = make(a_dot_wav=b"", a_dot_txt=b"caf\xe9", b_dot_wav=b"")
     examples, left_out = read_examples(folder)
     assert [example.path for example in examples] == [str(folder / "b.wav")]
-    assert left_out == [LeftOut(str(folder / "a.wav"), "a.txt is not UTF-8: unexpected end of data")]
+    assert left_out == [
+        LeftOut(str(folder / "a.wav"), "a.txt, line 1: not UTF-8 (unexpected end of data at 3); save it as UTF-8")
+    ]
+
+
+def test_a_text_in_utf_16_is_named(make):
+    folder = make(a_dot_wav=b"", a_dot_txt="zwölf".encode("utf-16"))
+    assert read_examples(folder)[1] == [
+        LeftOut(str(folder / "a.wav"), "a.txt: it is UTF-16, not UTF-8; save it as UTF-8")
+    ]
+
+
+def test_numbered_recordings_are_in_the_order_of_their_numbers(make):
+    names = [
+        "part1.wav",
+        "part2.wav",
+        "part010.wav",
+        "part10.wav",
+        "part10b.wav",
+        "part100.wav",
+        "x2/a.wav",
+        "x10/a.wav",
+    ]
+    folder = make(**{name.replace("/", "__").replace(".", "_dot_"): b"" for name in names})
+    assert [os.path.relpath(example.path, folder) for example in read_examples(folder)[0]] == names
 
 
 def test_a_folder_named_as_a_recording(make):

@@ -3,7 +3,7 @@
 import pytest
 
 from npconformer import Wav2Vec2CTCTokenizer
-from npconformer.data.spelling import spell, unknown_letters
+from npconformer.data.spelling import case_of, in_known_letters, spell, unknown_letters
 
 
 def tokenizer(letters, **settings):
@@ -36,3 +36,37 @@ def test_unknown_letters_come_once_and_in_order():
     assert unknown_letters("A-B-É", tokenizer("AB")) == ["-", "É"]
     assert unknown_letters("A B", tokenizer("AB")) == []
     assert unknown_letters("A B", tokenizer("AB", word_delimiter_token=None)) == [" "]
+
+
+@pytest.mark.parametrize(
+    ("letters", "expected"), [("AB'", "upper"), ("ab", "lower"), ("aB", None), ("12", None), ("אב", None)]
+)
+def test_case(letters, expected):
+    assert case_of(tokenizer(letters)) == expected
+
+
+def test_case_of_a_tokenizer_that_lowers():
+    assert case_of(tokenizer("AB", do_lower_case=True)) == "lower"
+
+
+@pytest.mark.parametrize(
+    ("letters", "text", "expected"),
+    [
+        ("ACEF", "CAFÉ", "CAFE"),
+        ("ACFÉ", "CAFÉ", "CAFÉ"),
+        ("ACFÉ", "CAFE\u0301", "CAFÉ"),  # a letter and its mark are one letter
+        ("ACEF", "CAFE\u0301", "CAFE"),
+        ("ACF", "CAFÉ", "CAF"),
+        ("DONT'", "DON\u2019T", "DON'T"),
+        ("DONT", "DON\u2019T", "DON T"),
+        ("EFINTVWY", "TWENTY-FIVE", "TWENTY FIVE"),
+        ("EFINTVWY", "FIVE, 7 - TEN", "FIVE TEN"),
+        ("AB", "\uff21\ufb00B", "AB"),  # a wide A; a ligature of letters that are unknown
+        ("AB", "一二", ""),
+        ("AB", "", ""),
+    ],
+)
+def test_only_known_letters(letters, text, expected):
+    known = in_known_letters(text, tokenizer(letters))
+    assert known == expected
+    assert unknown_letters(known, tokenizer(letters)) == []

@@ -131,6 +131,11 @@ def texts():
         yield Kind(name, {name: ("\n".join(lines) + "\n").encode()}, (name,), use_manifest)
     lines = [json.dumps({"path": p, "text": t, "speaker": 3, "start": 0, "end": 2.5}) for p, t, *_ in rows]
     yield Kind("data.jsonl", {"data.jsonl": "\n".join(lines).encode()}, ("data.jsonl",), use_manifest)
+    nemo = [json.dumps({"audio_filepath": p, "text": t, "offset": 0.5, "duration": 2}) for p, t, *_ in rows]
+    yield Kind("nemo.json", {"nemo.json": "\n".join(nemo).encode()}, ("nemo.json",), use_manifest)
+    yield Kind("list.json", {"list.json": f"[{', '.join(nemo)}]".encode()}, ("list.json",), use_manifest)
+    table = b"\xef\xbb\xbffile_name;transcription\r\na.wav;one, two\r\n"
+    yield Kind("metadata.csv", {"metadata.csv": table}, ("metadata.csv",), use_manifest)
     first_line = {"data.jsonl": lines[0].encode()}
     yield Kind("one line", first_line, ("data.jsonl",), use_manifest)
     segments = to_rttm("talk", [(0.0, 1.5, "a"), (1.0, 2.25, "b")])

@@ -52,3 +52,8 @@ def test_bootstrap_interval_needs_something():
         bootstrap_interval([], [])
     with pytest.raises(ValueError, match="one length"):
         bootstrap_interval([1], [1, 2])
+
+
+def test_draws_of_recordings_without_words_say_nothing():
+    """One word, wrong, and a recording in which nothing is said and one word heard: the rate is never below 1."""
+    assert bootstrap_interval([1, 1], [1, 0]) == (1.0, 2.0)

@@ -3,9 +3,11 @@
 import errno
 import os
 import stat
+from pathlib import Path
 
 import pytest
 
+from npconformer.storage import umask
 from npconformer.storage.files import (
     atomic_path,
     existing_folder,
@@ -47,6 +49,45 @@ def test_modes_are_those_of_an_ordinary_write(tmp_path):
     assert stat.S_IMODE((tmp_path / "ours").stat().st_mode) == 0o640
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such file modes")
+def test_the_umask_is_never_set_where_the_kernel_tells_it(tmp_path, monkeypatch):
+    if b"\nUmask:" not in Path(umask.STATUS).read_bytes():
+        pytest.skip("this kernel does not tell it")
+    before = os.umask(0o027)
+    try:
+        with monkeypatch.context() as patched:
+            patched.setattr(os, "umask", lambda mask: pytest.fail("set for a moment"))
+            write_text_atomically(tmp_path / "a", "x")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "a").stat().st_mode) == 0o640
+
+
+def test_elsewhere_the_umask_is_set_once_to_what_lets_nobody_in(monkeypatch):
+    asked = []
+    monkeypatch.setattr(umask, "STATUS", os.devnull)
+    monkeypatch.setattr(os, "umask", lambda mask: asked.append(mask) or 0o022)
+    umask._by_setting.cache_clear()
+    try:
+        assert [umask.ordinary_mode(), umask.ordinary_mode()] == [0o644, 0o644]
+    finally:
+        umask._by_setting.cache_clear()
+    assert asked == [0o077, 0o022]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="making links needs rights there")
+def test_a_link_is_replaced_and_what_it_names_stays(tmp_path):
+    (tmp_path / "secret").write_text("mine")
+    (tmp_path / "secret").chmod(0o600)
+    for target in ("secret", "nowhere", "."):
+        (tmp_path / "a.txt").unlink(missing_ok=True)
+        (tmp_path / "a.txt").symlink_to(target)
+        write_text_atomically(tmp_path / "a.txt", "new")
+        assert not (tmp_path / "a.txt").is_symlink() and (tmp_path / "a.txt").read_text() == "new"
+    assert (tmp_path / "secret").read_text() == "mine"
+    assert sorted(os.listdir(tmp_path)) == ["a.txt", "secret"]
+
+
 def test_json_round_trip(tmp_path):
     write_json_atomically(tmp_path / "c.json", {"b": [1, None], "a": "ü"})
     assert read_json_object(tmp_path / "c.json") == {"a": "ü", "b": [1, None]}
@@ -59,8 +100,8 @@ def test_json_round_trip(tmp_path):
     [
         (b"{", "is not valid JSON"),
         (b"", "is not valid JSON"),
-        (b'{"a": "\xff"}', "is not UTF-8"),
-        ('{"a": 1}'.encode("utf-16"), "is not UTF-8"),
+        (b'{"a": "\xff"}', "line 1: not UTF-8"),
+        ('{"a": 1}'.encode("utf-16"), "is UTF-16, not UTF-8"),
         (b'{"a": ' + b"9" * 5000 + b"}", "is not valid JSON"),
         (b'{"a":' * 100_000, "is not valid JSON"),
         (b"[1]", "must hold a JSON object, got a list"),
@@ -72,7 +113,7 @@ def test_json_round_trip(tmp_path):
 )
 def test_damaged_json_is_named(tmp_path, content, words):
     (tmp_path / "bad.json").write_bytes(content)
-    with pytest.raises(ValueError, match=rf"bad\.json (is not valid JSON: it )?{words}"):
+    with pytest.raises(ValueError, match=rf"bad\.json (is not valid JSON: (it )?)?{words}"):
         read_json_object(tmp_path / "bad.json")
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from npconformer.storage.messages import printable, shown
+from npconformer.storage.messages import for_a_terminal, one_line, printable, shown
 
 CYCLE = []
 CYCLE.append(CYCLE)
@@ -35,3 +35,9 @@ def test_megabytes_take_no_time():
 
 def test_printable():
     assert printable("a\x1b]0;x\x07b\r\n\tc\u202e é") == "a\\x1b]0;x\\x07b\\r\n\\tc\\u202e é"
+
+
+def test_one_line():
+    text = "a\nb\tc\x1b[2J\x9b2J\x7f\u2028\u202e \u200d\u200fé\\n \ud7ff\udce9"
+    assert one_line(text) == r"a\nb\tc\x1b[2J\x9b2J\x7f\u2028\u202e " + "\u200d\u200fé\\n \ud7ff\udce9"
+    assert for_a_terminal("a\n\tb\r\x1b\udc9b\u2067é") == "a\n\tb" + r"\r\x1b\udc9b\u2067" + "é"

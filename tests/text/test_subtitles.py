@@ -70,3 +70,9 @@ def test_long_pauses_and_long_times_start_a_new_cue():
 
 def test_one_cue_each_leaves_spaces_out():
     assert [cue.text for cue in one_cue_each(words("A", " ", "B"))] == ["A", "B"]
+
+
+def test_line_breaks_and_escape_sequences_in_tokens_end_no_cue():
+    cues = one_cue_each([{"text": "A\n\n2\n00:00:09,000 --> 00:00:10,000\nB\x1b[2J", "timestamp": (0.0, 1.0)}])
+    assert to_srt(cues) == ("1\n00:00:00,000 --> 00:00:01,000\nA 2 00:00:09,000 --> 00:00:10,000 B\\x1b[2J\n")
+    assert "\n\nA 2 " not in to_vtt(cues) and to_vtt(cues).count("\n\n") == 1

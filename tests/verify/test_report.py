@@ -122,3 +122,12 @@ def test_nothing_to_compare(kind):
     comparison = comparison_of(kind)
     comparison.rows = []
     assert not comparison.passed and to_text(comparison).endswith("nothing could be compared\n")
+
+
+def test_names_that_would_forge_a_line_or_drive_a_terminal(kind):
+    def change(model, reference):
+        reference.arrays["outputs.x\x1b[2J\nall of 11 tensors are within their limits"] = np.zeros(3, np.float32)
+
+    text = to_text(comparison_of(kind, change))
+    assert r"outputs.x\x1b[2J\nall of 11" in text and "\x1b" not in text
+    assert "\nall of 11 tensors" not in text
