@@ -134,7 +134,7 @@ def check_is_writable(arguments: argparse.Namespace, folder: str, option: str = 
     """Refuse an --output in a folder that nothing can be written to."""
     if os.path.isdir(folder) and not os.access(folder, os.W_OK | os.X_OK):
         arguments.parser.error(
-            f"--{option} {getattr(arguments, option)}: no file can be written in the folder {folder}"
+            f"--{option} {getattr(arguments, option.replace('-', '_'))}: no file can be written in the folder {folder}"
         )
 
 

@@ -199,8 +199,8 @@ def test_a_link_stays_a_link(capsys, tmp_path):
 
 
 def test_only_descriptors_of_this_process(tmp_path):
-    assert writing._descriptor(str(tmp_path / "7")) is None
-    assert writing._descriptor("7") is None
+    assert writing.descriptor_of(str(tmp_path / "7")) is None
+    assert writing.descriptor_of("7") is None
 
 
 # ---- nothing is replaced that should not be
