@@ -130,7 +130,8 @@ def answer(
     try:
         if isinstance(sink, Stream):
             sink.begin()
-        for i, (_, result) in zip(left, recordings.answers(pipeline, only=left, **options)):
+        told = {"quiet": place.quiet, "verbose": place.verbose}
+        for i, (_, result) in zip(left, recordings.answers(pipeline, only=left, **told, **options)):
             sink.add(i, result)
     except BaseException as error:
         with contextlib.suppress(OSError):

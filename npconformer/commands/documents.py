@@ -15,6 +15,7 @@ from typing import Any, ClassVar, NamedTuple
 
 from npconformer.commands.writing import to_json
 
+
 class CannotGoOnError(ValueError):
     """What a file holds already and what is to be added do not fit together; the message names the file."""
 
@@ -88,7 +89,7 @@ class LineFormat(Format):
         if not self.several:
             return super().split(document, asked, errors)
         keys = {self.start(one).rstrip("\n"): self.key(one) for one in asked}
-        lines = ((self._key_of(line, keys), line) for line in _lines(document))
+        lines = ((self._key_of(line, keys), line) for line in lines_of(document))
         return grouped(lines, self.continued)
 
     @staticmethod
@@ -99,7 +100,7 @@ class LineFormat(Format):
         return next((keys[start] for start in starts if start in keys), None)
 
 
-def _lines(document: str) -> list[str]:
+def lines_of(document: str) -> list[str]:
     """The lines with their ends, which are "\n" only: names and texts may have other signs that break lines."""
     return re.findall(r"[^\n]*\n|[^\n]+", document)
 
@@ -200,7 +201,7 @@ class TableFormat(Format):
         return self._written([self.columns])
 
     def rows(self, name: str, result: Any) -> Iterable[Sequence[Any]]:
-        """The rows of one result; the first cell is the recording's name."""
+        """The rows of one result; the first cell is the recording's name where the first column is "file"."""
         raise NotImplementedError
 
     def one(self, asked: Asked, result: Any) -> str:
@@ -209,8 +210,10 @@ class TableFormat(Format):
         return self._written(self.rows(asked.name, result))
 
     def split(self, document: str, asked: Sequence[Asked], errors: bool = False) -> list[Piece]:
+        if not self.columns[0] == "file":  # of one recording
+            return Format.split(self, document, asked)
         names = {one.name for one in asked}
-        if not document.startswith(self.before):
+        if document and not document.startswith(self.before):
             raise ValueError(f"expected a table with the columns {', '.join(self.columns)}")
         whole = document if document.endswith("\n") else document + "\ufffc"  # a mark, to be found in the last row
         rows = list(csv.reader(io.StringIO(whole[len(self.before) :], newline=""), **self.dialect))
@@ -222,3 +225,10 @@ class TableFormat(Format):
         table = io.StringIO(newline="")
         csv.writer(table, **self.dialect).writerows(rows)
         return table.getvalue()
+
+
+class TabsFormat:
+    """To be put before a TableFormat: its cells with tabs in between."""
+
+    extensions = (".tsv",)
+    dialect: ClassVar[dict[str, Any]] = {"delimiter": "\t", "lineterminator": "\n"}

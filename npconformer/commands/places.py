@@ -37,6 +37,7 @@ class Place(NamedTuple):
     path: str | None
     keep: bool
     quiet: bool
+    verbose: bool
 
     @property
     def ordinary(self) -> bool:
@@ -102,10 +103,10 @@ def find_place(
     if folder is not None:
         _make_folder(arguments, folder)
     elif path is not None:
-        check_can_hold(arguments, recordings.names)
+        check_can_hold(arguments, recordings.files)
     several = recordings.several and folder is None
     made = [make(formats[name], several) for name in names]
-    return Place(made, folder, path, arguments.skip_existing, arguments.quiet)
+    return Place(made, folder, path, arguments.skip_existing, arguments.quiet, arguments.verbose)
 
 
 def _formats(names: list[str]) -> Callable[[str], list[str]]:
@@ -142,9 +143,7 @@ def _folder_or_file(
     return None, output
 
 
-def _names(
-    arguments: argparse.Namespace, path: str | None, formats: Mapping[str, Any], default: str
-) -> list[str]:
+def _names(arguments: argparse.Namespace, path: str | None, formats: Mapping[str, Any], default: str) -> list[str]:
     """The names of the formats, without repetition."""
     names = list(dict.fromkeys(arguments.format or ()))
     extension = Path(path).suffix.lower() if path is not None and is_ordinary(path) else ""

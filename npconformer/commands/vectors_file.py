@@ -20,8 +20,9 @@ KEPT = "kept"
 
 
 class VectorsFile:
-    """The .npz of `asked`, the recordings; methods as of GrowingFile. size: gives the D of vectors (D,) if there are none.
+    """The .npz of `asked`, the recordings; methods as of GrowingFile.
 
+    size: gives the D of vectors (D,) where there are none.
     keep: go on with what the file, and what a killed process left, hold already. Raises CannotGoOnError where that
     is something else.
     """

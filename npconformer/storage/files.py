@@ -30,6 +30,7 @@ FFMPEG_SUFFIXES = set(
 
 OF_MACOS = "._"  # how names start of what macOS keeps beside a file on foreign disks; it is no recording
 
+
 def is_recording(name: str | os.PathLike) -> bool:
     """Whether a file in a folder is a recording, by its name."""
     path = Path(name)

@@ -55,9 +55,12 @@ class Layout(NamedTuple):
 
 
 def one_cue_each(chunks: Iterable[dict[str, Any]]) -> list[Cue]:
-    """One cue for every chunk {"text", "timestamp": (start, end)} of a pipeline; spaces get none."""
+    """One cue for every chunk {"text", "timestamp": (start, end)} of a pipeline; spaces get none.
+
+    A line break in a text, which would end a cue in a file, is a space.
+    """
     return [
-        Cue(*chunk["timestamp"], chunk["text"], confidence=chunk.get("confidence"))
+        Cue(*chunk["timestamp"], " ".join(chunk["text"].split()), confidence=chunk.get("confidence"))
         for chunk in chunks
         if chunk["text"].strip()
     ]
