@@ -33,34 +33,43 @@ class Stream:
     """Standard output, a pipe or a device: pieces as they come."""
 
     def __init__(self, path: str | None, formatted: Format, asked: Sequence[Asked]) -> None:
-        self.formatted, self.asked = formatted, asked
+        self.path, self.formatted, self.asked = path, formatted, asked
         self.done: set[int] = set()
         self.context = open_output(path)
-        self.write: Callable[[str], Any] | None = None
+        self.writer: Callable[[str], Any] | None = None
         self.empty = True
 
     def begin(self) -> None:
         """Write what comes before the pieces."""
-        if self.write is None:
-            self.write = self.context.__enter__()
-            self.write(self.formatted.before)
+        if self.writer is None:
+            self.writer = self.context.__enter__()
+            self._write(self.formatted.before)
 
     def add(self, place: int, result: Any) -> None:
         """Write a piece."""
         self.begin()
-        assert self.write is not None
         piece = self.formatted.one(self.asked[place], result)
-        self.write(piece if self.empty or not piece else self.formatted.between + piece)
+        self._write(piece if self.empty or not piece else self.formatted.between + piece)
         self.empty = self.empty and not piece
 
     def close(self, stopped: bool = False) -> None:
         """Write what comes after the pieces."""
-        if stopped and self.write is None:
+        if stopped and self.writer is None:
             return
         self.begin()
-        assert self.write is not None
-        self.write(self.formatted.after)
-        self.context.__exit__(None, None, None)
+        try:
+            self._write(self.formatted.after)
+        finally:
+            self.context.__exit__(None, None, None)
+
+    def _write(self, text: str) -> None:
+        assert self.writer is not None
+        try:
+            self.writer(text)
+        except OSError as error:
+            if error.errno is not None and error.filename is None:
+                error.filename = self.path
+            raise
 
 
 class Folder:

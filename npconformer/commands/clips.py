@@ -6,9 +6,10 @@ import argparse
 import math
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
+if TYPE_CHECKING:
+    import numpy as np
 
 Clip = tuple[float, float]  # start and end in seconds
 
@@ -66,6 +67,8 @@ class ClippedRecogniser:
 
 def cut(recording: Any, clips: Sequence[Clip], rate: int) -> list[tuple[float, np.ndarray]]:
     """The start in seconds and the samples (N,) at `rate` of each clip that begins before the recording ends."""
+    import numpy as np
+
     from npconformer.audio.streaming import stream_audio
 
     spans = [(round(start * rate), end * rate if math.isinf(end) else round(end * rate)) for start, end in clips]

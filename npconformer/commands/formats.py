@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 class Written(NamedTuple):
     """What of a transcript is written.
 
-    times: of "segment", "word" or "char", or None. Results have the "chunks" of words for segments. layout: (width, count, words) of lines
-    of subtitles, where one of them is asked for. highlighted: whether words are underlined while they are said.
+    times: of "segment", "word" or "char", or None; for segments, results have the "chunks" of words. layout: (width,
+    count, words) of lines of subtitles, where one of them is asked for. highlighted: whether words are underlined
+    while they are said.
     """
 
     times: str | None = None
@@ -103,7 +104,7 @@ class TranscriptCsv(TableFormat):
 
 
 class TranscriptTsv(TabsFormat, TableFormat):
-    """start, end, text, confidence: a row for each segment, times in milliseconds; a column "file" where several are."""
+    """start, end, text, confidence: a row for each segment, in milliseconds; "file" first where several are."""
 
     def __init__(self, several: bool, written: Written) -> None:
         super().__init__(several)

@@ -176,7 +176,8 @@ def _check_one_document(
     if path is not None and not is_ordinary(path):
         return
     if recordings.several and not kind.together:
-        error(f"several recordings as {names[0]} need a folder to go to: --output-dir FOLDER")
+        but = f", and {path} is a file" if path is not None and os.path.exists(path) else ""
+        error(f"several recordings as {names[0]} need a folder to go to{but}: --output-dir FOLDER")
 
 
 def _make_folder(arguments: argparse.Namespace, folder: str) -> None:
