@@ -106,20 +106,23 @@ def lines_of(document: str) -> list[str]:
 
 
 def grouped(lines: Iterable[Piece], continued: re.Pattern | None = None) -> list[Piece]:
-    """Neighbouring lines of one recording joined; a last line without its end goes, with all of its recording.
+    """Neighbouring lines of one recording joined.
 
-    continued: how lines begin that belong to the line before them.
+    A last line without its end goes, with the recording that it may belong to. continued: how lines begin that belong
+    to the line before them.
     """
     pieces: list[Piece] = []
-    line = "\n"
     for key, line in lines:
-        if pieces and continued is not None and key is None and continued.match(line):
+        if pieces and key is None and continued is not None and continued.match(line):
             key = pieces[-1][0]
+        if not line.endswith("\n"):
+            torn = pieces and pieces[-1][0] is not None and key in (None, pieces[-1][0])
+            return pieces[:-1] if torn else pieces
         if pieces and pieces[-1][0] == key:
             pieces[-1] = key, pieces[-1][1] + line
         else:
             pieces.append((key, line))
-    return pieces if line.endswith("\n") else pieces[:-1]
+    return pieces
 
 
 class JsonFormat(Format):
@@ -213,13 +216,15 @@ class TableFormat(Format):
         if not self.columns[0] == "file":  # of one recording
             return Format.split(self, document, asked)
         names = {one.name for one in asked}
-        if document and not document.startswith(self.before):
+        if self.before.startswith(document):
+            return []
+        if not document.startswith(self.before):
             raise ValueError(f"expected a table with the columns {', '.join(self.columns)}")
-        whole = document if document.endswith("\n") else document + "\ufffc"  # a mark, to be found in the last row
-        rows = list(csv.reader(io.StringIO(whole[len(self.before) :], newline=""), **self.dialect))
-        torn = {rows[-1][0]} if rows and whole is not document else set()
-        kept = [row for row in rows if row and row[0] not in torn and len(row) == len(self.columns)]
-        return grouped((row[0] if row[0] in names else None, self._written([row])) for row in kept)
+        rows = list(csv.reader(io.StringIO(document[len(self.before) :], newline=""), **self.dialect))
+        lines = [(row[0] if row[0] in names else None, self._written([row])) for row in rows if row]
+        if lines and not document.endswith("\n"):
+            lines[-1] = None, lines[-1][1].rstrip("\n")  # torn, perhaps in the name
+        return grouped(lines)
 
     def _written(self, rows: Iterable[Sequence[Any]]) -> str:
         table = io.StringIO(newline="")

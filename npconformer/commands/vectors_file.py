@@ -34,6 +34,7 @@ class VectorsFile:
         self.vectors: dict[str, Any] = {}  # by names
         self.part: Path | None = None
         self.descriptor = -1
+        self.found = False  # a finished file to go on with
         self.left = self._left_behind() if self.ordinary else []
         if keep and self.ordinary:
             self._read_finished()
@@ -66,7 +67,7 @@ class VectorsFile:
     def close(self, stopped: bool = False) -> None:
         """Write the .npz and let go what was kept. stopped: by an error or a signal."""
         try:
-            if self.vectors or not stopped:
+            if self.part is not None or self.left or not (stopped or self.found):
                 self._write()
             for part in self.left:
                 part.unlink(missing_ok=True)
@@ -112,6 +113,7 @@ class VectorsFile:
         try:
             with np.load(self.path, allow_pickle=False) as saved:
                 self.vectors = dict(zip(saved["files"].tolist(), saved["embeddings"]))
+                self.found = True
         except (ValueError, OSError, KeyError, EOFError) as error:
             raise CannotGoOnError(f'{self.path} cannot be gone on with: no "files" and "embeddings" in it') from error
 
