@@ -1,10 +1,8 @@
-"""Recognisers that know the answers at once, and commands that are killed at a chosen moment."""
+"""Recognisers that know the answers at once."""
 
 from __future__ import annotations
 
 import os
-import signal
-import sys
 from typing import Any
 
 import numpy as np
@@ -16,15 +14,21 @@ def words_of(name: str) -> list[str]:
 
 
 class FakePipeline:
-    """Answers for every recording as the four pipelines do; names with "bad" fail. `asked` are those it was asked."""
+    """Answers for every recording as the four pipelines do; names with "bad" fail.
 
-    def __init__(self, command: str) -> None:
-        self.command = command
+    `asked` are the recordings that it was asked for; log: a file to write their names to, too.
+    """
+
+    def __init__(self, command: str, log: str | None = None) -> None:
+        self.command, self.log = command, log
         self.asked: list[str] = []
 
     def stream(self, names: Any, **options: Any) -> Any:
         for name in names:
             self.asked.append(os.path.basename(name))
+            if self.log is not None:
+                with open(self.log, "a", encoding="utf-8") as file:
+                    file.write(f"{name}\n")
             yield ValueError(f"{name}: bad") if "bad" in name else getattr(self, self.command)(words_of(name))
 
     def transcribe(self, words: list[str]) -> dict[str, Any]:
@@ -43,29 +47,3 @@ class FakePipeline:
 
     def embed(self, words: list[str]) -> np.ndarray:
         return np.float32([len(words), sum(map(ord, words[0])), 1 / 3])
-
-
-def run_to_event(number: int, folder: str, function: Any) -> bool:
-    """Run a function in a child process that is killed at its number-th event in a folder; whether it was killed.
-
-    Events are those of sys.audit: opening, renaming, removing, listing and the like, of files in the folder.
-    """
-    child = os.fork()
-    if child == 0:
-        left = number
-
-        def hook(event: str, arguments: tuple[Any, ...]) -> None:
-            nonlocal left
-            paths = [os.fspath(one) for one in arguments if isinstance(one, str | os.PathLike)]
-            if any(str(path).startswith(folder) for path in paths):
-                left -= 1
-                if left == 0:
-                    os.kill(os.getpid(), signal.SIGKILL)
-
-        try:
-            sys.addaudithook(hook)
-            function()
-        finally:
-            os._exit(0)
-    _, status = os.waitpid(child, 0)
-    return os.WIFSIGNALED(status)
