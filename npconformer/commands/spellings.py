@@ -54,16 +54,20 @@ def add_meaningless(parser: argparse.ArgumentParser) -> None:
 def without_values(argv: Sequence[str], options: Sequence[str] = TRUE_OR_FALSE) -> list[str]:
     """The arguments without True behind these options, which take no value here, and without both where it is False."""
     kept: list[str] = []
+    before = ""  # an option of these that may have its value next
     for one in argv:
         name, _, value = one.partition("=")
+        if before and one in ("True", "False"):
+            kept += [before] if one == "True" else []
+            before = ""
+            continue
+        kept += [before] if before else []
+        before = name if name in options and not value else ""
         if name in options and value in ("True", "False"):
             kept += [name] if value == "True" else []
-        elif kept and kept[-1] in options and one in ("True", "False"):
-            if one == "False":
-                kept.pop()
-        else:
+        elif not before:
             kept.append(one)
-    return kept
+    return [*kept, before] if before else kept
 
 
 class _Refuse(argparse.Action):
