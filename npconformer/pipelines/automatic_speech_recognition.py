@@ -5,6 +5,7 @@ Letters: B utterances in a batch, N samples, T frames, V vocabulary.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -82,6 +83,19 @@ class AutomaticSpeechRecognitionPipeline(FramePipeline):
         """The best path (B, T), as of `best_path`."""
         return best_path(to_host(outputs.logits.data))
 
+    def forward(self, model_inputs: Mapping[str, Any]) -> dict[str, Any]:
+        """What the model says of one dict of `preprocess`: "tokens" and their "log_probs" (1, T), and strides."""
+        outputs = super().forward(model_inputs)
+        path = outputs["tokens"]
+        return {**outputs, "tokens": path["id"].astype(np.int64), "log_probs": path["log_prob"]}
+
+    def postprocess(self, model_outputs: Sequence[Mapping[str, Any]], **options: Any) -> Any:
+        """What a call with these options gives, made of what `forward` gives; confidence needs its "log_probs"."""
+        paths = [{**one, "tokens": _path(one["tokens"], one.get("log_probs"))} for one in model_outputs]
+        for one in paths:
+            one.pop("log_probs", None)
+        return super().postprocess(paths, **options)
+
     def answer(self, output: Frames, options: dict[str, Any]) -> dict[str, Any]:
         """Text, and times and confidence if asked for, of one utterance's best path (T,).
 
@@ -119,8 +133,12 @@ class AutomaticSpeechRecognitionPipeline(FramePipeline):
 
 def best_path(logits: np.ndarray) -> np.ndarray:
     """(..., V) -> (...) of {"id", "log_prob"}: `best_classes` with the logarithms of their probabilities."""
-    path = np.empty(logits.shape[:-1], [("id", np.int32), ("log_prob", np.float32)])
-    path["id"], path["log_prob"] = best_classes(logits), best_path_log_probs(logits)
+    return _path(best_classes(logits), best_path_log_probs(logits))
+
+
+def _path(ids: np.ndarray, log_probs: np.ndarray | None) -> np.ndarray:
+    path = np.empty(np.shape(ids), [("id", np.int32), ("log_prob", np.float32)])
+    path["id"], path["log_prob"] = ids, np.nan if log_probs is None else log_probs
     return path
 
 
