@@ -94,6 +94,9 @@ def find_place(
     make: gives an instance of a class of `formats`, and is told whether it has to name its recordings.
     """
     error = arguments.parser.error
+    if stray := [one for one in arguments.audio if one in (*formats, "txt", ALL) and not os.path.exists(one)]:
+        asked = ",".join([*(arguments.format or ()), *stray])
+        error(f"there is no recording {stray[0]}; several formats have commas between them: --format {asked}")
     folder, path = _folder_or_file(arguments, recordings, formats)
     names = _names(arguments, path if folder is None else None, formats, default)
     if folder is None:
