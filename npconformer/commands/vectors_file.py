@@ -62,6 +62,8 @@ class VectorsFile:
                 self._keep({"target": os.path.basename(self.path)})
                 for other, vector in list(self.vectors.items())[:-1]:
                     self._keep_vector(other, vector)
+                while self.left:  # all that they hold is in the new one
+                    self.left.pop().unlink(missing_ok=True)
             self._keep_vector(name, result)
 
     def close(self, stopped: bool = False) -> None:

@@ -89,7 +89,7 @@ def test_a_folder_that_is_a_file(capsys):
 
 
 def test_formats_behind_a_space_are_explained(capsys):
-    status, _, err = run(capsys, "transcribe", "a.wav", "-f", "srt", "json", "-o", "out")
+    status, _, err = run(capsys, "transcribe", "-f", "srt", "json", "a.wav")
     assert (status, "several formats have commas between them: --format srt,json" in err) == (2, True)
 
 
