@@ -43,13 +43,16 @@ class ClippedRecogniser:
 
     def stream(self, recordings: Iterable[Any], return_errors: bool, progress: Any, **options: Any) -> Iterator[Any]:
         """The results of the recordings, or their errors."""
+        from npconformer.pipelines.inputs import in_words
+
         for recording in recordings:
             try:
                 yield self._answer(recording, options)
-            except (ValueError, OSError) as error:
+            except Exception as error:  # one bad recording must not cost another
                 if not return_errors:
                     raise
-                yield error
+                expected = isinstance(error, ValueError | OSError)
+                yield error if expected else ValueError(f"{os.fspath(recording)}: {in_words(error)}")
 
     def _answer(self, recording: Any, options: dict[str, Any]) -> dict[str, Any]:
         rate = self.recognise.sampling_rate

@@ -145,7 +145,7 @@ def run(arguments: argparse.Namespace) -> int:
     names = [name for name, kind in FORMATS.items() if any(type(one) is kind for one in place.formats)]
     _check_lines(arguments, names)
     if arguments.plot is not None:
-        _check_plot(arguments, recordings.names, place, names)
+        _check_plot(arguments, recordings, place, names)
     if arguments.model is None and not arguments.quiet:
         say("no --model given: using the embedded recogniser, which knows the spoken digits ZERO to NINE only")
     loaded: list[Any] = []
@@ -193,7 +193,7 @@ def _check_lines(arguments: argparse.Namespace, names: list[str]) -> None:
             arguments.parser.error(f"{option} is of words: leave --timestamps char away")
 
 
-def _check_plot(arguments: argparse.Namespace, names: list[str], place: Place, formats: list[str]) -> None:
+def _check_plot(arguments: argparse.Namespace, recordings: Recordings, place: Place, formats: list[str]) -> None:
     """Refuse, before any work is done, a picture that cannot be drawn."""
     from npconformer.audio.streaming import duration_of
     from npconformer.plots import MOST_SECONDS
