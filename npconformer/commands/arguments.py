@@ -117,7 +117,7 @@ def check_can_hold(arguments: argparse.Namespace, recordings: list[str], option:
     option: another one that names a file to be written.
     """
     output = getattr(arguments, option)
-    if output is None:
+    if output is None or output == "-":  # standard output
         return
     folder = os.path.dirname(os.path.realpath(output))
     if os.path.isdir(output):

@@ -35,7 +35,7 @@ def open_output(path: str | None) -> Iterator[Callable[[str], Any]]:
 
     Names that are not UTF-8 are written with the bytes that they have.
     """
-    if path is None:
+    if path is None or path == "-":
         yield _write_to_standard_output
     else:
         with open_file(path) as file:
