@@ -13,6 +13,7 @@ from npconformer.commands.documents import Asked, CannotGoOnError, Format
 from npconformer.commands.growing import GrowingFile
 from npconformer.commands.places import Place
 from npconformer.commands.recordings import Recordings, stems
+from npconformer.commands.stopping import check_stopped, ending
 from npconformer.commands.writing import open_output
 from npconformer.storage.parts import remove_dead_parts
 
@@ -137,13 +138,15 @@ def answer(
         return recordings.status
     pipeline = load()
     try:
+        check_stopped()
         if isinstance(sink, Stream):
             sink.begin()
         told = {"quiet": place.quiet, "verbose": place.verbose}
         for i, (_, result) in zip(left, recordings.answers(pipeline, only=left, **told, **options)):
             sink.add(i, result)
+            check_stopped()
     except BaseException as error:
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError), ending():
             sink.close(stopped=True)
         if isinstance(error, CannotGoOnError):
             return say(str(error), status=2)

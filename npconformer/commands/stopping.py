@@ -17,20 +17,26 @@ class Stopped(KeyboardInterrupt):
         self.number = number
 
 
+class _State:
+    asked: KeyboardInterrupt | None = None  # what was asked for last
+    ending = False
+
+
 @contextmanager
 def stop_on_signals() -> Iterator[None]:
-    """Within the block these signals raise Stopped, the first one; those that are ignored (nohup) stay ignored."""
+    """Within the block these signals raise Stopped, and SIGINT KeyboardInterrupt; nohup's ignored ones stay ignored."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    before = {number: signal.getsignal(number) for number in numbers}
-    taken = [number for number in numbers if before[number] == signal.SIG_DFL]
+    usual = {"SIGINT": signal.default_int_handler, "SIGTERM": signal.SIG_DFL, "SIGHUP": signal.SIG_DFL}
+    numbers = {getattr(signal, name): handler for name, handler in usual.items() if hasattr(signal, name)}
+    taken = [number for number, handler in numbers.items() if signal.getsignal(number) == handler]
+    _State.asked, _State.ending = None, False
 
     def stop(number: int, frame: Any) -> None:
-        for one in taken:
-            signal.signal(one, signal.SIG_IGN)  # it ends already
-        raise Stopped(number)
+        if not _State.ending:
+            _State.asked = KeyboardInterrupt() if number == signal.SIGINT else Stopped(number)
+            raise _State.asked
 
     for number in taken:
         signal.signal(number, stop)
@@ -38,4 +44,20 @@ def stop_on_signals() -> Iterator[None]:
         yield
     finally:
         for number in taken:
-            signal.signal(number, before[number])
+            signal.signal(number, numbers[number])
+
+
+def check_stopped() -> None:
+    """Raise what a signal asked for, should it have come where Python drops what is raised, as in a destructor."""
+    if _State.asked is not None:
+        raise _State.asked
+
+
+@contextmanager
+def ending() -> Iterator[None]:
+    """Within the block, in which what is done is kept, further signals wait for nothing and change nothing."""
+    before, _State.ending = _State.ending, True
+    try:
+        yield
+    finally:
+        _State.ending = before
