@@ -114,7 +114,7 @@ def test_a_torn_document_loses_only_its_last_recording(capsys, tmp_path, fake, c
     run(capsys, *argv)
     whole = content(target)
     after = len(COMMANDS[command].FORMATS[name].after)
-    for cut in range(len(whole) % 3, len(whole) - after, 3):
+    for cut in range(len(whole) % 11, len(whole) - after, 11):
         target.write_bytes(whole[:cut])
         if whole[:cut].endswith(b"\n") and name not in ("json",):
             continue  # between two lines of a recording, where no single write ends
