@@ -275,13 +275,13 @@ def test_killed_at_random(tmp_path, place):
     else:
         pytest.fail("it never ended")
     subprocess.run(
-        [*command, *place.replace("t.", "w.").replace("out", "whole").split()], cwd=tmp_path, env=environment
+        [*command, *place.replace(" t.", " w.").replace(" out ", " whole ").split()], cwd=tmp_path, env=environment
     )
     if "-o" in place.split():
         assert contents(tmp_path / "out") == contents(tmp_path / "whole")
     else:
         name = place.split()[-1]
-        assert content(tmp_path / name) == content(tmp_path / name.replace("t.", "w."))
+        assert content(tmp_path / name) == content(tmp_path / f"w{Path(name).suffix}")
     assert not list(tmp_path.rglob(".*"))
 
 
