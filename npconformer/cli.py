@@ -1,13 +1,15 @@
 """The command `npconformer`: reads the arguments and hands over to one file per subcommand in `commands/`.
 
 Exit status: 0 all went well; 1 some recordings failed, each named on standard error; 2 nothing could be
-started (wrong arguments, no such model, no GPU) or the output could not be written; 130 interrupted.
+started (wrong arguments, no such model, no GPU) or the output could not be written; 130 interrupted, 143 and 129
+ended by SIGTERM and SIGHUP.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
@@ -29,7 +31,9 @@ from npconformer.commands import (
     verify,
 )
 from npconformer.commands.arguments import describe, one_message, say
+from npconformer.commands.spellings import dashed, without_values
 from npconformer.commands.standard_output import replace_letters, tell
+from npconformer.commands.stopping import Stopped, stop_on_signals
 from npconformer.commands.telling import tell_warnings
 from npconformer.commands.threads import use_threads
 
@@ -60,6 +64,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         finally:
             if sys.stdout is not None:
                 sys.stdout.flush()  # here, where an error can be told
+    except Stopped as stopped:
+        return say(f"ended by {signal.Signals(stopped.number).name}", status=128 + stopped.number)
     except KeyboardInterrupt:
         return say("interrupted", status=130)
     except BrokenPipeError:  # the reader of our output, such as `head`, has gone: nothing is left to be said
@@ -75,7 +81,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(argv: Sequence[str] | None) -> int:
     replace_letters()  # of the help, too
     parser = build_parser()
-    arguments = parser.parse_args(argv)
+    argv = dashed(sys.argv[1:] if argv is None else argv)
+    arguments = parser.parse_args(without_values(argv))
     if arguments.version:
         tell(f"npconformer {__version__}")
         return 0
@@ -83,7 +90,7 @@ def _run(argv: Sequence[str] | None) -> int:
         parser.print_help(sys.stderr)
         return 2
     use_threads(getattr(arguments, "threads", None))  # before a command imports NumPy
-    with tell_warnings():
+    with tell_warnings(), stop_on_signals():
         return arguments.run(arguments)
 
 

@@ -117,7 +117,7 @@ def check_can_hold(arguments: argparse.Namespace, recordings: list[str], option:
     option: another one that names a file to be written.
     """
     output = getattr(arguments, option)
-    if output is None:
+    if output is None or output == "-":  # standard output
         return
     folder = os.path.dirname(os.path.realpath(output))
     if os.path.isdir(output):
@@ -134,7 +134,7 @@ def check_is_writable(arguments: argparse.Namespace, folder: str, option: str = 
     """Refuse an --output in a folder that nothing can be written to."""
     if os.path.isdir(folder) and not os.access(folder, os.W_OK | os.X_OK):
         arguments.parser.error(
-            f"--{option} {getattr(arguments, option)}: no file can be written in the folder {folder}"
+            f"--{option} {getattr(arguments, option.replace('-', '_'))}: no file can be written in the folder {folder}"
         )
 
 

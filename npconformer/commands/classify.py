@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
+from npconformer.commands.answering import answer
 from npconformer.commands.arguments import (
     add_batch_size,
     add_device,
     add_needed_model,
-    add_output,
     add_recordings,
     add_threads,
-    check_can_hold,
     check_model_is_given,
     load_pipeline,
     whole_number,
 )
-from npconformer.commands.cells import csv_lines
+from npconformer.commands.documents import JsonFormat, JsonLines, LineFormat, TableFormat, TabsFormat
+from npconformer.commands.places import PLACES_HELP, add_place, find_place
 from npconformer.commands.reading import SOUND_HELP, add_reading
 from npconformer.commands.recordings import Recordings
-from npconformer.commands.writing import JsonFormat, LineFormat, write_together
 from npconformer.storage.messages import one_line
 
 EXAMPLES = """\
@@ -43,9 +42,11 @@ output formats:
   text  a line "SCORE<tab>LABEL" for each label, after "NAME: " when there are several recordings
   json  an array with one object per recording, in order: {"file", "labels": [{"score", "label"}]};
         {"file", "error"} for one that failed
-  csv   a table with the columns file, rank, label, score; recordings that failed have no rows; a text that a
-        spreadsheet would take for a formula has a ' in front
+  jsonl  the same objects, one on each line; alone in a file of --output-dir, json is such an object, too
+  csv, tsv  a table with the columns file, rank, label, score; recordings that failed have no rows;
+        a text that a spreadsheet would take for a formula has a ' in front
 
+PLACES
 SOUND
 A recording that cannot be read is named on standard error, and the others go on.
 exit status: 0 all classified, 1 some failed, 2 could not start.
@@ -62,29 +63,34 @@ class TextFormat(LineFormat):
 class ClassesJsonFormat(JsonFormat):
     """{"file", "labels"}"""
 
-    def __init__(self, several: bool) -> None:
-        super().__init__()
-
     def entry(self, result: Any) -> dict[str, Any]:
         return {"labels": result}
 
 
-class CsvFormat:
+class ClassesJsonLines(JsonLines, ClassesJsonFormat):
+    """The same objects, one on each line."""
+
+
+class CsvFormat(TableFormat):
     """file,rank,label,score"""
 
-    before = "file,rank,label,score\n"
-    after = ""
+    columns = ("file", "rank", "label", "score")
 
-    def __init__(self, several: bool) -> None:
-        pass
-
-    def one(self, name: str, result: Any) -> str:
-        if isinstance(result, Exception):
-            return ""  # named on standard error
-        return csv_lines([name, rank, one["label"], one["score"]] for rank, one in enumerate(result, start=1))
+    def rows(self, name: str, result: Any) -> Iterable[Sequence[Any]]:
+        return ([name, rank, one["label"], one["score"]] for rank, one in enumerate(result, start=1))
 
 
-FORMATS = {"text": TextFormat, "json": ClassesJsonFormat, "csv": CsvFormat}
+class TsvFormat(TabsFormat, CsvFormat):
+    """The same with tabs."""
+
+
+FORMATS = {
+    "text": TextFormat,
+    "json": ClassesJsonFormat,
+    "jsonl": ClassesJsonLines,
+    "csv": CsvFormat,
+    "tsv": TsvFormat,
+}
 
 
 def add_parser(subcommands: Any) -> None:
@@ -93,7 +99,7 @@ def add_parser(subcommands: Any) -> None:
         "classify",
         help="say which labels recordings have",
         description="Say which labels recordings have: words, languages, emotions, whatever the model was trained for.",
-        epilog=EXAMPLES.replace("SOUND\n", SOUND_HELP + "\n"),
+        epilog=EXAMPLES.replace("PLACES\n", PLACES_HELP + "\n").replace("SOUND\n", SOUND_HELP + "\n"),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_recordings(parser)
@@ -105,11 +111,10 @@ def add_parser(subcommands: Any) -> None:
         choices=("softmax", "sigmoid", "none"),
         help="what makes scores of the logits; default: by the checkpoint's problem_type",
     )
-    parser.add_argument("--format", choices=tuple(FORMATS), default="text", help="default: text")
     add_device(parser)
     add_threads(parser)
     add_batch_size(parser)
-    add_output(parser)
+    add_place(parser, FORMATS, "text")
     parser.set_defaults(run=run, parser=parser)
 
 
@@ -117,16 +122,18 @@ def run(arguments: argparse.Namespace) -> int:
     """Classify every recording; returns the exit status."""
     check_model_is_given(arguments)
     recordings = Recordings(arguments.audio, arguments)
-    check_can_hold(arguments, recordings.files)
-    classify = load_pipeline(
-        "audio-classification",
-        arguments,
-        batch_size=arguments.batch_size,
-        top_k=arguments.top_k,
-        function_to_apply=arguments.function,
-    )
-    write_together(recordings.answers(classify), FORMATS[arguments.format](recordings.several), arguments.output)
-    return recordings.status
+    place = find_place(arguments, recordings, FORMATS, "text")
+
+    def load() -> Any:
+        return load_pipeline(
+            "audio-classification",
+            arguments,
+            batch_size=arguments.batch_size,
+            top_k=arguments.top_k,
+            function_to_apply=arguments.function,
+        )
+
+    return answer(recordings, place, load)
 
 
 def _top_k(text: str) -> int | None:

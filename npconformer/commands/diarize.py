@@ -3,26 +3,37 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
 from typing import Any
 
+from npconformer.commands.answering import answer
 from npconformer.commands.arguments import (
     add_batch_size,
     add_chunks,
     add_device,
     add_needed_model,
-    add_output,
     add_recordings,
     add_threads,
-    check_can_hold,
     check_model_is_given,
     load_pipeline,
     number_between,
 )
+from npconformer.commands.documents import (
+    Asked,
+    JsonFormat,
+    JsonLines,
+    LineFormat,
+    Piece,
+    TableFormat,
+    TabsFormat,
+    grouped,
+    lines_of,
+)
+from npconformer.commands.places import PLACES_HELP, add_place, find_place
 from npconformer.commands.reading import SOUND_HELP, add_reading
-from npconformer.commands.recordings import Recordings, stems
+from npconformer.commands.recordings import Recordings
 from npconformer.commands.timeline import draw_timeline
-from npconformer.commands.writing import JsonFormat, LineFormat, write_together
 from npconformer.storage.messages import one_line
 
 EXAMPLES = """\
@@ -49,9 +60,12 @@ output formats, times in seconds:
   timeline  a line for each speaker, "#" where they speak
   json  an array with one object per recording, in order: {"file", "duration", "segments": [{"start", "end",
         "speaker"}]}; {"file", "error"} for one that failed
+  jsonl  the same objects, one on each line; alone in a file of --output-dir, json is such an object, too
+  csv, tsv  a table with the columns file, start, end, speaker
   rttm  "SPEAKER NAME 1 START DURATION <NA> <NA> SPEAKER <NA> <NA>" for each segment; NAME is the recording's
         without folder and extension, numbered where two would be the same; white space in names becomes "_"
 
+PLACES
 SOUND
 A recording that cannot be read is named on standard error, and the others go on.
 exit status: 0 all diarized, 1 some failed, 2 could not start.
@@ -65,18 +79,19 @@ class TextFormat(LineFormat):
         return (f"{one['start']:.2f}\t{one['end']:.2f}\t{one_line(one['speaker'])}" for one in result["segments"])
 
 
-class TimelineFormat:
+class TimelineFormat(LineFormat):
     """A picture of each recording, under its name when there are several."""
 
-    before = after = ""
+    extensions = (".timeline.txt", ".txt")
+    continued = re.compile("")
 
-    def __init__(self, several: bool) -> None:
-        self.several = several
+    def start(self, asked: Asked) -> str:
+        return f"{one_line(asked.name)}:\n" if self.several else ""
 
-    def one(self, name: str, result: Any) -> str:
+    def one(self, asked: Asked, result: Any) -> str:
         if isinstance(result, Exception):
             return ""  # named on standard error
-        return (f"{one_line(name)}:\n" if self.several else "") + draw_timeline(result["segments"], result["duration"])
+        return self.start(asked) + draw_timeline(result["segments"], result["duration"])
 
 
 class SegmentsJsonFormat(JsonFormat):
@@ -90,29 +105,53 @@ class SegmentsJsonFormat(JsonFormat):
         return {"duration": round(result["duration"], 4), "segments": segments}
 
 
-class RttmFormat:
+class SegmentsJsonLines(JsonLines, SegmentsJsonFormat):
+    """The same objects, one on each line."""
+
+
+class CsvFormat(TableFormat):
+    """file,start,end,speaker"""
+
+    columns = ("file", "start", "end", "speaker")
+
+    def rows(self, name: str, result: Any) -> Iterable[Sequence[Any]]:
+        return ([name, round(one["start"], 4), round(one["end"], 4), one["speaker"]] for one in result["segments"])
+
+
+class TsvFormat(TabsFormat, CsvFormat):
+    """The same with tabs."""
+
+
+class RttmFormat(LineFormat):
     """Lines of RTTM, for which each recording is named without its folder and extension."""
 
-    before = after = ""
+    extensions = (".rttm",)
 
-    def __init__(self, names: list[str]) -> None:
-        self.stems = stems(names)
-
-    def one(self, name: str, result: Any) -> str:
+    def one(self, asked: Asked, result: Any) -> str:
         from npconformer.segments.diarization import Segment
         from npconformer.segments.rttm import to_rttm
 
-        stem = next(self.stems)
         if isinstance(result, Exception):
             return ""  # named on standard error
-        return to_rttm(stem, [Segment(**one) for one in result["segments"]])
+        return to_rttm(asked.stem, [Segment(**one) for one in result["segments"]])
+
+    def key(self, asked: Asked) -> str:
+        return "_".join(asked.stem.split())
+
+    def split(self, document: str, asked: Sequence[Asked], errors: bool = False) -> list[Piece]:
+        keys = {self.key(one) for one in asked}
+        named = (("_".join((line.split() + ["", ""])[1:2]), line) for line in lines_of(document))
+        return grouped((name if name in keys else None, line) for name, line in named)
 
 
 FORMATS = {
-    "text": lambda recordings: TextFormat(recordings.several),
-    "timeline": lambda recordings: TimelineFormat(recordings.several),
-    "json": lambda recordings: SegmentsJsonFormat(),
-    "rttm": lambda recordings: RttmFormat(recordings.names),
+    "text": TextFormat,
+    "timeline": TimelineFormat,
+    "json": SegmentsJsonFormat,
+    "jsonl": SegmentsJsonLines,
+    "csv": CsvFormat,
+    "tsv": TsvFormat,
+    "rttm": RttmFormat,
 }
 
 
@@ -122,7 +161,7 @@ def add_parser(subcommands: Any) -> None:
         "diarize",
         help="say who speaks when in recordings",
         description="Say who speaks when in recordings.",
-        epilog=EXAMPLES.replace("SOUND\n", SOUND_HELP + "\n"),
+        epilog=EXAMPLES.replace("PLACES\n", PLACES_HELP + "\n").replace("SOUND\n", SOUND_HELP + "\n"),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_recordings(parser)
@@ -155,7 +194,6 @@ def add_parser(subcommands: Any) -> None:
         help="what makes probabilities of the logits; default: softmax where the checkpoint's problem_type is "
         "single_label_classification, else sigmoid",
     )
-    parser.add_argument("--format", choices=tuple(FORMATS), default="text", help="default: text")
     add_chunks(
         parser,
         default=0,
@@ -165,7 +203,7 @@ def add_parser(subcommands: Any) -> None:
     add_device(parser)
     add_threads(parser)
     add_batch_size(parser)
-    add_output(parser)
+    add_place(parser, FORMATS, "text")
     parser.set_defaults(run=run, parser=parser)
 
 
@@ -173,17 +211,19 @@ def run(arguments: argparse.Namespace) -> int:
     """Diarize every recording; returns the exit status."""
     check_model_is_given(arguments)
     recordings = Recordings(arguments.audio, arguments)
-    check_can_hold(arguments, recordings.files)
-    diarize = load_pipeline(
-        "speaker-diarization",
-        arguments,
-        batch_size=arguments.batch_size,
-        threshold=arguments.threshold,
-        min_duration=arguments.min_duration,
-        max_gap=arguments.max_gap,
-        function_to_apply=arguments.function,
-        chunk_length_s=arguments.chunk_length_s,
-        stride_length_s=arguments.stride_length_s,
-    )
-    write_together(recordings.answers(diarize), FORMATS[arguments.format](recordings), arguments.output)
-    return recordings.status
+    place = find_place(arguments, recordings, FORMATS, "text")
+
+    def load() -> Any:
+        return load_pipeline(
+            "speaker-diarization",
+            arguments,
+            batch_size=arguments.batch_size,
+            threshold=arguments.threshold,
+            min_duration=arguments.min_duration,
+            max_gap=arguments.max_gap,
+            function_to_apply=arguments.function,
+            chunk_length_s=arguments.chunk_length_s,
+            stride_length_s=arguments.stride_length_s,
+        )
+
+    return answer(recordings, place, load)

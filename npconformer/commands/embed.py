@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable
-from pathlib import Path
+import io
+from collections.abc import Sequence
 from typing import Any
 
+from npconformer.commands.answering import answer
 from npconformer.commands.arguments import (
     add_batch_size,
     add_device,
     add_needed_model,
-    add_output,
     add_recordings,
     add_threads,
-    check_can_hold,
     check_model_is_given,
     load_pipeline,
 )
+from npconformer.commands.documents import Asked, Format, JsonFormat, JsonLines
+from npconformer.commands.places import PLACES_HELP, add_place, find_place
 from npconformer.commands.reading import SOUND_HELP, add_reading
 from npconformer.commands.recordings import Recordings
-from npconformer.commands.writing import JsonFormat, open_file, write_together
+from npconformer.commands.vectors_file import VectorsFile
 
 EXAMPLES = """\
 examples:
@@ -42,7 +43,9 @@ output formats, by the ending of --output unless --format says which:
   npz   for numpy.load: "files" (N,), the names of the recordings that did not fail, and "embeddings" (N, D), float32
   json  an array with one object per recording, in order: {"file", "embedding": [D numbers]};
         {"file", "error"} for one that failed
+  jsonl  the same objects, one on each line; alone in a file of --output-dir, json is such an object, too
 
+PLACES
 SOUND
 A recording that cannot be read is named on standard error, and the others go on.
 exit status: 0 all embedded, 1 some failed, 2 could not start.
@@ -56,24 +59,44 @@ class VectorsJsonFormat(JsonFormat):
         return {"embedding": [float(f"{number:.9g}") for number in result.tolist()]}
 
 
+class VectorsJsonLines(JsonLines, VectorsJsonFormat):
+    """The same objects, one on each line."""
+
+
+class NpzFormat(Format):
+    """The names and vectors of the recordings that did not fail; of many, a VectorsFile."""
+
+    extensions = (".npz",)
+    binary = True
+
+    def alone(self, asked: Asked, result: Any) -> Any:
+        import numpy as np
+
+        file = io.BytesIO()
+        np.savez(file, files=np.array([asked.name], dtype=str), embeddings=np.asarray(result, np.float32)[None])
+        return file.getvalue()
+
+
+FORMATS = {"npz": NpzFormat, "json": VectorsJsonFormat, "jsonl": VectorsJsonLines}
+
+
 def add_parser(subcommands: Any) -> None:
     """Declare the arguments."""
     parser = subcommands.add_parser(
         "embed",
         help="turn recordings into vectors of their speakers",
         description="Turn recordings into vectors of their speakers (x-vectors), to be stored and compared.",
-        epilog=EXAMPLES.replace("SOUND\n", SOUND_HELP + "\n"),
+        epilog=EXAMPLES.replace("PLACES\n", PLACES_HELP + "\n").replace("SOUND\n", SOUND_HELP + "\n"),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_recordings(parser)
     add_reading(parser)
     add_needed_model(parser, "…ForXVector")
     parser.add_argument("--normalize", action="store_true", help="divide each vector by its L2 norm")
-    parser.add_argument("--format", choices=("npz", "json"), help="default: npz if --output ends so, else json")
     add_device(parser)
     add_threads(parser)
     add_batch_size(parser)
-    add_output(parser)
+    add_place(parser, FORMATS, "json")
     parser.set_defaults(run=run, parser=parser)
 
 
@@ -81,28 +104,19 @@ def run(arguments: argparse.Namespace) -> int:
     """Embed every recording; returns the exit status."""
     check_model_is_given(arguments)
     recordings = Recordings(arguments.audio, arguments)
-    check_can_hold(arguments, recordings.files)
-    ends_npz = arguments.output is not None and Path(arguments.output).suffix.lower() == ".npz"
-    as_npz = arguments.format == "npz" or (arguments.format is None and ends_npz)
-    if as_npz and arguments.output is None:
-        arguments.parser.error("npz is not for standard output: name a file with --output FILE.npz")
-    embed = load_pipeline(
-        "speaker-embedding", arguments, batch_size=arguments.batch_size, normalize=arguments.normalize
-    )
-    results = recordings.answers(embed)
-    if as_npz:
-        _write_npz(results, embed.model.config.xvector_output_dim, arguments.output)
-    else:
-        write_together(results, VectorsJsonFormat(), arguments.output)
-    return recordings.status
+    place = find_place(arguments, recordings, FORMATS, "json")
+    loaded: list[Any] = []
 
+    def load() -> Any:
+        loaded.append(
+            load_pipeline(
+                "speaker-embedding", arguments, batch_size=arguments.batch_size, normalize=arguments.normalize
+            )
+        )
+        return loaded[0]
 
-def _write_npz(results: Iterable[tuple[str, Any]], size: int, path: str) -> None:
-    """The names and vectors of the recordings that did not fail."""
-    import numpy as np
+    def one_file(path: str, asked: Sequence[Asked], keep: bool) -> VectorsFile:
+        return VectorsFile(path, lambda: loaded[0].model.config.xvector_output_dim if loaded else 0, asked, keep)
 
-    vectors = {i: (name, vector) for i, (name, vector) in enumerate(results) if not isinstance(vector, Exception)}
-    files = np.array([name for name, _ in vectors.values()], dtype=str)
-    embeddings = np.array([vector for _, vector in vectors.values()], np.float32).reshape(len(files), size)
-    with open_file(path) as file:
-        np.savez(file, files=files, embeddings=embeddings)
+    as_npz = isinstance(place.formats[0], NpzFormat)
+    return answer(recordings, place, load, one_file if as_npz else None)

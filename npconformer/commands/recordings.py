@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -73,29 +73,47 @@ class Recordings:
         """0 when everything went well, 1 when something failed."""
         return 1 if self.failed or self.complaints else 0
 
-    def answers(self, pipeline: Any, note: str | None = None, **options: Any) -> Iterator[tuple[str, Any]]:
+    def complain(self) -> None:
+        """Say the complaints."""
+        for complaint in self.complaints:
+            say(complaint)
+
+    def answers(
+        self,
+        pipeline: Any,
+        note: str | None = None,
+        only: Sequence[int] | None = None,
+        quiet: bool = False,
+        verbose: bool = False,
+        **options: Any,
+    ) -> Iterator[tuple[str, Any]]:
         """Yield (name, result) in order, or (name, error), which is also reported.
 
         Progress bars are shown while somebody watches: of the recordings, and of the seconds of a long one. note:
-        said when the first recording is run in chunks, with {name} replaced. options: of the pipeline's calls.
+        said when the first recording is run in chunks, with {name} replaced. only: the indices of the recordings to
+        be asked, in `names`; by default all. quiet: without bars and the note. verbose: say what is done. options: of
+        the pipeline's calls.
         """
         from tqdm import tqdm
 
         from npconformer.commands.progress import SecondsBar
 
-        for complaint in self.complaints:
-            say(complaint)
-        hidden = sys.stderr is None or not sys.stderr.isatty()
-        seconds = SecondsBar(hidden, note)
-        results = zip(self.names, pipeline.stream(self.sources, return_errors=True, progress=seconds, **options))
-        bar = tqdm(results, total=len(self.names), unit="file", file=sys.stderr, disable=hidden, leave=False)
-        for name, result in bar:
+        self.complain()
+        hidden = quiet or sys.stderr is None or not sys.stderr.isatty()
+        seconds = SecondsBar(hidden, None if quiet else note)
+        names = self.names if only is None else [self.names[i] for i in only]
+        sources = self.sources if only is None else [self.sources[i] for i in only]
+        results = zip(names, pipeline.stream(sources, return_errors=True, progress=seconds, **options))
+        bar = tqdm(results, total=len(names), unit="file", file=sys.stderr, disable=hidden, leave=False)
+        for count, (name, result) in enumerate(bar, start=1):
             seconds.close()
             with tqdm.external_write_mode(file=sys.stderr):  # take the bar away while lines are written
                 if isinstance(result, Exception):
                     self.failed += 1
                     message = str(result)
                     say(message if message.startswith(name) else f"{name}: {message}")
+                elif verbose:
+                    say(f"{name}: done, {count} of {len(names)}")
                 yield name, result
 
 

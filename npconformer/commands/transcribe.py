@@ -5,28 +5,28 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from npconformer.commands.answering import answer
 from npconformer.commands.arguments import (
     add_batch_size,
     add_chunks,
     add_device,
     add_model,
-    add_output,
     add_recordings,
     add_threads,
-    check_can_hold,
-    check_is_writable,
     load_pipeline,
     say,
+    whole_number,
 )
-from npconformer.commands.formats import EXTENSIONS, FORMATS, format_of
+from npconformer.commands.clips import ClippedRecogniser, parse_clips
+from npconformer.commands.formats import FORMATS, SEGMENTED, SUBTITLES, Written
+from npconformer.commands.places import PLACES_HELP, Place, add_place, find_place
 from npconformer.commands.plotting import ON_THE_TERMINAL, PlottedRecogniser, check_plot, print_plot, write_plot
 from npconformer.commands.reading import SOUND_HELP, add_reading
-from npconformer.commands.recordings import Recordings, stems
-from npconformer.commands.writing import write_together
+from npconformer.commands.recordings import Recordings
+from npconformer.commands.spellings import add_meaningless
 
 EXAMPLES = """\
 examples:
@@ -36,11 +36,14 @@ examples:
       with a checkpoint folder: config.json, model.safetensors and the processor's files
   npconformer transcribe interview.flac --model facebook/wav2vec2-conformer-rope-large-960h-ft
       with a repository of the Hugging Face hub, which is downloaded once (needs the extra `hub`)
-  npconformer transcribe recordings/ --model my-checkpoint --format json --output texts.json
+  npconformer transcribe recordings/ --model my-checkpoint --output texts.json
       every recording in a folder and its subfolders
-  npconformer transcribe talk.mp3 --model my-checkpoint --format srt --output talk.srt
-      subtitles; several recordings need a folder: --output subtitles/, in which each file is
-      named after its recording, and numbered where two would have one name
+  npconformer transcribe talk.mp3 --model my-checkpoint --output talk.srt --max-line-width 36 --max-line-count 2
+      subtitles of at most two lines; --highlight-words underlines each word while it is said
+  npconformer transcribe recordings/ --model my-checkpoint -f srt,json -o texts --skip-existing
+      two files for every recording; repeated after it was stopped, it goes on with those that are missing
+  npconformer transcribe talk.mp3 --model my-checkpoint --clip-timestamps 60,90,300
+      only from 1:00 to 1:30 and from 5:00 on
   npconformer transcribe *.wav --model my-checkpoint --timestamps word --batch-size 8
       when each word was said; eight recordings at once change the speed, never the text
   npconformer transcribe lecture.mp3 --model my-checkpoint --chunk-length-s 20 --stride-length-s 4,2
@@ -56,11 +59,18 @@ long recordings: the time that a model takes for a recording as a whole grows wi
 
 output formats:
   text  one line per recording: the text, after "NAME: " when there are several;
-        with --timestamps, a line "START<tab>END<tab>TEXT" (seconds) for each word or character follows
-  json  an array with one object per recording, in order: {"file", "text"}, with --timestamps also
-        "chunks": [{"text", "timestamp": [start, end]}]; {"file", "error"} for one that failed
-  srt, vtt  subtitles of a few words each; one for each word or character with --timestamps
+        with --timestamps, a line "START<tab>END<tab>TEXT" (seconds) for each segment, word or character follows
+  json  an array with one object per recording, in order: {"file", "text", "confidence"}, with --timestamps also
+        "chunks": [{"text", "timestamp": [start, end], "confidence"}]; {"file", "error"} for one that failed;
+        alone in a file of --output-dir, only the object
+  jsonl  the same objects, one on each line
+  csv   a table with the columns file, text, confidence
+  tsv   a table with the columns start, end, text, confidence, times in milliseconds, a row for each segment: what
+        would be a subtitle; the first column is file when there are several
+  srt, vtt  subtitles of a few words each, one for each with --timestamps word or char; vtt has the confidence
+        as a comment. One recording fits a file
 
+PLACES
 SOUND
 A recording that cannot be read is named on standard error, and the others go on.
 exit status: 0 all transcribed, 1 some failed, 2 could not start.
@@ -78,14 +88,25 @@ def add_parser(subcommands: Any) -> None:
         "transcribe",
         help="write down what is said in recordings",
         description="Write down what is said in recordings: WAV, FLAC, OGG, MP3; any rate, any channels.",
-        epilog=EXAMPLES.replace("SOUND\n", SOUND_HELP + "\n"),
+        epilog=EXAMPLES.replace("PLACES\n", PLACES_HELP + "\n").replace("SOUND\n", SOUND_HELP + "\n"),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_recordings(parser)
     add_reading(parser)
     add_model(parser)
-    parser.add_argument("--timestamps", choices=("word", "char"), help="also say when each was said")
-    parser.add_argument("--format", choices=tuple(FORMATS), default="text", help="default: text")
+    times = parser.add_mutually_exclusive_group()
+    times.add_argument("--timestamps", choices=("segment", "word", "char"), help="also say when each was said")
+    times.add_argument(
+        "--word-timestamps", action="store_const", const="word", dest="timestamps", help=argparse.SUPPRESS
+    )
+    parser.add_argument(
+        "--clip-timestamps",
+        type=parse_clips,
+        metavar="T",
+        help="transcribe only these parts: START,END,START,END,... in seconds; without the last END, to the end",
+    )
+    add_place(parser, FORMATS, "text")
+    _add_lines(parser)
     add_chunks(
         parser,
         default="auto",
@@ -95,64 +116,84 @@ def add_parser(subcommands: Any) -> None:
     add_device(parser)
     add_threads(parser)
     add_batch_size(parser)
-    add_output(parser)
     parser.add_argument(
         "--plot",
         metavar="PNG",
         help='draw what the model hears in one recording; needs matplotlib: pip install "npconformer[plots]"; '
         "-: with letters, on standard output",
     )
+    add_meaningless(parser)
     parser.set_defaults(run=run, parser=parser)
+
+
+def _add_lines(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("lines of subtitles (srt, vtt; segments of tsv)")
+    number = {"type": whole_number, "metavar": "N"}
+    group.add_argument("--max-line-width", **number, help="letters in a line; default: 42")
+    group.add_argument("--max-line-count", **number, help="lines in a subtitle; default: 1")
+    group.add_argument("--max-words-per-line", **number, help="words in a line; default: as many as fit")
+    group.add_argument(
+        "--highlight-words", action="store_true", help="underline each word while it is said; not in tsv"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Transcribe every recording; returns the exit status."""
     recordings = Recordings(arguments.audio, arguments)
-    one_file_each = arguments.format in EXTENSIONS and recordings.several
-    if not one_file_each:
-        check_can_hold(arguments, recordings.files)
-    elif arguments.output is None:
-        arguments.parser.error(f"several recordings as {arguments.format} need a folder to go to: --output FOLDER")
-    else:
-        _make_folder(arguments)
+    written = _written(arguments)
+    place = find_place(arguments, recordings, FORMATS, "text", lambda kind, several: kind(several, written))
+    names = [name for name, kind in FORMATS.items() if any(type(one) is kind for one in place.formats)]
+    _check_lines(arguments, names)
     if arguments.plot is not None:
-        _check_plot(arguments, recordings)
-    if arguments.model is None:
+        _check_plot(arguments, recordings, place, names)
+    if arguments.model is None and not arguments.quiet:
         say("no --model given: using the embedded recogniser, which knows the spoken digits ZERO to NINE only")
-    chunks = {"chunk_length_s": arguments.chunk_length_s, "stride_length_s": arguments.stride_length_s}
-    recognise = load_pipeline("automatic-speech-recognition", arguments, batch_size=arguments.batch_size, **chunks)
-    if arguments.plot is not None:
-        recognise = PlottedRecogniser(recognise)
+    loaded: list[Any] = []
 
-    timestamps = arguments.timestamps or ("word" if arguments.format in EXTENSIONS else None)
+    def load() -> Any:
+        chunks = {"chunk_length_s": arguments.chunk_length_s, "stride_length_s": arguments.stride_length_s}
+        recognise = load_pipeline("automatic-speech-recognition", arguments, batch_size=arguments.batch_size, **chunks)
+        if arguments.clip_timestamps is not None:
+            recognise = ClippedRecogniser(recognise, arguments.clip_timestamps)
+        if arguments.plot is not None:
+            recognise = PlottedRecogniser(recognise)
+        loaded.append(recognise)
+        return recognise
+
+    of_words = not set(SEGMENTED).isdisjoint(names)
+    timestamps = "word" if arguments.timestamps == "segment" or of_words else None
+    timestamps = arguments.timestamps if arguments.timestamps in ("word", "char") else timestamps
     note = NOTE if arguments.chunk_length_s == "auto" else None
-    results = recordings.answers(recognise, note=note, return_timestamps=timestamps)
-    if one_file_each:
-        _write_one_file_each(results, stems(recordings.names), arguments)
-    else:
-        write_together(results, format_of(arguments, recordings.several), arguments.output)
-    if arguments.plot is not None and recordings.status == 0:
-        _plot(recognise.recognition(), recordings.names[0], arguments.plot)
-    return recordings.status
+    rated = not set(names) <= {"text", "srt"}
+    status = answer(recordings, place, load, note=note, return_timestamps=timestamps, return_confidence=rated)
+    if loaded and arguments.plot is not None and status == 0:
+        _plot(loaded[0].recognition(), recordings.names[0], arguments.plot)
+    return status
 
 
-def _write_one_file_each(
-    results: Iterable[tuple[str, Any]], file_names: Iterable[str], arguments: argparse.Namespace
-) -> None:
-    """Every result into a file of its own in a folder; a name that two recordings share is numbered, and told."""
-    from npconformer.storage.files import write_bytes_atomically
+def _written(arguments: argparse.Namespace) -> Written:
+    """What of a transcript is written."""
+    asked = (arguments.max_line_width, arguments.max_line_count, arguments.max_words_per_line)
+    layout = None
+    if arguments.highlight_words or any(one is not None for one in asked):
+        layout = (asked[0] or 42, asked[1] or 1, asked[2])
+    return Written(arguments.timestamps, layout, arguments.highlight_words)
 
-    for (name, result), file_name in zip(results, file_names):
-        if isinstance(result, Exception):
+
+def _check_lines(arguments: argparse.Namespace, names: list[str]) -> None:
+    """Refuse options of subtitles where there are none."""
+    of_lines = ("max_line_width", "max_line_count", "max_words_per_line")
+    for name in (*of_lines, "highlight_words"):
+        if not getattr(arguments, name):
             continue
-        path = Path(arguments.output, f"{file_name}{EXTENSIONS[arguments.format]}")
-        text = format_of(arguments, several=False).one(name, result)
-        write_bytes_atomically(path, text.encode("utf-8", "surrogateescape"))  # a link in the folder is replaced
-        if file_name != Path(name).stem:
-            say(f"{name}: its subtitles are in {path}")
+        option, formats = f"--{name.replace('_', '-')}", SEGMENTED if name in of_lines else SUBTITLES
+        if set(formats).isdisjoint(names):
+            arguments.parser.error(f"{option} is of subtitles: add --format srt or vtt")
+        if arguments.timestamps == "char":
+            arguments.parser.error(f"{option} is of words: leave --timestamps char away")
 
 
-def _check_plot(arguments: argparse.Namespace, recordings: Recordings) -> None:
+def _check_plot(arguments: argparse.Namespace, recordings: Recordings, place: Place, formats: list[str]) -> None:
     """Refuse, before any work is done, a picture that cannot be drawn."""
     from npconformer.audio.streaming import duration_of
     from npconformer.plots import MOST_SECONDS
@@ -162,9 +203,11 @@ def _check_plot(arguments: argparse.Namespace, recordings: Recordings) -> None:
         error(f"--plot draws one recording, and there are {len(names)}")
     if arguments.chunk_length_s not in ("auto", 0):
         error("--plot draws a recording that is transcribed as a whole: leave --chunk-length-s away")
-    if arguments.plot == ON_THE_TERMINAL and arguments.output is None and arguments.format != "text":
-        error(f"--plot - would mix a picture with {arguments.format} on standard output: name files")
-    if arguments.output is not None and os.path.realpath(arguments.plot) == os.path.realpath(arguments.output):
+    if arguments.clip_timestamps is not None:
+        error("--plot draws a recording that is transcribed as a whole: leave --clip-timestamps away")
+    if arguments.plot == ON_THE_TERMINAL and place.folder is None and place.path is None and formats != ["text"]:
+        error(f"--plot - would mix a picture with {formats[0]} on standard output: name files")
+    if place.path is not None and os.path.realpath(arguments.plot) == os.path.realpath(place.path):
         error(f"--plot and --output are both {arguments.plot}")
     check_plot(arguments, recordings.files)
     with contextlib.suppress(ValueError, OSError):  # said when it is transcribed
@@ -178,14 +221,3 @@ def _plot(recognition: Any, name: str, path: str) -> None:
         print_plot(recognition)
     else:
         write_plot(recognition, path, Path(name).name)
-
-
-def _make_folder(arguments: argparse.Namespace) -> None:
-    """The folder for subtitles, before any work is done."""
-    try:
-        os.makedirs(arguments.output, exist_ok=True)
-    except FileExistsError:
-        arguments.parser.error(f"several recordings need a folder to go to, and {arguments.output} is a file")
-    except OSError as error:
-        arguments.parser.error(f"--output {arguments.output}: {error.strerror}")
-    check_is_writable(arguments, arguments.output)

@@ -1,8 +1,4 @@
-"""Writing results: to standard output one by one, or to files that appear whole.
-
-A format has text to write `before` the results and `after` them, and makes text of `one` recording's result
-or error.
-"""
+"""Writing text and bytes: to standard output at once, or to files that appear whole."""
 
 from __future__ import annotations
 
@@ -10,65 +6,15 @@ import json
 import math
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, BinaryIO, Protocol
+from typing import Any, BinaryIO
 
 from npconformer.commands.standard_output import write_out
-from npconformer.storage.messages import one_line
 
 # In JSON they stand inside texts only: lone surrogates, how Python spells a byte of a name that is not UTF-8, and what
 # drives a terminal or ends a line. json.loads gives all of them back.
 ESCAPED = re.compile("[\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
-
-
-class Format(Protocol):
-    """How results are written."""
-
-    before: str
-    after: str
-
-    def one(self, name: str, result: Any) -> str:
-        """The text of one recording's result; an error is "" where the format has no place for it."""
-
-
-class LineFormat:
-    """Lines for each recording, which start with its name when there are several: "NAME: LINE".
-
-    Line ends and control characters in names, labels and tokens are escaped: each line stays one.
-    """
-
-    before = after = ""
-
-    def __init__(self, several: bool) -> None:
-        self.several = several
-
-    def lines(self, result: Any) -> Iterable[str]:
-        """The lines of one result."""
-        raise NotImplementedError
-
-    def one(self, name: str, result: Any) -> str:
-        if isinstance(result, Exception):
-            return ""  # named on standard error
-        start = f"{name}: " if self.several else ""
-        return "".join(f"{one_line(start)}{line}\n" for line in self.lines(result))
-
-
-class JsonFormat:
-    """An array of one object per recording, on a line of its own, failures included."""
-
-    def __init__(self) -> None:
-        self.before, self.after = "[", "\n]\n"
-        self.count = 0
-
-    def entry(self, result: Any) -> dict[str, Any]:
-        """What the object of one recording holds beside its name."""
-        return result
-
-    def one(self, name: str, result: Any) -> str:
-        fields = {"error": str(result)} if isinstance(result, Exception) else self.entry(result)
-        self.count += 1
-        return ("\n" if self.count == 1 else ",\n") + to_json({"file": name, **fields})
 
 
 def to_json(value: Any) -> str:
@@ -85,22 +31,13 @@ def _without_nan(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def write_together(results: Iterable[tuple[str, Any]], formatted: Format, path: str | None) -> None:
-    """All results into one stream, each as soon as it is there."""
-    with open_output(path) as write:
-        write(formatted.before)
-        for name, result in results:
-            write(formatted.one(name, result))
-        write(formatted.after)
-
-
 @contextmanager
 def open_output(path: str | None) -> Iterator[Callable[[str], Any]]:
     """A function that writes text to standard output at once, or to a file that appears when all is written.
 
     Names that are not UTF-8 are written with the bytes that they have.
     """
-    if path is None:
+    if path is None or path == "-":
         yield write_out
     else:
         with open_file(path) as file:
@@ -122,7 +59,7 @@ def open_file(path: str | os.PathLike) -> Iterator[BinaryIO]:
     from npconformer.storage.files import atomic_path
 
     path = os.fspath(path)
-    descriptor = _descriptor(path)
+    descriptor = descriptor_of(path)
     if descriptor is None and (os.path.isfile(path) or not os.path.exists(path)):
         target = os.path.realpath(path) if os.path.islink(path) else path
         if os.path.islink(target):
@@ -139,7 +76,7 @@ def open_file(path: str | os.PathLike) -> Iterator[BinaryIO]:
         raise
 
 
-def _descriptor(path: str) -> int | None:
+def descriptor_of(path: str) -> int | None:
     """n of /dev/fd/n, /dev/stdout and their like: opening these by name would cut off a file behind them."""
     for _ in range(8):  # links from one to the next
         folder, name = os.path.split(os.path.abspath(path))

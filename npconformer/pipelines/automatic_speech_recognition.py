@@ -5,6 +5,7 @@ Letters: B utterances in a batch, N samples, T frames, V vocabulary.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -15,6 +16,7 @@ from npconformer.pipelines.finite import not_finite
 from npconformer.pipelines.frames import FramePipeline, Frames
 from npconformer.pipelines.inputs import is_path, load_waveform
 from npconformer.storage.hub_options import HubOptions
+from npconformer.text.confidence import best_path_log_probs, segment_confidence, span_confidences
 
 __all__ = ["AutomaticSpeechRecognitionPipeline", "best_classes", "chunk_iter", "rescale_stride"]
 
@@ -26,16 +28,17 @@ class AutomaticSpeechRecognitionPipeline(FramePipeline):
     """Transcribes recordings with a CTC model and its processor.
 
     A call gives {"text": str} for each recording. Its option `return_timestamps`, "char" or "word", adds
-    "chunks": [{"text": str, "timestamp": (start, end)}], in seconds. chunk_length_s and stride_length_s, for long
-    recordings, are described in FramePipeline; the best class of every frame is kept, so that an hour is 1.4 MB,
-    and decoded as one recording.
+    "chunks": [{"text": str, "timestamp": (start, end)}], in seconds. `return_confidence` adds "confidence", from 0 to
+    1, to each of them and to the whole, which has the mean of its words (None for silence). chunk_length_s and
+    stride_length_s, for long recordings, are described in FramePipeline; the best class of every frame and its
+    probability are kept, so that an hour is 1.4 MB, and decoded as one recording.
     """
 
     task = "automatic-speech-recognition"
     head_name = "ctc"
     rows_name = "tokens"
     type = "ctc"  # of the several kinds of recogniser that transformers has
-    options: ClassVar = {**FramePipeline.options, "return_timestamps": None}
+    options: ClassVar = {**FramePipeline.options, "return_timestamps": None, "return_confidence": False}
 
     def __init__(self, model: Any, *parts: Any, **options: Any) -> None:
         super().__init__(model, *parts, **options)
@@ -57,6 +60,8 @@ class AutomaticSpeechRecognitionPipeline(FramePipeline):
                 f'return_timestamps must be None, "char" or "word", got {options["return_timestamps"]!r}: '
                 "a CTC model has times of letters and of words, and no segments"
             )
+        if not isinstance(options["return_confidence"], bool):
+            raise ValueError(f"return_confidence must be True or False, got {options['return_confidence']!r}")
 
     def logits_of(self, recording: Any, sampling_rate: int | None = None) -> tuple[np.ndarray, np.ndarray]:
         """A recording's waveform (N,) at the model's rate, and the logits (T, V) that its text is read from.
@@ -72,30 +77,69 @@ class AutomaticSpeechRecognitionPipeline(FramePipeline):
 
         For those who need the logits as well: the model runs once. Raises ValueError for logits that are not finite.
         """
-        return self.answer(Frames(0, best_classes(logits)), self._complete(options))
+        return self.answer(Frames(0, best_path(logits)), self._complete(options))
 
     def read_output(self, outputs: Any) -> np.ndarray:
-        """The best class of every frame (B, T)."""
-        return best_classes(to_host(outputs.logits.data))
+        """The best path (B, T), as of `best_path`."""
+        return best_path(to_host(outputs.logits.data))
+
+    def forward(self, model_inputs: Mapping[str, Any]) -> dict[str, Any]:
+        """What the model says of one dict of `preprocess`: "tokens" and their "log_probs" (1, T), and strides."""
+        outputs = super().forward(model_inputs)
+        path = outputs["tokens"]
+        return {**outputs, "tokens": path["id"].astype(np.int64), "log_probs": path["log_prob"]}
+
+    def postprocess(self, model_outputs: Sequence[Mapping[str, Any]], **options: Any) -> Any:
+        """What a call with these options gives, made of what `forward` gives; confidence needs its "log_probs"."""
+        paths = [{**one, "tokens": _path(one["tokens"], one.get("log_probs"))} for one in model_outputs]
+        for one in paths:
+            one.pop("log_probs", None)
+        return super().postprocess(paths, **options)
 
     def answer(self, output: Frames, options: dict[str, Any]) -> dict[str, Any]:
-        """Text, and times if asked for, of one utterance's best classes (T,).
+        """Text, and times and confidence if asked for, of one utterance's best path (T,).
 
         Raises ValueError where there is no best class.
         """
-        ids = output.rows
+        path, ids = output.rows, output.rows["id"]
         if wrong := int((ids == NO_CLASS).sum()):
             raise not_finite(wrong, len(ids), "frames")
-        tokenizer, unit = self.processor.tokenizer, options["return_timestamps"]
+        tokenizer, unit, rated = self.processor.tokenizer, options["return_timestamps"], options["return_confidence"]
+        units = {"word", unit} if rated else {unit}
+        decoded = tokenizer.decode(ids, **{f"output_{one}_offsets": True for one in units if one is not None})
+        if units == {None}:
+            return {"text": decoded}
+        result = {"text": decoded["text"]}
+        if rated:
+            result["confidence"] = segment_confidence(self._confidences(path, decoded["word_offsets"]))
         if unit is None:
-            return {"text": tokenizer.decode(ids)}
-        decoded = tokenizer.decode(ids, **{f"output_{unit}_offsets": True})
-        start = self.clock.start
-        chunks = [
+            return result
+        offsets, start = decoded[f"{unit}_offsets"], self.clock.start
+        result["chunks"] = [
             {"text": offset[unit], "timestamp": (start(offset["start_offset"]), start(offset["end_offset"]))}
-            for offset in decoded[f"{unit}_offsets"]
+            for offset in offsets
         ]
-        return {"text": decoded["text"], "chunks": chunks}
+        if rated:
+            for chunk, confidence in zip(result["chunks"], self._confidences(path, offsets)):
+                chunk["confidence"] = confidence
+        return result
+
+    def _confidences(self, path: np.ndarray, offsets: list[dict[str, Any]]) -> list[float | None]:
+        tokenizer = self.processor.tokenizer
+        no_letters = {tokenizer.pad_token_id, tokenizer.word_delimiter_token_id}
+        spans = [(offset["start_offset"], offset["end_offset"]) for offset in offsets]
+        return span_confidences(path["id"], path["log_prob"], spans, no_letters)
+
+
+def best_path(logits: np.ndarray) -> np.ndarray:
+    """(..., V) -> (...) of {"id", "log_prob"}: `best_classes` with the logarithms of their probabilities."""
+    return _path(best_classes(logits), best_path_log_probs(logits))
+
+
+def _path(ids: np.ndarray, log_probs: np.ndarray | None) -> np.ndarray:
+    path = np.empty(np.shape(ids), [("id", np.int32), ("log_prob", np.float32)])
+    path["id"], path["log_prob"] = ids, np.nan if log_probs is None else log_probs
+    return path
 
 
 def best_classes(logits: np.ndarray) -> np.ndarray:

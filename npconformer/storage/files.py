@@ -7,16 +7,17 @@ the old one untouched.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import os
 import stat
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from npconformer.storage.parts import make_part, part_name
 from npconformer.storage.strict_json import LONGEST_JSON, parse_json
 from npconformer.storage.text_files import read_regular_file
 from npconformer.storage.umask import ordinary_mode
@@ -31,8 +32,6 @@ FFMPEG_SUFFIXES = set(
 )
 
 OF_MACOS = "._"  # how names start of what macOS keeps beside a file on foreign disks; it is no recording
-
-LONGEST_STEM, LONGEST_SUFFIX = 40, 16  # characters of the target's name in that of the temporary file
 
 
 def is_recording(name: str | os.PathLike) -> bool:
@@ -52,24 +51,27 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
     Raises OSError, with `path` as its filename, when the file cannot be written: before the block where that
     can be known, as for a folder that is closed or a name that is too long.
     """
-    target, temporary = Path(path), None
+    target = Path(path)
+    temporary, descriptor = part_name(target), None
     try:
         mode = _mode_for(target)
-        # a short name, because names have at most 255 bytes: the target's may have that many already
-        start, end = f".{target.stem[:LONGEST_STEM]}.", f".part{target.suffix[:LONGEST_SUFFIX]}"
-        descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=start, suffix=end)
-        os.close(descriptor)
-        temporary = Path(name)
+        descriptor = make_part(temporary)
+        if os.name == "nt":  # which renames no file that is open
+            os.close(descriptor)
+            descriptor = None
         yield temporary
         os.chmod(temporary, mode)
         _flush_to_disk(temporary)
         os.replace(temporary, target)
     except BaseException as error:
-        if temporary is not None:
+        with contextlib.suppress(OSError):  # a name that is too long, a folder that is none: nothing was made
             temporary.unlink(missing_ok=True)
         if isinstance(error, OSError) and error.errno is not None and _names_temporary(error, target, temporary):
             error.filename = str(path)
         raise
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)
 
 
 def write_text_atomically(path: str | os.PathLike, text: str) -> None:
@@ -157,15 +159,13 @@ def existing_folder(path: str | os.PathLike, holds: str) -> Path:
     )
 
 
-def _names_temporary(error: OSError, target: Path, temporary: Path | None) -> bool:
+def _names_temporary(error: OSError, target: Path, temporary: Path) -> bool:
     """Whether an error is about the file that is written, though it names another one or none."""
-    if temporary is None:
-        return True
     return error.filename is None or os.fspath(error.filename) in (str(temporary), str(target))
 
 
 def _mode_for(target: Path) -> int:
-    """The mode of the file that is replaced, or an ordinary file's (mkstemp's own is 0600)."""
+    """The mode of the file that is replaced, or an ordinary file's (a part's own is 0600)."""
     try:
         mode = os.lstat(target).st_mode
     except FileNotFoundError:

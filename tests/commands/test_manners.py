@@ -121,7 +121,14 @@ def test_help_teaches(capsys, command):
         (["--model", "m", "--format", "docx"], "invalid choice: 'docx'"),
         (["--model", "m", "--device", "tpu"], "invalid choice: 'tpu'"),
         (["--model", "m", "--output", "no-such-folder/out.json"], "there is no folder no-such-folder"),
-        (["--model", "m", "--output", "."], "is a folder"),
+        (["--model", "m", "--output", "a.json", "--output-dir", "b"], "are two places: leave one away"),
+        (["--model", "m", "--output", "a.srt"], "writes no .srt, but "),
+        (["--model", "m", "--output", "a.json", "--format", "jsonl"], "is of the format json, and --format says jsonl"),
+        (["--model", "m", "--output", "a.json", "--format", "all"], "do not fit into a.json: give a folder"),
+        (["--model", "m", "--format", "json,jsonl"], "json and jsonl do not fit into standard output"),
+        (["--model", "m", "--skip-existing"], "--skip-existing goes on with files"),
+        (["--model", "m", "--skip-existing", "--output", "-"], "--skip-existing goes on with files"),
+        (["--model", "m", "--quiet", "--verbose"], "not allowed with argument"),
     ],
 )
 def test_what_prevents_the_start(capsys, command, options, message):

@@ -219,8 +219,8 @@ def test_a_link_inside_an_output_folder_is_replaced(capsys, tmp_path):
 
 
 def test_only_descriptors_of_this_process(tmp_path):
-    assert writing._descriptor(str(tmp_path / "7")) is None
-    assert writing._descriptor("7") is None
+    assert writing.descriptor_of(str(tmp_path / "7")) is None
+    assert writing.descriptor_of("7") is None
 
 
 # ---- nothing is replaced that should not be
@@ -246,7 +246,7 @@ def test_subtitles_of_one_name_are_numbered_and_told(capsys, tmp_path):
     assert status == 0
     assert sorted(os.listdir(tmp_path / "out")) == ["X-3.srt", "x-2.srt", "x-4.srt", "x.srt"]
     assert err.splitlines()[1:] == [
-        f"npconformer: {path}: its subtitles are in {tmp_path / 'out' / name}"
+        f"npconformer: {path}: its files are {tmp_path / 'out' / name}"
         for path, name in zip(argv[1:], ("x-2.srt", "X-3.srt", "x-4.srt"))
     ]
 

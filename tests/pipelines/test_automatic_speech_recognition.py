@@ -259,3 +259,44 @@ def test_errors_can_be_returned_in_place(recognise, demo):
     results = list(recognise.stream([demo, np.zeros(5), demo], batch_size=2, return_errors=True))
     assert [results[0], results[2]] == [{"text": DEMO_TEXT}] * 2
     assert isinstance(results[1], ValueError)
+
+
+# ---- confidence
+
+
+@pytest.mark.parametrize("chunks", [{}, {"chunk_length_s": 2.0}])
+def test_confidence_of_words_letters_and_the_whole(chunks):
+
+    recognise = pipeline("automatic-speech-recognition", model=EMBEDDED_DIGITS, **chunks)
+    plain = recognise(str(RECORDING), return_timestamps="word")
+    rated = recognise(str(RECORDING), return_timestamps="word", return_confidence=True)
+    sure = [chunk.pop("confidence") for chunk in rated["chunks"]]
+    assert rated.pop("confidence") == pytest.approx(np.mean(sure))
+    assert rated == plain
+    assert recognise(str(RECORDING), return_confidence=True).keys() == {"text", "confidence"}
+    letters = recognise(str(RECORDING), return_timestamps="char", return_confidence=True)["chunks"]
+    spelled, of_letters = "", []
+    for letter in letters:  # the product over a word's letters is that of the word
+        spelled += letter["text"]
+        of_letters.append(1.0 if letter["confidence"] is None else letter["confidence"])
+    words, at = [], 0
+    for word in spelled.split(" "):
+        words.append(np.prod(of_letters[at : at + len(word)]))
+        at += len(word) + 1
+    np.testing.assert_allclose(words, sure, rtol=1e-5)
+    if not chunks:  # from the logits, one by one
+        logits = recognise.logits_of(str(RECORDING))[1].astype(np.float64)
+        best = np.exp(logits.max(-1)) / np.exp(logits).sum(-1)
+        assert min(of_letters) >= best.min() and max(sure) <= best.max()
+
+
+def test_confidence_of_silence_and_of_the_steps():
+
+    recognise = pipeline("automatic-speech-recognition", model=EMBEDDED_DIGITS)
+    silence = recognise(np.zeros(16000, np.float32), return_confidence=True, return_timestamps="word")
+    assert silence == {"text": "", "confidence": None, "chunks": []}
+    steps = [recognise.forward(one) for one in recognise.preprocess(str(RECORDING))]
+    assert steps[0]["tokens"].dtype == np.int64
+    assert recognise.postprocess(steps, return_confidence=True) == recognise(str(RECORDING), return_confidence=True)
+    with pytest.raises(ValueError, match="return_confidence must be True or False, got 'yes'"):
+        recognise(str(RECORDING), return_confidence="yes")

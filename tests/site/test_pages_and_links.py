@@ -46,7 +46,7 @@ def test_lessons_are_listed(tmp_path):
 
 def test_names_that_two_modules_have_are_nobodys(modules):
     names = names_of(modules)
-    assert names["softmax"] == "npconformer.ops.softmax.softmax"
+    assert names["weighted_sum"] == "npconformer.ops.weighted_sum.weighted_sum"
     assert "add_parser" not in names and "run" not in names
 
 

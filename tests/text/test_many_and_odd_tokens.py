@@ -29,12 +29,12 @@ def added(token, **switches):
     ids=["added", "special", "vocabulary"],
 )
 def test_thirty_thousand_tokens(vocab, settings, tmp_path):
-    start = time.perf_counter()
+    start = time.process_time()
     tokenizer = Wav2Vec2CTCTokenizer(vocab, **settings)
     assert tokenizer.tokenize("A<12345>B" + "AB" * 20_000)[:3] == ["A", "<12345>", "B"]
     tokenizer.save_pretrained(tmp_path)
     assert Wav2Vec2CTCTokenizer.from_pretrained(tmp_path).get_vocab() == tokenizer.get_vocab()
-    assert time.perf_counter() - start < 5  # with a vocabulary made anew for each token: minutes
+    assert time.process_time() - start < 20  # with a vocabulary made anew for each token: minutes
 
 
 def test_old_checkpoints_with_many(tmp_path):
@@ -45,10 +45,10 @@ def test_old_checkpoints_with_many(tmp_path):
     }
     for name, content in files.items():
         (tmp_path / name).write_text(json.dumps(content))
-    start = time.perf_counter()
+    start = time.process_time()
     tokenizer = Wav2Vec2CTCTokenizer.from_pretrained(tmp_path)
     assert len(tokenizer.all_special_ids) > 30_000
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5
 
 
 def test_texts_are_cut_as_a_pattern_cuts_them():
