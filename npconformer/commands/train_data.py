@@ -27,7 +27,7 @@ def read_data(path: str) -> Data:
 
 
 class TrainingData:
-    """Makes batches for a model, as the options (see `train.DEFAULTS`) say."""
+    """Makes batches for a model, as the options (see `train_arguments.DEFAULTS`) say."""
 
     def __init__(self, model: Any, processor: Any, options: dict[str, Any]) -> None:
         from npconformer.data import AudioReader, targets_for

@@ -8,8 +8,11 @@ from typing import Any
 from npconformer.commands.arguments import say
 
 
-def build_trainer(output: Path, options: dict[str, Any], resume: bool) -> Any:
-    """The trainer that the options (see `train.DEFAULTS`) describe, with its data read and looked through.
+def build_trainer(output: Path, options: dict[str, Any], resume: bool, asked: list[str]) -> tuple[Any, bytes]:
+    """The trainer that the options (see `train_arguments.DEFAULTS`) describe, with its data read and looked through.
+
+    asked: fields of the configuration that are given now, of which a checkpoint to go on from must have the values.
+    Returns also the table of what is left out of the data.
 
     Raises ValueError, OSError or RuntimeError for what prevents the start.
     """
@@ -23,13 +26,15 @@ def build_trainer(output: Path, options: dict[str, Any], resume: bool) -> Any:
     held_out = read_data(options["eval"]) if options["eval"] else None
     # The model of the newest checkpoint: the first one's folder may be gone, and its labels are these.
     checkpoint = CheckpointStore(output, options["keep"], say).latest() if resume else None
+    if checkpoint is not None:
+        _check_goes_on(options["task"], checkpoint, dict(map(_field, asked)))
     model, processor = _model(options, checkpoint, train.examples)
     data = TrainingData(model, processor, options)
     selection = data.select(train, augmentation.fastest)
     evaluation = None if held_out is None else data.select(held_out)
     has_own_head = checkpoint is not None or options["new_head"]  # made for these data
-    tell_what_is_used(output, selection, evaluation, None if has_own_head else options["task"])
-    return Trainer(
+    left_out = tell_what_is_used(output, selection, evaluation, None if has_own_head else options["task"])
+    trainer = Trainer(
         model,
         data.loader(selection, augmentation),
         output,
@@ -38,6 +43,28 @@ def build_trainer(output: Path, options: dict[str, Any], resume: bool) -> Any:
         processor=processor,
         report=say,
     )
+    return trainer, left_out
+
+
+def _check_goes_on(task: str, checkpoint: Path, fields: dict[str, Any]) -> None:
+    """Refuse what the model of the checkpoint to go on from is not: another task's, or of another configuration."""
+    from npconformer.models.auto import AutoConfig, heads_of
+    from npconformer.training import TASKS
+
+    config = AutoConfig.from_pretrained(checkpoint)
+    heads = heads_of(config.architectures or [])
+    if TASKS[task].head_name not in heads:
+        tasks = [name for name, each in TASKS.items() if each.head_name in heads]
+        raise ValueError(
+            f"--task {task}: {checkpoint} is of --task {' or '.join(tasks) or 'none'}, and a training goes on with its "
+            "model; begin another training in another --output"
+        )
+    for name, value in fields.items():
+        if type(config).from_dict(config.to_dict(), **{name: value}) != config:
+            raise ValueError(
+                f"--set {name}={value} would have no effect: {checkpoint} has {getattr(config, name, None)}, and a "
+                "training goes on with its model; leave it out, or begin another training in another --output"
+            )
 
 
 def _settings(options: dict[str, Any]) -> Any:
