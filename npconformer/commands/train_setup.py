@@ -31,7 +31,7 @@ def build_trainer(output: Path, options: dict[str, Any], resume: bool, asked: li
     model, processor = _model(options, checkpoint, train.examples)
     data = TrainingData(model, processor, options)
     selection = data.select(train, augmentation.fastest)
-    evaluation = None if held_out is None else data.select(held_out)
+    evaluation = None if held_out is None else data.select_held_out(held_out)
     has_own_head = checkpoint is not None or options["new_head"]  # made for these data
     left_out = tell_what_is_used(output, selection, evaluation, None if has_own_head else options["task"])
     trainer = Trainer(
@@ -117,6 +117,7 @@ def _model(options: dict[str, Any], checkpoint: Path | None, examples: list[Any]
         seed=options["seed"],
         report=say,
         new_head=options["new_head"] and not checkpoint,
+        speakers=options["speakers"],
         hub=HubOptions(revision=options["revision"]),
     )
     if options["freeze_feature_encoder"]:

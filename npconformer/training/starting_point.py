@@ -36,6 +36,7 @@ def starting_point(
     report: Callable[[str], Any] = print,
     new_head: bool = False,
     hub: HubOptions = AS_USUAL,
+    speakers: str = "names",
 ) -> tuple[Any, Any]:
     """A model to train, and its processor (for CTC) or feature extractor.
 
@@ -48,8 +49,9 @@ def starting_point(
         seed: of the random weights.
         report: called with lines about what was made anew.
         new_head: the labels, speakers or letters are those of the data even if the checkpoint has a head of this kind
-            for others. The classes of frames stay those of the configuration, with what `overrides` says.
+            for others.
         hub: how to get a repository.
+        speakers: what the classes of frames are, as for `FrameTargets`; with "order" the configuration says how many.
 
     Raises:
         FileNotFoundError: there is no such checkpoint or file.
@@ -65,7 +67,8 @@ def starting_point(
     kind = model_class(found.config.model_type, head_name)
     extractor = found.feature_extractor()
     _check_input(kind, extractor, source)
-    head = HEADS[task](found, examples, report)
+    options = {"speakers": speakers} if task == "frame" else {}
+    head = HEADS[task](found, examples, report, **options)
     config = type(found.config).from_dict(found.config.to_dict(), **head.settings)
     processor = extractor if head.tokenizer is None else AutoProcessor.from_parts(extractor, head.tokenizer)
 
