@@ -40,6 +40,8 @@ def tell_what_is_used(output: Path, train: Selection, evaluation: Selection | No
             rows.writerows([part, one.path, one.reason, one.source] for one in selection.left_out)
     encoded = table.getvalue().encode("utf-8", "surrogateescape")  # names of files need not be UTF-8
     _tell_repeated(train.examples, evaluation.examples if evaluation else [])
+    if evaluation is not None:
+        _tell_unheard(evaluation)
     unknown = sum(one.unknown for one in train.left_out)
     if unknown and task is not None:
         what = f"train: {unknown} of those left out have labels or letters that the model does not know"
@@ -88,6 +90,16 @@ def _tell_repeated(train: list[Example], evaluation: list[Example]) -> None:
         )
     if shared := len(said.keys() & set(map(_sound_of, evaluation))):
         say(f"eval: {shared} of the recordings {'is' if shared == 1 else 'are'} in --train, too")
+
+
+def _tell_unheard(evaluation: Selection) -> None:
+    """Says how many recordings are of speakers who are none of the model's: of `AnySpeakerTargets`."""
+    from npconformer.losses.class_labels import IGNORED
+
+    encoded = [one for one in evaluation.encoded if isinstance(one, tuple)]
+    if unheard := sum(label == IGNORED for label, _ in encoded):
+        what = f"{unheard} of the recordings {'is' if unheard == 1 else 'are'} of speakers that training never heard"
+        say(f"eval: {what}: they count for the error rate, and not for the loss")
 
 
 def _sound_of(example: Example) -> tuple[Any, ...]:

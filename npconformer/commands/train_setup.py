@@ -29,6 +29,7 @@ def build_trainer(output: Path, options: dict[str, Any], resume: bool, asked: li
     if checkpoint is not None:
         _check_goes_on(options["task"], checkpoint, dict(map(_field, asked)))
     model, processor = _model(options, checkpoint, train.examples)
+    _check_masks(model.config)
     data = TrainingData(model, processor, options)
     selection = data.select(train, augmentation.fastest)
     evaluation = None if held_out is None else data.select_held_out(held_out)
@@ -65,6 +66,16 @@ def _check_goes_on(task: str, checkpoint: Path, fields: dict[str, Any]) -> None:
                 f"--set {name}={value} would have no effect: {checkpoint} has {getattr(config, name, None)}, and a "
                 "training goes on with its model; leave it out, or begin another training in another --output"
             )
+
+
+def _check_masks(config: Any) -> None:
+    """Refuse spans of channels that no step could draw."""
+    asked = config.apply_spec_augment and config.mask_feature_prob > 0
+    if asked and config.mask_feature_length > config.hidden_size:
+        raise ValueError(
+            f"mask_feature_length is {config.mask_feature_length}, and hidden_size {config.hidden_size}: no span of "
+            "channels has room; set a shorter one, or mask_feature_prob=0"
+        )
 
 
 def _settings(options: dict[str, Any]) -> Any:

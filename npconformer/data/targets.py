@@ -8,6 +8,7 @@ Letters: B utterances in a batch, T frames, S labels of the longest text, C clas
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -42,14 +43,15 @@ class Layout(NamedTuple):
 class Targets:
     """Base: labels of no kind, for pre-training with losses of its own or for inputs alone.
 
-    clock: from samples to frames of the model. shortest: the fewest samples the model can learn from.
+    clock: from samples to frames of the model. shortest: the fewest samples the model can learn from; of those that it
+    can be measured on, `shortest_to_measure`.
     """
 
     joins = True  # whether several examples can be made into one utterance
 
     def __init__(self, clock: FrameClock, shortest: int = 1) -> None:
         self.clock = clock
-        self.shortest = shortest
+        self.shortest = self.shortest_to_measure = shortest
 
     def encode(self, example: Example) -> Any:
         """What is to be learnt from the example. Raises ValueError, saying why, when there is nothing."""
@@ -65,7 +67,9 @@ class Targets:
 
     def for_evaluation(self) -> Targets:
         """The same for data that nothing is learnt from."""
-        return self
+        targets = copy.copy(self)
+        targets.shortest = self.shortest_to_measure
+        return targets
 
     def collate(self, utterances: list[list[Piece]], layout: Layout, rng: np.random.Generator) -> dict[str, np.ndarray]:
         """The arrays of a batch that the model takes beside the sound. rng: what is random comes from it."""
@@ -188,7 +192,7 @@ class SpeakerTargets(ClassTargets):
 
     def for_evaluation(self) -> Targets:
         """Vectors are compared with each other, so that speakers whom training has never heard will do."""
-        return AnySpeakerTargets(self.label2id, self.clock, self.shortest)
+        return AnySpeakerTargets(self.label2id, self.clock, self.shortest_to_measure)
 
 
 class AnySpeakerTargets(SpeakerTargets):

@@ -6,7 +6,8 @@ from typing import Any
 
 from npconformer.data.pretraining_targets import PretrainingTargets
 from npconformer.data.targets import ClassTargets, FrameTargets, SpeakerTargets, Targets, TextTargets
-from npconformer.models.frame_clock import FrameClock
+from npconformer.models.frame_clock import FrameClock, fewest_steps
+from npconformer.nn import BatchNorm1d
 
 USUAL_RATE = 16000  # of every released model
 
@@ -32,8 +33,13 @@ def targets_for(model: Any, feature_extractor: Any = None, tokenizer: Any = None
         clock = FrameClock.of(model, extractor.sampling_rate, extractor.reach, extractor.hop)
     if model.head_name == "audio_frame_classification":
         config = model.config
-        return FrameTargets(config.label2id, clock, config.problem_type, clock.receptive_field, speakers)
-    return _TARGETS[model.head_name](model, clock, tokenizer)
+        shortest = clock.receptive_field
+        targets: Targets = FrameTargets(config.label2id, clock, config.problem_type, shortest, speakers)
+    else:
+        targets = _TARGETS[model.head_name](model, clock, tokenizer)
+    if any(isinstance(module, BatchNorm1d) for module in model.modules()):  # one frame has no variance
+        targets.shortest = max(targets.shortest, fewest_steps(2, (clock.input, *clock.encoder)))
+    return targets
 
 
 def _of_ctc(model: Any, clock: FrameClock, tokenizer: Any) -> Targets:
