@@ -21,7 +21,7 @@ examples:
       fine-tune a speech recogniser; manifests have the columns path and text
   npconformer train --resume --output out
       go on after a crash, a kill or Ctrl-C, as if nothing had happened
-  npconformer train --task ctc --from config.json --train recordings/ --output out --steps 2000 --lr 1e-3
+  npconformer train --task ctc --from tiny --train recordings/ --output out --steps 2000 --lr 1e-3
       from nothing: the letters are those of the texts, x.txt beside x.wav
   npconformer train --task sequence --from pretrained --train words/ --output out --epochs 5 --augment speed noise
       the label of words/yes/1.wav is yes
@@ -37,10 +37,14 @@ examples:
 tasks, and what the data must say:
   ctc          speech recognition; text
   sequence     a class of each recording; label
-  frame        who speaks when; rttm (the classes are those of the configuration, and each is learnt by itself,
-               unless its problem_type says otherwise or one of them is "silence")
+  frame        who speaks when; rttm (a class for each speaker whom it names, or with --speakers order for whoever
+               speaks first, second, ... in a recording; each is learnt by itself, unless the configuration's
+               problem_type says otherwise or one of its classes is "silence")
   xvector      vectors of speakers; speaker
   pretraining  nothing but sound
+
+--from tiny        1.3 million weights: a few words, minutes of speech; base: 19.8 million: sentences, hours of speech;
+                   tiny-bert, base-bert: the same as Wav2Vec2-BERT; --from config.json for any other size
 
 --freeze takes names of weights as far as they go: feature_projection, encoder, encoder.layers.0-11, adapter;
 base is everything but the head.
@@ -71,7 +75,12 @@ def add_parser(subcommands: Any) -> None:
     add("--output", required=True, metavar="FOLDER", help="where everything goes")
     add("--resume", action="store_true", help="go on; other arguments are those of the first run unless given")
     add("--task", choices=TASKS, help="what is learnt")
-    add("--from", dest="source", metavar="PATH", help="a checkpoint folder or hub repository; or a config's JSON file")
+    add(
+        "--from",
+        dest="source",
+        metavar="PATH",
+        help="a checkpoint folder or hub repository; a config's JSON file; or tiny, base, tiny-bert, base-bert",
+    )
     add("--revision", metavar="NAME", help="of a hub repository: a branch, tag, commit or refs/pr/NUMBER")
     add("--new-head", action="store_true", help="learn the labels or letters of the data in place of the checkpoint's")
     add(
@@ -101,6 +110,19 @@ def add_parser(subcommands: Any) -> None:
     add("--set", action="append", metavar="FIELD=VALUE", help="a field of the model's configuration; may be repeated")
     add("--seed", type=_seed, metavar="N", help="of every random choice; default: 0")
 
+    _add_batches(parser)
+    group = parser.add_argument_group("reports, in steps")
+    add = group.add_argument
+    add("--log-every", type=count, metavar="N", help="rows of the log; default: 10")
+    add("--eval-every", type=count, metavar="N", help="default: at the end of each epoch")
+    add("--save-every", type=count, metavar="N", help="checkpoints; default: at the end of each epoch")
+    add("--keep", type=count, metavar="N", help="how many checkpoints are kept; default: 3")
+    parser.set_defaults(run=run, parser=parser)
+
+
+def _add_batches(parser: argparse.ArgumentParser) -> None:
+    """Declare what batches are made of."""
+    count, number = whole_number, number_between
     group = parser.add_argument_group("batches")
     add = group.add_argument
     add("--batch-seconds", type=number(0.1), metavar="S", help="of sound in a batch, with padding; default: 60")
@@ -118,14 +140,6 @@ def add_parser(subcommands: Any) -> None:
     add("--augmentation", type=Path, metavar="FILE", help="a JSON file with their settings, instead of --augment")
     add("--workers", type=count, metavar="N", help="threads that prepare batches; default: 1")
     add("--device", choices=("cpu", "cuda"), help="default: cpu; cuda needs CuPy")
-
-    group = parser.add_argument_group("reports, in steps")
-    add = group.add_argument
-    add("--log-every", type=count, metavar="N", help="rows of the log; default: 10")
-    add("--eval-every", type=count, metavar="N", help="default: at the end of each epoch")
-    add("--save-every", type=count, metavar="N", help="checkpoints; default: at the end of each epoch")
-    add("--keep", type=count, metavar="N", help="how many checkpoints are kept; default: 3")
-    parser.set_defaults(run=run, parser=parser)
 
 
 def run(arguments: argparse.Namespace) -> int:

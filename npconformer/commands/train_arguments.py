@@ -86,8 +86,10 @@ def complete(parser: Any, output: Path, given: dict[str, Any], resume: bool) -> 
 def _with_whole_paths(given: dict[str, Any]) -> dict[str, Any]:
     """Paths from the root on, so that the training can be resumed in any folder."""
     from npconformer.storage.hub import is_repository
+    from npconformer.training.ready_configurations import is_ready
 
-    paths = [name for name in PATHS if given.get(name) and not (name == "source" and is_repository(given[name]))]
+    named = "source" in given and (is_repository(given["source"]) or is_ready(given["source"]))
+    paths = [name for name in PATHS if given.get(name) and not (name == "source" and named)]
     return {**given, **{name: os.path.abspath(given[name]) for name in paths}}
 
 

@@ -18,6 +18,7 @@ def build_trainer(output: Path, options: dict[str, Any], resume: bool, asked: li
     """
     from npconformer.commands.train_data import TrainingData, read_data
     from npconformer.commands.train_left_out import tell_what_is_used
+    from npconformer.commands.train_outlook import tell_outlook
     from npconformer.training import CheckpointStore, Trainer
 
     settings = _settings(options)
@@ -44,6 +45,8 @@ def build_trainer(output: Path, options: dict[str, Any], resume: bool, asked: li
         processor=processor,
         report=say,
     )
+    if checkpoint is None:
+        tell_outlook(trainer, selection, from_nothing=getattr(model, "load_report", None) is None)
     return trainer, left_out
 
 
