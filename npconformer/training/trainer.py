@@ -268,6 +268,10 @@ class Trainer:
             self.progress = read_state(checkpoint, self._state(), self.report)
             keep_within(self.loader, self.progress)
             self.report(f"going on from step {self.progress.step} ({checkpoint})")
+            if self.progress.stopped:
+                self.report(f"it had stopped there, {self.progress.stopped}: no step is left to do")
+            elif self.progress.step >= self.total_steps:
+                self.report(f"of {self.total_steps} steps none is left to do")
         elif resume:
             self.report(f"{self.output} holds no checkpoint yet: starting from the beginning")
         columns = ("epoch", "loss", "learning_rate", "gradient_norm", "seconds")

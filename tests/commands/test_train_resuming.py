@@ -75,6 +75,15 @@ def test_the_same_arguments_again(begun, capsys):
     assert read_arguments(output / SETTINGS)["set"] == ["hidden_dropout=0.2", "mask_time_length=2"]
 
 
+def test_no_step_is_left(begun, capsys):
+    """More steps help, fewer do not."""
+    output, _ = begun
+    for steps in (4, 2):
+        status, out, err = train(capsys, output, "--resume", "--steps", steps)
+        assert status == 0 and f"of {steps} steps none is left to do" in err and "trained 4 steps" in out
+    assert train(capsys, output, "--resume", "--steps", 4)[0] == 0
+
+
 def test_nothing_to_resume(capsys, config, tmp_path):
     status, _, err = train(capsys, tmp_path / "out", "--resume")
     assert status == 2 and "out: there is nothing to resume here; to begin, give --task, --from, --train, too" in err
