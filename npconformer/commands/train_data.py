@@ -58,8 +58,19 @@ class TrainingData:
         return selection
 
     def loader(self, selection: Selection, augmentation: Augmentation) -> Loader:
-        """The batches to learn from."""
+        """The batches to learn from. Raises ValueError or OSError for a recording of noise that cannot be used."""
+        for path in augmentation.noise.files if augmentation.noise else ():
+            self._check_noise(path)  # now, and not when it is first drawn
         return self._loader(selection, self.targets, augmentation=augmentation, workers=self.options["workers"])
+
+    def _check_noise(self, path: str) -> None:
+        from npconformer.data import Example
+        from npconformer.data.selection import check_level
+
+        try:
+            check_level(self.reader(Example(path)))
+        except ValueError as error:
+            raise ValueError(f"--augmentation: noise: {path}: {str(error).removeprefix(path).lstrip(': ')}") from None
 
     def validation_loader(self, selection: Selection) -> Loader:
         """The batches to measure on."""

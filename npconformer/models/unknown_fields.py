@@ -10,6 +10,7 @@ from difflib import get_close_matches
 from typing import Any
 
 NEAR, FAR = 0.82, 0.65  # how alike two names are, from 0 to 1: a slip without doubt, and what may have been meant
+MOST, LONGEST = 100, 80  # names that are looked at, and letters of one
 
 # What transformers 4 and 5, and the conversions of released checkpoints, write: some of it looks like a slip.
 OF_OTHERS = frozenset(
@@ -37,13 +38,19 @@ OF_OTHERS = frozenset(
 
 
 def unknown_fields(names: Iterable[str], known: Iterable[str], alike: float = FAR) -> dict[str, str | None]:
-    """The names that are neither known nor written by others, each with the known one that it may stand for."""
+    """The names that are neither known nor written by others, each with the known one that it may stand for.
+
+    Of very many only the first: a file full of names is no reason to compare them all.
+    """
     known = sorted(known)
-    return {name: _meant(name, known, alike) for name in names if name not in OF_OTHERS and name not in known}
+    unknown = [name for name in names if name not in OF_OTHERS and name not in known]
+    return {name: _meant(name, known, alike) for name in unknown[:MOST]}
 
 
 def _meant(name: str, known: list[str], alike: float) -> str | None:
     """The field that looks like this one; from afar also the shortest with all of its words: num_layers."""
+    if len(name) > LONGEST:
+        return None
     close = get_close_matches(name, known, n=1, cutoff=NEAR)
     if not close and alike < NEAR:
         words = set(name.split("_"))

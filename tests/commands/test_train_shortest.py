@@ -1,12 +1,13 @@
 """`npconformer train`: whatever selection lets through the loop can take, however short, alone or with others."""
 
+import json
 import re
 
 import numpy as np
 import pytest
 import soundfile
 from tiny_checkpoints import make_waveforms
-from train_command import CONFIGS, train
+from train_command import CONFIGS, FAST, train
 
 TASKS = ["ctc", "sequence", "frame", "xvector", "pretraining"]
 FIELDS = {
@@ -84,3 +85,16 @@ def test_whatever_a_recording_raises(capsys, config, folder, tmp_path, monkeypat
     assert status == 0, err
     assert "train: 6 recordings, 2 left out" in err and "0.wav: MemoryError\n" in err
     assert "1.wav: OverflowError: too much\n" in err
+
+
+@pytest.mark.parametrize("damage", [b"", b"no sound", None])
+def test_noise_that_cannot_be_read(damage, capsys, config, folder, tmp_path):
+    """It is found before the first step, not when it is first drawn."""
+    if damage is not None:
+        (tmp_path / "noise.wav").write_bytes(damage)
+    (tmp_path / "augmentation.json").write_text(
+        json.dumps({"noise": {"probability": 0.0, "files": [str(tmp_path / "noise.wav")]}})
+    )
+    argv = ("--task", "ctc", "--from", config, "--train", folder, "--augmentation", tmp_path / "augmentation.json")
+    status, _, err = train(capsys, tmp_path / "out", *argv, *FAST)
+    assert status == 2 and "noise.wav" in err and not (tmp_path / "out/arguments.json").exists()
