@@ -17,7 +17,7 @@ from npconformer.commands.arguments import say
 
 SHARE = 0.4  # of the speed of that product, which the products of a step come to
 CHANNEL, PAIR = 1.2e-6, 0.06e-6  # seconds for a channel of a frame in a block, and for a frame that a head looks at
-FEW_STEPS = {True: 1000, False: 100}  # fewer have hardly taught a model anything: from nothing, and from weights
+FEW_STEPS = {True: 200, False: 50}  # fewer have hardly taught a model anything: from nothing, and from weights
 FRAMES = 512  # rows of the product
 
 

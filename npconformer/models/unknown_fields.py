@@ -1,6 +1,8 @@
 """Fields of a configuration that mean nothing here: those that others write, and slips of the pen.
 
 A slip is the worse for being silent: with `hidden_sise` a model has the default size.
+
+Lesson: notebooks/02_waveform_to_frames.ipynb
 """
 
 from __future__ import annotations

@@ -51,7 +51,8 @@ def test_multiplications_of_a_model_counted_by_hand():
 def test_too_few_steps():
     assert too_few(99, 100, False)[0].startswith("too few steps for the data: 99 of the 100 that see all of it once")
     assert too_few(100, 100, False) == []
-    assert "few steps: 100, where a training from random weights takes 1000 or more" in too_few(100, 100, True)[0]
+    assert "few steps: 100, where a training from random weights takes 200 or more" in too_few(100, 100, True)[0]
+    assert too_few(200, 1, True) == []
     assert "--batch-seconds" in too_few(10, 1, False)[0]
 
 
@@ -61,7 +62,7 @@ def test_too_few_steps_are_said(capsys, config, folder, tmp_path):
     assert status == 0 and "too few steps for the data: 2 of the 8 that see all of it once" in err
     argv = ("--task", "ctc", "--from", tmp_path / "out/model", "--train", folder)
     status, _, err = train(capsys, tmp_path / "more", *argv)
-    assert status == 0 and "few steps: 10, where a training from a checkpoint takes 100 or more" in err
+    assert status == 0 and "few steps: 10, where a training from a checkpoint takes 50 or more" in err
 
 
 @pytest.mark.parametrize(
