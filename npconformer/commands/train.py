@@ -3,51 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import os
+import contextlib
+import signal
 from pathlib import Path
 from typing import Any
 
 from npconformer.commands.arguments import add_threads, number_between, say, whole_number
 from npconformer.commands.standard_output import tell
+from npconformer.commands.train_arguments import SETTINGS, complete
+from npconformer.commands.train_left_out import LEFT_OUT
 
-SETTINGS = "arguments.json"
-PATHS = ("source", "train", "eval", "augmentation")
 TASKS = ("ctc", "sequence", "frame", "xvector", "pretraining")
-NO_PART = ("train", "eval", "eval_every", "log_every", "save_every", "keep", "workers")  # data: see Loader.fingerprint
 KINDS = ("speed", "joining", "silence", "colour", "noise", "gain")
-DEFAULTS: dict[str, Any] = {
-    "revision": None,
-    "eval": None,
-    "steps": None,
-    "epochs": None,
-    "lr": 3e-4,
-    "weight_decay": 0.01,
-    "schedule": "linear",
-    "warmup": 0.1,
-    "max_grad_norm": 1.0,
-    "accumulate": 1,
-    "batch_seconds": 60.0,
-    "batch_size": None,
-    "longest": 30.0,
-    "augment": [],
-    "augmentation": None,
-    "set": [],
-    "new_head": False,
-    "freeze_feature_encoder": False,
-    "freeze": [],
-    "gradient_checkpointing": False,
-    "ema": None,
-    "patience": None,
-    "log_every": 10,
-    "eval_every": None,
-    "save_every": None,
-    "keep": 3,
-    "workers": 1,
-    "seed": 0,
-    "device": "cpu",
-}
-
-TEXTS = ("task", "source", "revision", "train", "eval", "schedule", "augmentation", "device")
 
 EXAMPLES = """\
 examples:
@@ -55,7 +22,7 @@ examples:
       fine-tune a speech recogniser; manifests have the columns path and text
   npconformer train --resume --output out
       go on after a crash, a kill or Ctrl-C, as if nothing had happened
-  npconformer train --task ctc --from config.json --train recordings/ --output out --steps 2000 --lr 1e-3
+  npconformer train --task ctc --from tiny --train recordings/ --output out --steps 2000 --lr 1e-3
       from nothing: the letters are those of the texts, x.txt beside x.wav
   npconformer train --task sequence --from pretrained --train words/ --output out --epochs 5 --augment speed noise
       the label of words/yes/1.wav is yes
@@ -71,10 +38,14 @@ examples:
 tasks, and what the data must say:
   ctc          speech recognition; text
   sequence     a class of each recording; label
-  frame        who speaks when; rttm (the classes are those of the configuration, and each is learnt by itself,
-               unless its problem_type says otherwise or one of them is "silence")
+  frame        who speaks when; rttm (a class for each speaker whom it names, or with --speakers order for whoever
+               speaks first, second, ... in a recording; each is learnt by itself, unless the configuration's
+               problem_type says otherwise or one of its classes is "silence")
   xvector      vectors of speakers; speaker
   pretraining  nothing but sound
+
+--from tiny        1.3 million weights: a few words, minutes of speech; base: 19.8 million: sentences, hours of speech;
+                   tiny-bert, base-bert: the same as Wav2Vec2-BERT; --from config.json for any other size
 
 --freeze takes names of weights as far as they go: feature_projection, encoder, encoder.layers.0-11, adapter;
 base is everything but the head.
@@ -85,7 +56,8 @@ output:
   out/log.csv, out/curves.png (with the extra `plots`), out/left_out.csv
 
 What cannot be used of the data is named with the reason, and training uses the rest.
-exit status: 0 trained, 1 stopped on the way, 2 could not start.
+Ctrl-C and SIGTERM end it after the step it is in, which is saved; a second one ends it at once.
+exit status: 0 trained, 1 stopped on the way, 2 could not start, 130 by Ctrl-C, 143 by SIGTERM.
 """
 
 
@@ -104,9 +76,20 @@ def add_parser(subcommands: Any) -> None:
     add("--output", required=True, metavar="FOLDER", help="where everything goes")
     add("--resume", action="store_true", help="go on; other arguments are those of the first run unless given")
     add("--task", choices=TASKS, help="what is learnt")
-    add("--from", dest="source", metavar="PATH", help="a checkpoint folder or hub repository; or a config's JSON file")
+    add(
+        "--from",
+        dest="source",
+        metavar="PATH",
+        help="a checkpoint folder or hub repository; a config's JSON file; or tiny, base, tiny-bert, base-bert",
+    )
     add("--revision", metavar="NAME", help="of a hub repository: a branch, tag, commit or refs/pr/NUMBER")
     add("--new-head", action="store_true", help="learn the labels or letters of the data in place of the checkpoint's")
+    add(
+        "--speakers",
+        choices=("names", "order"),
+        help="frame: classes are the speakers of the data by name (default), "
+        "or whoever speaks first, second, ... in a recording",
+    )
     add("--train", metavar="DATA", help="a manifest (.csv, .tsv, .jsonl) or a folder of recordings")
     add("--eval", metavar="DATA", help="the same, to measure on")
 
@@ -128,6 +111,19 @@ def add_parser(subcommands: Any) -> None:
     add("--set", action="append", metavar="FIELD=VALUE", help="a field of the model's configuration; may be repeated")
     add("--seed", type=_seed, metavar="N", help="of every random choice; default: 0")
 
+    _add_batches(parser)
+    group = parser.add_argument_group("reports, in steps")
+    add = group.add_argument
+    add("--log-every", type=count, metavar="N", help="rows of the log; default: 10")
+    add("--eval-every", type=count, metavar="N", help="default: at the end of each epoch")
+    add("--save-every", type=count, metavar="N", help="checkpoints; default: at the end of each epoch")
+    add("--keep", type=count, metavar="N", help="how many checkpoints are kept; default: 3")
+    parser.set_defaults(run=run, parser=parser)
+
+
+def _add_batches(parser: argparse.ArgumentParser) -> None:
+    """Declare what batches are made of."""
+    count, number = whole_number, number_between
     group = parser.add_argument_group("batches")
     add = group.add_argument
     add("--batch-seconds", type=number(0.1), metavar="S", help="of sound in a batch, with padding; default: 60")
@@ -146,92 +142,62 @@ def add_parser(subcommands: Any) -> None:
     add("--workers", type=count, metavar="N", help="threads that prepare batches; default: 1")
     add("--device", choices=("cpu", "cuda"), help="default: cpu; cuda needs CuPy")
 
-    group = parser.add_argument_group("reports, in steps")
-    add = group.add_argument
-    add("--log-every", type=count, metavar="N", help="rows of the log; default: 10")
-    add("--eval-every", type=count, metavar="N", help="default: at the end of each epoch")
-    add("--save-every", type=count, metavar="N", help="checkpoints; default: at the end of each epoch")
-    add("--keep", type=count, metavar="N", help="how many checkpoints are kept; default: 3")
-    parser.set_defaults(run=run, parser=parser)
-
 
 def run(arguments: argparse.Namespace) -> int:
     """Train; returns the exit status."""
     from npconformer.commands.train_setup import build_trainer
-    from npconformer.storage.files import write_json_atomically
-    from npconformer.training import NonFiniteError, OutOfSpaceError
 
     output = Path(arguments.output)
     given = {name: value for name, value in vars(arguments).items() if name not in ("run", "parser", "command")}
     given = {name: value for name, value in given.items() if name not in ("output", "resume", "version", "threads")}
     resume = getattr(arguments, "resume", False)
     try:
-        options = _complete(arguments.parser, output, given, resume)
+        options = complete(arguments.parser, output, given, resume)
         output.mkdir(parents=True, exist_ok=True)
-        trainer = build_trainer(output, options, resume)
-        write_json_atomically(output / SETTINGS, options, python=True)
+        trainer, left_out = build_trainer(output, options, resume, given.get("set", []))
     except (ValueError, OSError, RuntimeError) as error:
         return say(str(error), status=2)
+    return _train(trainer, output, options, left_out, resume)
+
+
+def _train(trainer: Any, output: Path, options: dict[str, Any], left_out: bytes, resume: bool) -> int:
+    """The training itself; returns the exit status. What it is written down by is written once nothing prevents it."""
+    from npconformer.commands.stop_signals import stop_signals
+    from npconformer.storage.files import write_bytes_atomically, write_json_atomically
+    from npconformer.training import NonFiniteError, OutOfSpaceError
+
+    begun, asked = [], []
+
+    def begin() -> None:
+        write_json_atomically(output / SETTINGS, options, python=True)
+        write_bytes_atomically(output / LEFT_OUT, left_out)
+        begun.append(True)
+
+    def stop(number: int) -> None:
+        asked.append(number)
+        trainer.stop_after_step()
+        with contextlib.suppress(RuntimeError):  # in the middle of another message
+            say("stopping after this step, which will be saved; the same signal again stops at once")
+
     try:
-        progress = trainer.train(resume=resume)
+        with stop_signals(stop):
+            progress = trainer.train(resume=resume, on_start=begin)
     except (FileExistsError, BlockingIOError) as error:
         return say(str(error), status=2)
     except (NonFiniteError, OutOfSpaceError, ValueError, OSError) as error:
-        return say(str(error), status=1)
+        return say(str(error), status=1 if begun else 2)
     except KeyboardInterrupt:
         say(f"interrupted; go on with: npconformer train --resume --output {output}")
         raise
+    if asked and not progress.stopped and progress.step < trainer.total_steps:
+        say(f"stopped at step {progress.step}; go on with: npconformer train --resume --output {output}")
+        if asked[0] == signal.SIGINT:
+            raise KeyboardInterrupt
+        return 128 + asked[0]
     tell(f"trained {progress.step} steps: {output / 'model'}{_where_time_went(progress)}")
     if progress.best is not None:
         tell(f"best {trainer.task.metric} {progress.best:.4g} at step {progress.best_step}: {output / 'best'}")
     return 0
-
-
-def _complete(parser: Any, output: Path, given: dict[str, Any], resume: bool) -> dict[str, Any]:
-    """All arguments: those given, those of the first run when resuming, and defaults."""
-    from npconformer.storage.files import read_json_object
-    from npconformer.storage.hub import is_repository
-    from npconformer.storage.messages import shown
-
-    before = read_json_object(output / SETTINGS, python=True) if resume and (output / SETTINGS).is_file() else {}
-    if isinstance(before, dict):
-        before.pop("threads", None)  # was kept once
-    if not isinstance(before, dict) or not before.keys() <= {*DEFAULTS, "task", "source", "train"}:
-        raise ValueError(f"{output / SETTINGS} does not hold the arguments of a training")
-    for name, value in before.items():
-        if not _may_be(name, value):
-            raise ValueError(f"{output / SETTINGS}: {name} is {shown(value)}, which is no such argument's value")
-    paths = [name for name in PATHS if given.get(name) and not (name == "source" and is_repository(given[name]))]
-    given |= {name: os.path.abspath(given[name]) for name in paths}  # resumed in any folder
-    options = {**DEFAULTS, **before, **given}
-    if "steps" in given or "epochs" in given:  # one of them replaces the other
-        options |= {"steps": given.get("steps"), "epochs": given.get("epochs")}
-    missing = [f"--{'from' if n == 'source' else n}" for n in ("task", "source", "train") if n not in options]
-    if missing:
-        parser.error(f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} needed")
-    if options["steps"] is None and options["epochs"] is None:
-        options["epochs"] = 10
-    changed = [name for name in given if name in before and before[name] != given[name]]
-    for name in changed:
-        other = "" if name in NO_PART else ": the result is not that of an undisturbed training"
-        say(f"{name} was {before[name]} and is {given[name]} now{other}")
-    if not resume and any(output.glob("checkpoint-*")):
-        raise FileExistsError(f"{output}: there is a training in this folder already; --resume it, or choose another")
-    return options
-
-
-def _may_be(name: str, value: Any) -> bool:
-    """Whether a value, read from a file, is of the type that an argument has."""
-    default = DEFAULTS.get(name, "")
-    if value is None and default is None:
-        return True
-    if name in TEXTS:
-        return isinstance(value, str)
-    if isinstance(default, list):
-        return isinstance(value, list) and all(isinstance(one, str) for one in value)
-    if isinstance(default, bool):
-        return isinstance(value, bool)
-    return type(value) in ((int, float) if default is None or isinstance(default, float) else (int,))
 
 
 def _where_time_went(progress: Any) -> str:

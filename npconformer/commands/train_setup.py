@@ -8,13 +8,17 @@ from typing import Any
 from npconformer.commands.arguments import say
 
 
-def build_trainer(output: Path, options: dict[str, Any], resume: bool) -> Any:
-    """The trainer that the options (see `train.DEFAULTS`) describe, with its data read and looked through.
+def build_trainer(output: Path, options: dict[str, Any], resume: bool, asked: list[str]) -> tuple[Any, bytes]:
+    """The trainer that the options (see `train_arguments.DEFAULTS`) describe, with its data read and looked through.
+
+    asked: fields of the configuration that are given now, of which a checkpoint to go on from must have the values.
+    Returns also the table of what is left out of the data.
 
     Raises ValueError, OSError or RuntimeError for what prevents the start.
     """
     from npconformer.commands.train_data import TrainingData, read_data
     from npconformer.commands.train_left_out import tell_what_is_used
+    from npconformer.commands.train_outlook import tell_outlook
     from npconformer.training import CheckpointStore, Trainer
 
     settings = _settings(options)
@@ -23,13 +27,16 @@ def build_trainer(output: Path, options: dict[str, Any], resume: bool) -> Any:
     held_out = read_data(options["eval"]) if options["eval"] else None
     # The model of the newest checkpoint: the first one's folder may be gone, and its labels are these.
     checkpoint = CheckpointStore(output, options["keep"], say).latest() if resume else None
+    if checkpoint is not None:
+        _check_goes_on(options["task"], checkpoint, dict(map(_field, asked)))
     model, processor = _model(options, checkpoint, train.examples)
+    _check_masks(model.config)
     data = TrainingData(model, processor, options)
     selection = data.select(train, augmentation.fastest)
-    evaluation = None if held_out is None else data.select(held_out)
+    evaluation = None if held_out is None else data.select_held_out(held_out)
     has_own_head = checkpoint is not None or options["new_head"]  # made for these data
-    tell_what_is_used(output, selection, evaluation, None if has_own_head else options["task"])
-    return Trainer(
+    left_out = tell_what_is_used(output, selection, evaluation, None if has_own_head else options["task"])
+    trainer = Trainer(
         model,
         data.loader(selection, augmentation),
         output,
@@ -38,6 +45,40 @@ def build_trainer(output: Path, options: dict[str, Any], resume: bool) -> Any:
         processor=processor,
         report=say,
     )
+    if checkpoint is None:
+        tell_outlook(trainer, selection, from_nothing=getattr(model, "load_report", None) is None)
+    return trainer, left_out
+
+
+def _check_goes_on(task: str, checkpoint: Path, fields: dict[str, Any]) -> None:
+    """Refuse what the model of the checkpoint to go on from is not: another task's, or of another configuration."""
+    from npconformer.models.auto import AutoConfig, heads_of
+    from npconformer.training import TASKS
+
+    config = AutoConfig.from_pretrained(checkpoint)
+    heads = heads_of(config.architectures or [])
+    if TASKS[task].head_name not in heads:
+        tasks = [name for name, each in TASKS.items() if each.head_name in heads]
+        raise ValueError(
+            f"--task {task}: {checkpoint} is of --task {' or '.join(tasks) or 'none'}, and a training goes on with its "
+            "model; begin another training in another --output"
+        )
+    for name, value in fields.items():
+        if type(config).from_dict(config.to_dict(), **{name: value}) != config:
+            raise ValueError(
+                f"--set {name}={value} would have no effect: {checkpoint} has {getattr(config, name, None)}, and a "
+                "training goes on with its model; leave it out, or begin another training in another --output"
+            )
+
+
+def _check_masks(config: Any) -> None:
+    """Refuse spans of channels that no step could draw."""
+    asked = config.apply_spec_augment and config.mask_feature_prob > 0
+    if asked and config.mask_feature_length > config.hidden_size:
+        raise ValueError(
+            f"mask_feature_length is {config.mask_feature_length}, and hidden_size {config.hidden_size}: no span of "
+            "channels has room; set a shorter one, or mask_feature_prob=0"
+        )
 
 
 def _settings(options: dict[str, Any]) -> Any:
@@ -90,6 +131,7 @@ def _model(options: dict[str, Any], checkpoint: Path | None, examples: list[Any]
         seed=options["seed"],
         report=say,
         new_head=options["new_head"] and not checkpoint,
+        speakers=options["speakers"],
         hub=HubOptions(revision=options["revision"]),
     )
     if options["freeze_feature_encoder"]:

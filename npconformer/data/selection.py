@@ -49,7 +49,7 @@ def select_examples(
 
     Left out, each with its reason: recordings that cannot be read, are empty, too short for one frame or longer
     than longest_seconds; labels that are missing or not the model's; texts with letters that the vocabulary has
-    not, and those with more letters than their sound has frames. The order stays.
+    not, and those with more letters than their sound has frames; and whatever else raises an error. The order stays.
     """
     from tqdm import tqdm
 
@@ -63,7 +63,7 @@ def select_examples(
             encoded = targets.encode(example)
             samples = len(reader(example))
             _check_length(samples, encoded, targets, reader.sampling_rate, longest_seconds, fastest)
-        except (ValueError, OSError) as error:
+        except Exception as error:  # whatever it is, it is of this one recording
             return left_out(example, error if isinstance(error, UnknownToModel) else _without_errno(error))
         except MemoryError:
             return left_out(example, "not enough memory to read it")
@@ -98,11 +98,11 @@ def _check_length(
             f"the model needs {targets.shortest} samples"
         )
     if not targets.fits([Piece(encoded)], fewest):
-        frames = targets.clock.frames_of_loss(fewest)
-        plural = "s" * (frames != 1)
-        raise ValueError(f"its text is too long for its {seconds:.2f} s, which are {frames} frame{plural}{faster}")
+        raise ValueError(f"{targets.misfit(fewest, seconds)}{faster}")
 
 
 def _without_errno(error: Exception) -> str:
     """An OSError's own words: "Permission denied", not "[Errno 13] Permission denied: 'a.wav'"."""
-    return error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return str(error) if isinstance(error, ValueError | OSError) else f"{type(error).__name__}: {error}".rstrip(": ")

@@ -8,6 +8,7 @@ Letters: B utterances in a batch, T frames, S labels of the longest text, C clas
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -20,6 +21,7 @@ from npconformer.losses.class_labels import IGNORED
 from npconformer.models.frame_clock import FrameClock
 from npconformer.segments.diarization import SILENCE, Segment
 
+SPEAKERS = ("names", "order")  # how classes of frames are told apart
 SEVERAL = "|"  # between the labels of an example that has several
 
 
@@ -41,14 +43,15 @@ class Layout(NamedTuple):
 class Targets:
     """Base: labels of no kind, for pre-training with losses of its own or for inputs alone.
 
-    clock: from samples to frames of the model. shortest: the fewest samples the model can learn from.
+    clock: from samples to frames of the model. shortest: the fewest samples the model can learn from; of those that it
+    can be measured on, `shortest_to_measure`.
     """
 
     joins = True  # whether several examples can be made into one utterance
 
     def __init__(self, clock: FrameClock, shortest: int = 1) -> None:
         self.clock = clock
-        self.shortest = shortest
+        self.shortest = self.shortest_to_measure = shortest
 
     def encode(self, example: Example) -> Any:
         """What is to be learnt from the example. Raises ValueError, saying why, when there is nothing."""
@@ -57,6 +60,16 @@ class Targets:
     def fits(self, pieces: Sequence[Piece], samples: int) -> bool:
         """Whether an utterance of that many samples has room for what is to be learnt from it."""
         return samples >= self.shortest
+
+    def misfit(self, samples: int, seconds: float) -> str:
+        """Why an example of that many samples, of as many seconds as it was recorded, does not fit."""
+        return "there is nothing in it to learn from"
+
+    def for_evaluation(self) -> Targets:
+        """The same for data that nothing is learnt from."""
+        targets = copy.copy(self)
+        targets.shortest = self.shortest_to_measure
+        return targets
 
     def collate(self, utterances: list[list[Piece]], layout: Layout, rng: np.random.Generator) -> dict[str, np.ndarray]:
         """The arrays of a batch that the model takes beside the sound. rng: what is random comes from it."""
@@ -98,6 +111,10 @@ class TextTargets(Targets):
 
     def fits(self, pieces: Sequence[Piece], samples: int) -> bool:
         return samples >= self.shortest and self.clock.frames_of_loss(samples) >= frames_needed(self._joined(pieces))
+
+    def misfit(self, samples: int, seconds: float) -> str:
+        frames = self.clock.frames_of_loss(samples)
+        return f"its text is too long for its {seconds:.2f} s, which are {frames} frame{'s' * (frames != 1)}"
 
     def collate(self, utterances: list[list[Piece]], layout: Layout, rng: np.random.Generator) -> dict[str, np.ndarray]:
         texts = [self._joined(pieces) for pieces in utterances]
@@ -167,11 +184,39 @@ class ClassTargets(Targets):
         return {"labels": np.stack([np.asarray(pieces[0].encoded) for pieces in utterances])}
 
 
+class SpeakerTargets(ClassTargets):
+    """The speaker of an utterance, int64 (B,), for speaker vectors."""
+
+    def __init__(self, label2id: dict[str, int], clock: FrameClock, shortest: int = 1) -> None:
+        super().__init__(label2id, clock, "speaker", "single_label_classification", shortest)
+
+    def for_evaluation(self) -> Targets:
+        """Vectors are compared with each other, so that speakers whom training has never heard will do."""
+        return AnySpeakerTargets(self.label2id, self.clock, self.shortest_to_measure)
+
+
+class AnySpeakerTargets(SpeakerTargets):
+    """The speaker of an utterance, known to the model or not.
+
+    labels: int64 (B,), -100 for a speaker who is no class. speakers: (B,) names.
+    """
+
+    def encode(self, example: Example) -> tuple[int, str]:
+        if example.speaker is None:
+            raise ValueError("no speaker is given")
+        return self.label2id.get(example.speaker, IGNORED), example.speaker
+
+    def collate(self, utterances: list[list[Piece]], layout: Layout, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        labels, speakers = zip(*(pieces[0].encoded for pieces in utterances))
+        return {"labels": np.array(labels, np.int64), "speakers": np.array(speakers)}
+
+
 class FrameTargets(Targets):
     """Who speaks in each frame, float32 (B, T, C), by the RTTM file of the example.
 
-    A speaker of the name of a class is that class; where no speaker has such a name, the first to speak is class
-    0, the next class 1, and so on. With a single class it is whether anybody speaks. Frames of padding are -100.
+    With `speakers` "names" a speaker is the class of that name; with "order" the first to speak in an example is class
+    0, the next class 1, and so on, whoever they are, so that one speaker may be a different class in every recording.
+    With a single class it is whether anybody speaks. Frames of padding are -100.
 
     For "multi_label_classification" and for a single class a frame has a 1 for each who speaks. For a single label
     in each frame (None, "single_label_classification"), frames in which nobody speaks are of the class
@@ -184,8 +229,12 @@ class FrameTargets(Targets):
         clock: FrameClock,
         problem_type: str | None = None,
         shortest: int = 1,
+        speakers: str = "names",
     ) -> None:
         super().__init__(clock, shortest)
+        if speakers not in SPEAKERS:
+            raise ValueError(f"speakers: expected one of {', '.join(SPEAKERS)}, got {speakers!r}")
+        self.in_order = speakers == "order"
         self.names = sorted(label2id, key=label2id.__getitem__)
         self.silence = label2id.get(SILENCE)
         if problem_type is None and len(label2id) == 1:
@@ -201,7 +250,7 @@ class FrameTargets(Targets):
             return [Segment(start, end, self.names[0]) for start, end, _ in segments]
         speakers = speakers_of(segments)
         classes = [name for name in self.names if name != SILENCE]
-        if not set(speakers) & set(classes):
+        if self.in_order:
             if len(speakers) > len(classes):
                 raise UnknownToModel(f"{len(speakers)} speakers in it, and the model has {len(classes)}")
             named = dict(zip(speakers, classes))
@@ -210,6 +259,13 @@ class FrameTargets(Targets):
         if unknown:
             raise UnknownToModel(f"its speakers {_listed(unknown)} are none of the model's: {_listed(classes)}")
         return segments
+
+    def fits(self, pieces: Sequence[Piece], samples: int) -> bool:
+        """Also whether a frame of it counts."""
+        return super().fits(pieces, samples) and bool((self._rows(list(pieces), self.clock.frames(samples)) >= 0).any())
+
+    def misfit(self, samples: int, seconds: float) -> str:
+        return "in no frame of it does one person speak alone"
 
     def collate(self, utterances: list[list[Piece]], layout: Layout, rng: np.random.Generator) -> dict[str, np.ndarray]:
         frames = self.clock.frames_of_rows(layout.rows)

@@ -5,21 +5,22 @@ from __future__ import annotations
 from typing import Any
 
 from npconformer.data.pretraining_targets import PretrainingTargets
-from npconformer.data.targets import ClassTargets, FrameTargets, Targets, TextTargets
-from npconformer.models.frame_clock import FrameClock
+from npconformer.data.targets import ClassTargets, FrameTargets, SpeakerTargets, Targets, TextTargets
+from npconformer.models.frame_clock import FrameClock, fewest_steps
+from npconformer.nn import BatchNorm1d
 
 USUAL_RATE = 16000  # of every released model
 
 
-def targets_for(model: Any, feature_extractor: Any = None, tokenizer: Any = None) -> Targets:
+def targets_for(model: Any, feature_extractor: Any = None, tokenizer: Any = None, speakers: str = "names") -> Targets:
     """The targets of a model: texts for CTC, labels for classifiers, and so on.
 
     feature_extractor: needed for frame classification, for its sampling rate, and for models that do not take the
-    waveform itself. tokenizer: needed for CTC.
+    waveform itself. tokenizer: needed for CTC. speakers: for frame classification, as for `FrameTargets`.
 
     Raises ValueError for a model without a head that can be trained, or when one of these is missing.
     """
-    if model.head_name not in _TARGETS:
+    if model.head_name not in (*_TARGETS, "audio_frame_classification"):
         raise ValueError(f"model: {type(model).__name__} has no head that can be trained")
     if feature_extractor is None:
         if model.head_name == "audio_frame_classification":
@@ -30,7 +31,15 @@ def targets_for(model: Any, feature_extractor: Any = None, tokenizer: Any = None
     else:
         extractor = feature_extractor
         clock = FrameClock.of(model, extractor.sampling_rate, extractor.reach, extractor.hop)
-    return _TARGETS[model.head_name](model, clock, tokenizer)
+    if model.head_name == "audio_frame_classification":
+        config = model.config
+        shortest = clock.receptive_field
+        targets: Targets = FrameTargets(config.label2id, clock, config.problem_type, shortest, speakers)
+    else:
+        targets = _TARGETS[model.head_name](model, clock, tokenizer)
+    if any(isinstance(module, BatchNorm1d) for module in model.modules()):  # one frame has no variance
+        targets.shortest = max(targets.shortest, fewest_steps(2, (clock.input, *clock.encoder)))
+    return targets
 
 
 def _of_ctc(model: Any, clock: FrameClock, tokenizer: Any) -> Targets:
@@ -43,13 +52,9 @@ def _of_classifier(model: Any, clock: FrameClock, tokenizer: Any) -> Targets:
     return ClassTargets(model.config.label2id, clock, "label", model.config.problem_type, clock.receptive_field)
 
 
-def _of_frame_classifier(model: Any, clock: FrameClock, tokenizer: Any) -> Targets:
-    return FrameTargets(model.config.label2id, clock, model.config.problem_type, clock.receptive_field)
-
-
 def _of_xvector(model: Any, clock: FrameClock, tokenizer: Any) -> Targets:
     shortest = clock.samples_for(model.tdnn_context + 1)  # a deviation needs two outputs of the TDNN layers
-    return ClassTargets(model.config.label2id, clock, "speaker", "single_label_classification", shortest)
+    return SpeakerTargets(model.config.label2id, clock, shortest)
 
 
 def _of_pretraining(model: Any, clock: FrameClock, tokenizer: Any) -> Targets:
@@ -59,7 +64,6 @@ def _of_pretraining(model: Any, clock: FrameClock, tokenizer: Any) -> Targets:
 _TARGETS = {
     "ctc": _of_ctc,
     "sequence_classification": _of_classifier,
-    "audio_frame_classification": _of_frame_classifier,
     "xvector": _of_xvector,
     "pretraining": _of_pretraining,
 }

@@ -6,11 +6,13 @@ Lesson: notebooks/02_waveform_to_frames.ipynb
 from __future__ import annotations
 
 import os
+import warnings
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, ClassVar
 
 from npconformer.models.config_checks import attention_implementation, boolean, choice, integer, wrong
+from npconformer.models.unknown_fields import NEAR, unknown_fields_of
 from npconformer.storage.files import json_text, make_folder, read_json_object, write_text_atomically
 from npconformer.storage.hub import local_folder
 from npconformer.storage.hub_options import AS_USUAL, HubOptions, without_secrets
@@ -245,6 +247,8 @@ class PretrainedConfig:
     def from_pretrained(cls, pretrained_model_name_or_path: str | os.PathLike, **overrides: Any) -> Any:
         """Read ``config.json`` of a folder (or the given JSON file); ``overrides`` replace its values.
 
+        A name that is no field and all but one is warned about; whatever others write there is kept in ``extra``.
+
         The folder may be "owner/name", a repository at the hub; revision, token, subfolder, cache_dir, force_download
         and local_files_only then say how (`HubOptions`). ``return_unused_kwargs``: as for `from_dict`.
 
@@ -261,6 +265,10 @@ class PretrainedConfig:
             raise ValueError(f"{path}: {error}") from None
         config = found[0] if isinstance(found, tuple) else found
         config.name_or_path = str(pretrained_model_name_or_path)
+        for name, meant in unknown_fields_of(config, NEAR).items():
+            if meant is not None:
+                what = f"{shown(name)} is no field of {cls.__name__} and has no effect; did you mean {meant!r}?"
+                warnings.warn(f"{path}: {what}", stacklevel=1)  # one place: said once
         return found
 
     def save_pretrained(self, save_directory: str | os.PathLike, push_to_hub: bool = False) -> None:

@@ -115,7 +115,7 @@ def spec_augment(
         x: (B, T, C).
         config: its fields apply_spec_augment, mask_time_… and mask_feature_… say whether and how much.
         mask_vector: (C,), or None for a model that has none.
-        training: whether spans are drawn.
+        training: whether spans are drawn. A batch whose frames are fewer than those of a span gets none.
         mask_time_indices: None or (B, T) booleans: the frames to mask, in place of random ones, whatever the mode.
         frame_mask: None or (B, T) booleans, true at the utterances' own frames, from which the random ones are drawn.
 
@@ -125,7 +125,8 @@ def spec_augment(
     if not config.apply_spec_augment:
         return x
     batch, frames, channels = x.shape
-    if mask_time_indices is None and config.mask_time_prob > 0 and training:
+    has_room = frames >= config.mask_time_length  # a batch of very short utterances has not
+    if mask_time_indices is None and config.mask_time_prob > 0 and training and has_room:
         mask_time_indices = compute_mask_indices(
             (batch, frames),
             config.mask_time_prob,

@@ -6,11 +6,13 @@ head needs; for CTC also with which tokenizer. Where the source has a head of th
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
 from npconformer.data.examples import Example
+from npconformer.data.segments import segments_of, speakers_of
 from npconformer.data.targets import SEVERAL
 from npconformer.segments.diarization import SILENCE
 from npconformer.text.tokenizer import Wav2Vec2CTCTokenizer
@@ -18,6 +20,7 @@ from npconformer.text.tokenizer_files import VOCABULARY_FILE
 from npconformer.training.source import Source
 
 NEW_HEAD = "new_head=True (--new-head)"
+IN_ORDER = "speakers='order' (--speakers order)"
 SPECIAL_TOKENS = ("<pad>", "<s>", "</s>", "<unk>", "|")  # at the numbers that configurations have by default
 ONE, SEVERAL_AT_ONCE = "single_label_classification", "multi_label_classification"
 FRAME_PROBLEMS = {
@@ -63,26 +66,76 @@ def classes_head(source: Source, examples: Sequence[Example], report: Report, fi
     if not source.needs_head or config.problem_type == "regression":
         return Head({})
     of_other = source.other_kind and not {"id2label", "num_labels"} & set(source.overrides)
-    unnamed = all(name == f"LABEL_{index}" for index, name in config.id2label.items())
-    if not (source.new_head or of_other or unnamed):
+    if not (source.new_head or of_other or _is_unnamed(config)):
         return Head({})
     names = class_names(examples, field, config.problem_type)
     report(f"{len(names)} classes of the training data: {', '.join(names[:12])}{' …' * (len(names) > 12)}")
     return Head({"id2label": dict(enumerate(names))})
 
 
-def frames_head(source: Source, examples: Sequence[Example], report: Report) -> Head:
-    """Frame classification: the classes of the configuration, and what it does not say of them.
+def frames_head(source: Source, examples: Sequence[Example], report: Report, speakers: str = "names") -> Head:
+    """Frame classification: the speakers of the data, unless the source names its own, and how they are learnt.
+
+    With speakers "order", and where there is one class without a name (whether anybody speaks), the classes are those
+    of the configuration.
 
     A frame classifier that does not say is trained for what `npconformer diarize` takes it to say. The models' own
     reading of None is the reference's, softmax over the classes of a frame. It leaves out frames with no speaker or
     several, and its logits mean nothing one by one.
     """
-    if source.config.problem_type is not None:
-        return Head({})
-    problem = ONE if SILENCE in source.config.id2label.values() else SEVERAL_AT_ONCE
-    report(f"problem_type is {problem}: {FRAME_PROBLEMS[problem]}")
-    return Head({"problem_type": problem})
+    config, settings = source.config, {}
+    if speakers == "names" and _needs_speakers(source):
+        names = _speakers(source, examples, report)
+        settings["id2label"] = dict(enumerate(names))
+    if config.problem_type is None:
+        classes = settings.get("id2label", config.id2label)
+        problem = ONE if SILENCE in classes.values() else SEVERAL_AT_ONCE
+        report(f"problem_type is {problem}: {FRAME_PROBLEMS[problem]}")
+        settings["problem_type"] = problem
+    return Head(settings)
+
+
+def _is_unnamed(config: Any) -> bool:
+    return all(name == f"LABEL_{index}" for index, name in config.id2label.items())
+
+
+def _needs_speakers(source: Source) -> bool:
+    """Whether the classes of frames are to be the speakers of the data."""
+    if not source.needs_head or "id2label" in source.overrides:
+        return False
+    if source.new_head or (source.other_kind and "num_labels" not in source.overrides):
+        return True
+    return _is_unnamed(source.config) and source.config.num_labels > 1
+
+
+def _speakers(source: Source, examples: Sequence[Example], report: Report) -> list[str]:
+    """Everybody who speaks in the data, sorted, and silence where the configuration has it.
+
+    Raises ValueError when nobody does, or when it is another number than the overrides ask for.
+    """
+    in_recordings = Counter(name for example in examples for name in _speakers_in(example))
+    names = sorted(in_recordings)
+    if not names:
+        raise ValueError("no RTTM file of the training data says who speaks when")
+    if not source.other_kind and SILENCE in source.config.id2label.values() and SILENCE not in names:
+        names.append(SILENCE)
+    report(f"{len(names)} classes of the training data: {', '.join(names[:12])}{' …' * (len(names) > 12)}")
+    wanted = source.overrides.get("num_labels", len(names))
+    if wanted != len(names):
+        raise ValueError(
+            f"num_labels is {wanted}, and the training data have {len(names)} classes; leave it out, or ask for "
+            f"classes that stand for whoever speaks first, second, ...: {IN_ORDER}"
+        )
+    if len(names) > 1 and max(in_recordings.values()) == 1 < sum(in_recordings.values()) and len(examples) > 1:
+        report(f"nobody speaks in two recordings; to learn who speaks first, second, ... in each: {IN_ORDER}")
+    return names
+
+
+def _speakers_in(example: Example) -> list[str]:
+    try:
+        return speakers_of(segments_of(example))
+    except (ValueError, OSError):  # why it cannot be used is said when it is selected
+        return []
 
 
 def pretraining_head(source: Source, examples: Sequence[Example], report: Report) -> Head:
@@ -90,7 +143,7 @@ def pretraining_head(source: Source, examples: Sequence[Example], report: Report
     return Head({})
 
 
-HEADS: dict[str, Callable[[Source, Sequence[Example], Report], Head]] = {
+HEADS: dict[str, Callable[..., Head]] = {
     "ctc": letters_head,
     "sequence": partial(classes_head, field="label"),
     "frame": frames_head,

@@ -18,11 +18,14 @@ from npconformer.arrays import generator
 from npconformer.checkpoints.report import count_by_part
 from npconformer.data.examples import Example
 from npconformer.models.auto import model_class
+from npconformer.models.unknown_fields import NEAR, unknown_fields_of
 from npconformer.processors.auto import AutoProcessor
 from npconformer.processors.checkpoint_files import checkpoint_folder
 from npconformer.storage.hub_options import AS_USUAL, HubOptions
+from npconformer.storage.messages import shown
 from npconformer.training.first_weights import OUTPUTS, load_weights
 from npconformer.training.new_heads import HEADS
+from npconformer.training.ready_configurations import is_ready
 from npconformer.training.source import Source
 from npconformer.training.tasks import TASKS
 
@@ -36,20 +39,22 @@ def starting_point(
     report: Callable[[str], Any] = print,
     new_head: bool = False,
     hub: HubOptions = AS_USUAL,
+    speakers: str = "names",
 ) -> tuple[Any, Any]:
     """A model to train, and its processor (for CTC) or feature extractor.
 
     Args:
         task: one of "ctc", "sequence", "frame", "xvector", "pretraining".
-        source: a checkpoint folder, or "owner/name" of a repository at the hub; or the JSON file of a configuration:
-            then all weights start at random.
+        source: a checkpoint folder, or "owner/name" of a repository at the hub; or the JSON file of a configuration,
+            or the name of a ready one (`ready_configurations`): then all weights start at random.
         examples: the training data, whose letters, labels or speakers a new head is made for.
         overrides: fields of the configuration to replace.
         seed: of the random weights.
         report: called with lines about what was made anew.
         new_head: the labels, speakers or letters are those of the data even if the checkpoint has a head of this kind
-            for others. The classes of frames stay those of the configuration, with what `overrides` says.
+            for others.
         hub: how to get a repository.
+        speakers: what the classes of frames are, as for `FrameTargets`; with "order" the configuration says how many.
 
     Raises:
         FileNotFoundError: there is no such checkpoint or file.
@@ -60,16 +65,22 @@ def starting_point(
     if new_head and task not in OUTPUTS:
         raise ValueError(f"new_head: models for {task} have no labels or letters that a head could be made for")
     head_name = TASKS[task].head_name
-    source = checkpoint_folder(source, hub)
+    if not is_ready(source):
+        source = checkpoint_folder(source, hub)
     found = Source.find(source, head_name, overrides, new_head)
     kind = model_class(found.config.model_type, head_name)
     extractor = found.feature_extractor()
     _check_input(kind, extractor, source)
-    head = HEADS[task](found, examples, report)
+    options = {"speakers": speakers} if task == "frame" else {}
+    head = HEADS[task](found, examples, report, **options)
     config = type(found.config).from_dict(found.config.to_dict(), **head.settings)
     processor = extractor if head.tokenizer is None else AutoProcessor.from_parts(extractor, head.tokenizer)
 
     generator.manual_seed(seed)
+    for name, meant in unknown_fields_of(found.config, NEAR).items():
+        if meant is not None or not found.has_weights:  # beside weights there is much that others write
+            hint = f"; did you mean {meant!r}?" * (meant is not None)
+            report(f"{source}: {shown(name)} is no field of {type(found.config).__name__} and has no effect{hint}")
     if not found.has_weights:
         report(f"all weights start at random: {source} is a configuration without weights")
         return kind(config), processor

@@ -17,6 +17,8 @@ from typing import Any
 
 import numpy as np
 
+from npconformer.arrays.backend import to_host
+from npconformer.losses import am_softmax_loss
 from npconformer.losses.class_labels import IGNORED
 from npconformer.training.validation_measures import (
     ClassMeasures,
@@ -68,6 +70,12 @@ class Task:
 
     def before_step(self, model: Any, step: int) -> None:
         """Called before step number `step`, from 0."""
+
+    def judge(self, model: Any, batch: dict[str, np.ndarray]) -> tuple[Any, float, int]:
+        """What a model says of a validation batch, the sum of its losses, and over how many things that is."""
+        outputs, things = model(**batch, padding_mode="exact"), self.count(batch)
+        loss = outputs.loss.item()
+        return outputs, loss * things if self.reduction == MEAN and things else loss, things
 
     def measures(self, processor: Any) -> Measures:
         """Takes what the model says of validation batches, for figures such as word error rates."""
@@ -131,6 +139,20 @@ class XVectorTask(Task):
     """Speaker vectors; equal error rate over all pairs of utterances."""
 
     head_name, metric = "xvector", "eer"
+
+    def judge(self, model: Any, batch: dict[str, np.ndarray]) -> tuple[Any, float, int]:
+        """The loss is that of the speakers whom the model knows; `labels` are -100 for the others."""
+        labels = np.asarray(batch["labels"])
+        known = labels != IGNORED
+        inputs = {name: array for name, array in batch.items() if name != "speakers"}
+        if known.all():
+            return super().judge(model, inputs)
+        del inputs["labels"]
+        outputs = model(**inputs, padding_mode="exact")
+        if not known.any():
+            return outputs, 0.0, 0
+        logits, weight = to_host(outputs.logits.data), to_host(model.objective.weight.data)
+        return outputs, am_softmax_loss(logits[known], weight, labels[known], reduction="sum").item(), int(known.sum())
 
     def measures(self, processor: Any) -> Measures:
         return SpeakerMeasures()

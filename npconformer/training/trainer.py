@@ -89,14 +89,16 @@ class Trainer:
         self.optimizer = settings.make_optimizer(model) if optimizer is None else optimizer
         self.average = None if settings.ema is None else ExponentialAverage(model, settings.ema)
         self.progress = Progress()
+        self._stop_asked = False
         if settings.gradient_checkpointing:
             model.gradient_checkpointing_enable()
 
-    def train(self, resume: bool = False) -> Progress:
-        """Trains to the end; returns how far it came.
+    def train(self, resume: bool = False, on_start: Callable[[], Any] | None = None) -> Progress:
+        """Trains to the end, or until `stop_after_step` is called; returns how far it came.
 
         Args:
             resume: go on from the newest whole checkpoint in the output folder; from the start if there is none.
+            on_start: called when nothing is in the way any more, before the first step.
 
         Raises:
             FileExistsError: the folder holds a training, and resume is False.
@@ -110,15 +112,30 @@ class Trainer:
             self.store = CheckpointStore(self.output, self.settings.keep, self.report)
             self._drawn = perf_counter()
             self._start(resume)
+            if on_start is not None:
+                on_start()
             self.task.before_training(self.model)
-            if self.progress.step < self.total_steps and not self.progress.stopped:
+            if self._is_to_go_on():
                 self.model.train()
                 self._run()
+            if self._is_to_go_on():  # it was asked to stop
+                self._save_if_new()
+                return self.progress
             self.model.eval()
             with self._averaged():
                 self._save_model(FINAL)
             self._draw()
         return self.progress
+
+    def stop_after_step(self) -> None:
+        """Asks `train` to save after the step it is in, and to return; for signal handlers and other threads.
+
+        A training that is resumed then ends with the same bits as one that was never stopped.
+        """
+        self._stop_asked = True
+
+    def _is_to_go_on(self) -> bool:
+        return self.progress.step < self.total_steps and not self.progress.stopped
 
     def report(self, line: str) -> None:
         """Tells a person something, above the progress bar if there is one."""
@@ -142,7 +159,7 @@ class Trainer:
         steps = batches_of_steps(self.loader, progress, self.settings.accumulate)
         try:
             with bar:
-                while progress.step < self.total_steps and not progress.stopped:
+                while self._is_to_go_on() and not self._stop_asked:
                     started = perf_counter()
                     batches, at_end = next(steps)
                     waited = perf_counter() - started
@@ -252,6 +269,10 @@ class Trainer:
             self.progress = read_state(checkpoint, self._state(), self.report)
             keep_within(self.loader, self.progress)
             self.report(f"going on from step {self.progress.step} ({checkpoint})")
+            if self.progress.stopped:
+                self.report(f"it had stopped there, {self.progress.stopped}: no step is left to do")
+            elif self.progress.step >= self.total_steps:
+                self.report(f"of {self.total_steps} steps none is left to do")
         elif resume:
             self.report(f"{self.output} holds no checkpoint yet: starting from the beginning")
         columns = ("epoch", "loss", "learning_rate", "gradient_norm", "seconds")
@@ -273,6 +294,13 @@ class Trainer:
 
     def _save(self) -> None:
         self.store.save(self.progress.step, lambda folder: write_state(folder, self._state()))
+
+    def _save_if_new(self) -> None:
+        step = self.progress.step
+        if step > 0 and step not in self.store.steps():
+            with self._stopping_at(step):
+                check_weights(self.model)
+            self._save()
 
     def _save_model(self, name: str) -> None:
         with whole_folder(self.output / name) as folder:

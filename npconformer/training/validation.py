@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from npconformer.tape.grad_mode import no_grad
-from npconformer.training.tasks import MEAN, Task, task_for
+from npconformer.training.tasks import Task, task_for
 
 
 def validate(
@@ -28,28 +28,26 @@ def validate(
         task: the model's own by default.
 
     Returns:
-        "loss", for one utterance (frame, masked frame), and the task's measures by name.
+        "loss", for one utterance (frame, masked frame), NaN where nothing has one, and the task's measures by name.
 
     Raises:
         ValueError: there are no batches, or their figures are not defined.
     """
     task = task_for(model) if task is None else task
     measures = task.measures(processor)
-    total, count = 0.0, 0
+    total, count, batches_seen = 0.0, 0, 0
     was_training = model.training
     model.eval()
     try:
         with no_grad():
             for batch in batches:
-                outputs = model(**batch, padding_mode="exact")
-                things = task.count(batch)
-                loss = outputs.loss.item()
-                total += loss * things if task.reduction == MEAN and things else loss
-                count += things
+                outputs, loss, things = task.judge(model, batch)
+                total, count, batches_seen = total + loss, count + things, batches_seen + 1
                 lengths = model.frame_lengths(batch[model.main_input_name], batch.get("attention_mask"), exact=True)
                 measures.add(outputs, batch, lengths)
     finally:
         model.train(was_training)
-    if count == 0:
+    if batches_seen == 0:
         raise ValueError("batches: there is nothing to evaluate on")
-    return {"loss": total / count if math.isfinite(total) else total, **measures.result()}
+    loss = math.nan if count == 0 else total / count if math.isfinite(total) else total
+    return {"loss": loss, **measures.result()}

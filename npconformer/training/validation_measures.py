@@ -111,7 +111,8 @@ class SpeakerMeasures(Measures):
 
     def add(self, outputs: Any, batch: dict[str, np.ndarray], lengths: np.ndarray | None) -> None:
         vectors, _ = unit_vectors(np, _host(outputs.embeddings), SHORTEST)  # (B, D)
-        for vector, speaker in zip(vectors, np.asarray(batch["labels"]).tolist()):
+        speakers = batch.get("speakers", batch["labels"])  # also of those whom the model does not know
+        for vector, speaker in zip(vectors, np.asarray(speakers).tolist()):
             self.trials.add(vector, speaker)
 
     def result(self) -> dict[str, float]:

@@ -5,7 +5,7 @@ import json
 import pytest
 from command_line import run
 
-from npconformer.commands.train import DEFAULTS, SETTINGS, _may_be
+from npconformer.commands.train_arguments import DEFAULTS, SETTINGS, _may_be
 
 WHOLE = {**DEFAULTS, "task": "ctc", "source": "none", "train": "none.csv", "steps": 3}
 WRONG = [("source", 7), ("train", None), ("batch_size", "4"), ("lr", [1]), ("augment", "noise"), ("set", [1]),

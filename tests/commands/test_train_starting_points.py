@@ -1,7 +1,10 @@
 """`npconformer train`: what of a checkpoint is kept, made anew, frozen or replaced."""
 
+import json
+
+import pytest
 from tiny_checkpoints import save_checkpoint
-from train_command import BERT_CONFIG, FAST, train
+from train_command import BERT_CONFIG, CONFIG, FAST, train
 
 import npconformer
 from npconformer.checkpoints.safetensors_file import SafetensorsFile
@@ -87,3 +90,37 @@ def test_fields_of_the_configuration(capsys, config, folder, tmp_path):
     assert (made.hidden_dropout, made.position_embeddings_type) == (0.0, "rotary")
     status, _, err = train(capsys, tmp_path / "other", *argv, "--set", "hidden_dropot=0")
     assert status == 2 and "hidden_dropot" in err
+
+
+@pytest.mark.parametrize("name", ["tiny", "tiny-bert"])
+def test_ready_configurations(name, capsys, folder, tmp_path, monkeypatch):
+    argv = ("--task", "ctc", "--from", name, "--train", folder, *FAST, "--set", "num_hidden_layers=1")
+    status, _, err = train(capsys, tmp_path / "out", *argv)
+    assert status == 0 and f"all weights start at random: {name} is a configuration without weights" in err, err
+    config = npconformer.AutoConfig.from_pretrained(tmp_path / "out/model")
+    assert (config.hidden_size, config.num_hidden_layers, config.vocab_size) == (112, 1, 10)
+    monkeypatch.chdir(tmp_path)
+    status, _, err = train(capsys, tmp_path / "out", "--resume", *argv[:6], "--steps", 5)
+    assert status == 0 and "going on from step 4" in err
+
+
+@pytest.mark.parametrize("name", ["hidden_sise", "num_layers"])
+def test_slips_in_a_configuration(name, capsys, folder, tmp_path):
+    """Where a person writes it they are refused; where weights lie beside it they are told."""
+    meant = {"hidden_sise": "hidden_size", "num_layers": "num_hidden_layers"}[name]
+    settings = {("my_notes" if field == "mask_time_length" else field): value for field, value in CONFIG.items()}
+    settings = {(name if field == meant else field): value for field, value in settings.items()}
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(settings))
+    argv = ("--task", "ctc", "--train", folder, *FAST)
+    for source in (path, tmp_path):
+        status, _, err = train(capsys, tmp_path / "out", "--from", source, *argv)
+        assert status == 2 and f"'{name}' (did you mean '{meant}'?)" in err and "my_notes" not in err
+    path.write_text(json.dumps({**CONFIG, "my_notes": "small", "transformers_version": "5"}))
+    status, _, err = train(capsys, tmp_path / "out", "--from", path, *argv)
+    assert status == 0 and "'my_notes' is no field of Wav2Vec2ConformerConfig and has no effect\n" in err
+    assert "version" not in err
+    path = tmp_path / "out/model/config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "hidden_sise": 9}))
+    status, _, err = train(capsys, tmp_path / "next", "--from", path.parent, *argv)
+    assert status == 0 and err.count("no effect; did you mean 'hidden_size'?") == 1 and "my_notes" not in err

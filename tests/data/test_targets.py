@@ -7,6 +7,7 @@ from tiny_checkpoints import HEAD_NAMES, MODELS, make_config
 import npconformer
 from npconformer import AutoFeatureExtractor, Wav2Vec2CTCTokenizer
 from npconformer.data import Example, Targets, targets_for
+from npconformer.data.examples import UnknownToModel
 from npconformer.data.targets import ClassTargets, FrameTargets, Layout, Piece, TextTargets, frames_needed
 from npconformer.models.auto import model_class
 from npconformer.models.frame_clock import FrameClock, Stage
@@ -138,9 +139,9 @@ class TestClasses:
 class TestFrames:
     """Frames of 0.1 s at 1 kHz."""
 
-    def make(self, names, problem_type=None):
+    def make(self, names, problem_type=None, speakers="names"):
         ids = {name: i for i, name in enumerate(names)}
-        return FrameTargets(ids, FrameClock(1000, Stage(1, 1), (Stage(100, 100),)), problem_type)
+        return FrameTargets(ids, FrameClock(1000, Stage(1, 1), (Stage(100, 100),)), problem_type, speakers=speakers)
 
     def encode(self, targets, tmp_path, *segments):
         lines = (f"SPEAKER a 1 {s} {e - s} <NA> <NA> {who} <NA> <NA>\n" for s, e, who in segments)
@@ -149,7 +150,7 @@ class TestFrames:
         return targets.encode(Example("a.wav", rttm=str(tmp_path / "a.rttm")))
 
     def test_several_at_once(self, tmp_path):
-        targets = self.make(["S0", "S1"], "multi_label_classification")
+        targets = self.make(["S0", "S1"], "multi_label_classification", "order")
         encoded = self.encode(targets, tmp_path, (0.1, 0.3, "ben"), (0.2, 0.4, "anna"))
         labels = labels_of(targets, [[Piece(encoded)]], [500], padded=700)
         assert (labels.dtype, labels.shape) == (np.float32, (1, 7, 2))
@@ -162,12 +163,30 @@ class TestFrames:
         with pytest.raises(ValueError, match="its speakers 'carl' are none of the model's"):
             self.encode(targets, tmp_path, (0.0, 0.1, "ben"), (0, 1, "carl"))
 
+    def test_names_are_never_taken_for_an_order(self, tmp_path):
+        """Nor the other way round: who speaks first is class 0 where that is asked for, whatever the name."""
+        with pytest.raises(UnknownToModel, match="its speakers 'carl' are none of the model's: 'S0', 'S1'"):
+            self.encode(self.make(["S0", "S1"]), tmp_path, (0, 1, "carl"))
+        encoded = self.encode(self.make(["anna", "ben"], speakers="order"), tmp_path, (0, 1, "ben"), (1, 2, "anna"))
+        assert [segment.speaker for segment in encoded] == ["anna", "ben"]
+        with pytest.raises(ValueError, match="speakers: expected one of names, order, got 'first'"):
+            self.make(["S0", "S1"], speakers="first")
+
     def test_too_many_speakers(self, tmp_path):
         with pytest.raises(ValueError, match="2 speakers in it, and the model has 1"):
-            self.encode(self.make(["S0", "silence"]), tmp_path, (0, 1, "x"), (1, 2, "y"))
+            self.encode(self.make(["S0", "silence"], speakers="order"), tmp_path, (0, 1, "x"), (1, 2, "y"))
+
+    def test_no_frame_counts(self, tmp_path):
+        """Too short a word for a frame, or always somebody else at once, where each frame is to have one label."""
+        for names, fits in ((["x", "y"], [False, False, True]), (["x", "y", "silence"], [True, False, True])):
+            targets, made = self.make(names), []
+            for segments in ([(0.01, 0.04, "x")], [(0.0, 0.3, "x"), (0.0, 0.3, "y")], [(0.0, 0.3, "x")]):
+                made.append(targets.fits([Piece(self.encode(targets, tmp_path, *segments))], 300))
+            assert made == fits
+        assert "does one person speak alone" in targets.misfit(300, 0.3)
 
     def test_one_label_in_each_frame(self, tmp_path):
-        targets = self.make(["S0", "S1"])
+        targets = self.make(["S0", "S1"], speakers="order")
         encoded = self.encode(targets, tmp_path, (0.0, 0.2, "x"), (0.1, 0.3, "y"))
         rows = labels_of(targets, [[Piece(encoded)]], [400])[0].tolist()
         assert rows == [[1, 0], [-100, -100], [0, 1], [-100, -100]]
@@ -175,7 +194,7 @@ class TestFrames:
             self.encode(targets, tmp_path)
 
     def test_silence_as_a_class(self, tmp_path):
-        targets = self.make(["silence", "S0"])
+        targets = self.make(["silence", "S0"], speakers="order")
         encoded = self.encode(targets, tmp_path, (0.1, 0.2, "x"))
         assert labels_of(targets, [[Piece(encoded)]], [300])[0].tolist() == [[1, 0], [0, 1], [1, 0]]
 
@@ -234,7 +253,7 @@ class TestOfModels:
             example = Example("a.wav", rttm=str(tmp_path / "a.rttm"))
         model = self.make(head, kind, **settings)
         extractor = AutoFeatureExtractor.for_config(model.config)
-        targets = targets_for(model, extractor, tokenizer)
+        targets = targets_for(model, extractor, tokenizer, speakers="order")
         encoded = targets.encode(example)
         lengths = [targets.shortest, 16000]
         while not targets.fits([Piece(encoded)], lengths[0]):
