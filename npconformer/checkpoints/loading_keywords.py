@@ -14,8 +14,9 @@ from npconformer.arrays.device import mapped_device
 from npconformer.storage.messages import shown
 
 WITHOUT_EFFECT_LOADING = frozenset(
-    """low_cpu_mem_usage disable_mmap offload_folder offload_state_dict offload_buffers max_memory weights_only mirror tqdm_class
-    generation_config adapter_name allow_all_kernels experts_implementation _fast_init _from_auto _from_pipeline _commit_hash""".split()
+    """low_cpu_mem_usage disable_mmap offload_folder offload_state_dict offload_buffers max_memory weights_only mirror
+    tqdm_class generation_config adapter_name allow_all_kernels experts_implementation _fast_init _from_auto
+    _from_pipeline _commit_hash""".split()
 )
 WITHOUT_EFFECT_SAVING = frozenset("safe_serialization save_peft_format save_original_format".split())
 

@@ -151,8 +151,8 @@ class PretrainedMixin:
             state_dict: arrays to write in the place of the model's own.
             dtype: "float16", "float32" or "float64" to store the weights in; None keeps the model's.
             max_shard_size: of a file of weights, in bytes, or as "5GB" or "200MB".
-            **options: safe_serialization, save_peft_format, save_original_format change nothing, nor do token and what else
-                is about uploads.
+            **options: safe_serialization, save_peft_format, save_original_format change nothing, nor do token
+                and what else is about uploads.
 
         Raises:
             ValueError: the path is a file, ``dtype`` another one, ``max_shard_size`` no size, or push_to_hub or

@@ -87,7 +87,7 @@ offload_folder=out
 output_loading_info=True ... model(C.from_pretrained(d, output_loading_info=True)[0])
 pretrained_model_name_or_path=d ... model(C.from_pretrained(pretrained_model_name_or_path=d))
 quantization_config={"load_in_8bit": True}
-state_dict={} ... model(C.from_pretrained(None, config=d, state_dict=C.from_pretrained(d, dtype="float64").state_dict()))
+state_dict={} ... model(C.from_pretrained(None, config=d, state_dict=C.from_pretrained(d).state_dict()))
 subfolder="sub" ... model(C.from_pretrained(sub, subfolder="sub"))
 torch_dtype="float64"
 tp_size=2
