@@ -57,5 +57,5 @@ def test_optimisers_take_parameters_alone():
     assert [name for name, _ in optimizer.named_parameters()] == ["0", "1"]
     np.testing.assert_array_equal(parameters[1].numpy(), 0.5)
     np.testing.assert_array_equal(parameters[0].numpy(), 1)
-    with pytest.raises(ValueError, match="parameters alone|expected a model"):
+    with pytest.raises(ValueError, match="expected a model"):
         torch.optim.SGD([parameters[0], "x"], lr=0.5)

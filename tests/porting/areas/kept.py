@@ -100,5 +100,5 @@ kept(
 )
 kept(
     "offsets and times are Python's own numbers",
-    "[type(one) for one in pipe(x, return_timestamps='word')['chunks'][0]['timestamp']]",
+    "[type(one).__name__ for one in pipe(x, return_timestamps='word')['chunks'][0]['timestamp']]",
 )

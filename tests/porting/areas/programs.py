@@ -144,7 +144,8 @@ result = similarity, torch.isfinite(loss).item(), num_losses.item()
     "long recordings in chunks": """
 import torch
 from transformers import pipeline
-pipe = pipeline("automatic-speech-recognition", model=FOLDER, device="cpu", chunk_length_s=1.0, stride_length_s=(0.2, 0.1))
+options = dict(chunk_length_s=1.0, stride_length_s=(0.2, 0.1))
+pipe = pipeline("automatic-speech-recognition", model=FOLDER, device="cpu", **options)
 result = [pipe(LONG, return_timestamps="word")["text"][:60]]
 pipe = pipeline("automatic-speech-recognition", model=FOLDER)
 out = pipe(LONG.copy(), chunk_length_s=2, stride_length_s=[0.4, 0.2], batch_size=4)
