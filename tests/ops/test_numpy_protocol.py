@@ -17,6 +17,7 @@ FUNCTIONS = {
     "sqrt": lambda x: np.sqrt(x),
     "tanh": lambda x: np.tanh(x),
     "abs": lambda x: np.abs(x),
+    "fabs": lambda x: np.fabs(x),
     "negative": lambda x: np.negative(x),
     "square": lambda x: np.square(x),
     "reciprocal": lambda x: np.reciprocal(x),
