@@ -25,6 +25,7 @@ _HOMES = {
     "npconformer.audio.seamless_m4t_features": ["SeamlessM4TFeatureExtractor"],
     "npconformer.arrays.backend": ["use"],
     "npconformer.arrays.batch_feature": ["BatchEncoding", "BatchFeature"],
+    "npconformer.arrays.device": ["device"],
     "npconformer.arrays.threads": ["get_num_threads", "set_num_threads"],
     "npconformer.tape.grad_mode": [
         "detect_anomaly",
@@ -100,7 +101,8 @@ _HOMES = {
     "npconformer.text.text_alignment": ["align_text"],
     "npconformer.text.tokenizer": ["Wav2Vec2CTCTokenizer"],
 }
-_MODULES = ("functional", "logging", "modeling_outputs", "nn")  # that code written for others reaches through the top
+# Modules that code written for others reaches through the top.
+_MODULES = ("cuda", "functional", "logging", "modeling_outputs", "nn", "optim")
 # The names of number types: not in __all__, since some are Python's own.
 _DTYPES = {
     "bool": "bool",
@@ -114,6 +116,14 @@ _DTYPES = {
     "int64": "int64",
     "long": "int64",
 }
+# Methods of tensors that torch has as functions, too: `torch.topk(x, 2)`. Not in __all__ for the same reason.
+_METHODS = frozenset(
+    """abs all allclose amax amin any argmin argsort bmm ceil chunk clamp clip clone cos count_nonzero cumsum eq equal
+    exp expm1 flatten flip floor gather ge gt index_select is_floating_point isclose isfinite isinf isnan le log log1p
+    logical_and logical_not logical_or logical_xor logsumexp lt masked_fill masked_select matmul max maximum mean min
+    minimum ne norm numel permute pow ravel relu reshape round rsqrt sign sin sort split sqrt square squeeze std sum
+    swapaxes tanh topk transpose unbind unsqueeze var""".split()
+)
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = sorted([*_HOME_OF, *_MODULES, "__version__"])
@@ -124,6 +134,8 @@ def __getattr__(name: str) -> Any:
         return importlib.import_module(f"npconformer.{name}")
     if name in _DTYPES:
         return importlib.import_module("numpy").dtype(_DTYPES[name])
+    if name in _METHODS:
+        return getattr(importlib.import_module("npconformer.ops.methods").Tensor, name)
     if name not in _HOME_OF:
         raise AttributeError(f"module 'npconformer' has no attribute {name!r}")
     value = getattr(importlib.import_module(_HOME_OF[name]), name)

@@ -31,6 +31,15 @@ class Device(str):
         return int(number) if number else None
 
 
+def device(name: Any, index: int | None = None) -> Device:
+    """The device of that name: device("cuda", 0) is "cuda:0", as for torch. ValueError for another name."""
+    name = str(name).lower() if index is None else f"{name}:{index}"
+    kind, _, number = name.partition(":")
+    if kind not in ("cpu", "cuda") or (number and not number.isdecimal()):
+        raise ValueError(f'device={name!r} is not known: expected "cpu", "cuda" or "cuda:0"')
+    return Device(name)
+
+
 def device_of(array: Any) -> Device:
     """The device of an array: "cpu" for NumPy's, "cuda:N" for CuPy's, else the name of its backend."""
     name = backend_of(array).name

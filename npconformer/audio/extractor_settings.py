@@ -86,9 +86,14 @@ class SavedSettings:
         """Write all settings to a file."""
         write_json_atomically(json_file_path, self.to_dict())
 
-    def save_pretrained(self, save_directory: str | os.PathLike, push_to_hub: bool = False) -> list[str]:
-        """Write `preprocessor_config.json` into a folder, made if need be. Returns the file's path."""
-        refuse_upload(push_to_hub)
+    def save_pretrained(
+        self, save_directory: str | os.PathLike, push_to_hub: bool = False, **options: Any
+    ) -> list[str]:
+        """Write `preprocessor_config.json` into a folder, made if need be. Returns the file's path.
+
+        options: those of an upload, such as token, which change nothing.
+        """
+        refuse_upload(push_to_hub, options)
         folder = make_folder(save_directory)
         self.to_json_file(folder / SETTINGS_FILE)
         return [str(folder / SETTINGS_FILE)]

@@ -14,20 +14,22 @@ from npconformer.arrays.device import mapped_device
 from npconformer.storage.messages import shown
 
 WITHOUT_EFFECT_LOADING = frozenset(
-    """low_cpu_mem_usage offload_folder offload_state_dict offload_buffers max_memory weights_only mirror tqdm_class
-    generation_config adapter_name allow_all_kernels _fast_init _from_auto _from_pipeline _commit_hash""".split()
+    """low_cpu_mem_usage disable_mmap offload_folder offload_state_dict offload_buffers max_memory weights_only mirror
+    tqdm_class generation_config adapter_name allow_all_kernels experts_implementation _fast_init _from_auto
+    _from_pipeline _commit_hash""".split()
 )
-WITHOUT_EFFECT_SAVING = frozenset("safe_serialization save_peft_format save_original_format token".split())
+WITHOUT_EFFECT_SAVING = frozenset("safe_serialization save_peft_format save_original_format".split())
 
 _ONE_FORMAT = "weights here are floating-point numbers; use dtype= for their precision"
+_ONE_IMPLEMENTATION = "there is one implementation here, in NumPy or CuPy"
 _ONE_PLACE = "a model is on one device here; use device="
 _TORCH_FORMATS = "weights are read from model.safetensors or pytorch_model.bin"
 _NAMES = "the weights' files have the names model.safetensors or pytorch_model.bin here; rename the file"
-_NO_HUB = "nothing is sent to the hub; save to a folder, and upload that with `hf upload`"
 REFUSED_LOADING = {
     "quantization_config": _ONE_FORMAT,
     "load_in_8bit": _ONE_FORMAT,
     "load_in_4bit": _ONE_FORMAT,
+    "fusion_config": _ONE_IMPLEMENTATION,
     "gguf_file": _TORCH_FORMATS,
     "from_tf": _TORCH_FORMATS,
     "from_flax": _TORCH_FORMATS,
@@ -38,13 +40,11 @@ REFUSED_LOADING = {
     "tp_size": _ONE_PLACE,
     "device_mesh": _ONE_PLACE,
     "distributed_config": _ONE_PLACE,
-    "use_kernels": "there is one implementation here, in NumPy or CuPy",
-    "kernel_config": "there is one implementation here, in NumPy or CuPy",
+    "use_kernels": _ONE_IMPLEMENTATION,
+    "kernel_config": _ONE_IMPLEMENTATION,
     "use_flash_attention_2": "there is one implementation of attention here",
 }
 REFUSED_SAVING = {
-    "push_to_hub": _NO_HUB,
-    "repo_id": _NO_HUB,
     "variant": _NAMES,
     "distributed_checkpoint": _ONE_PLACE,
 }

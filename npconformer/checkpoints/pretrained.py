@@ -36,7 +36,7 @@ from npconformer.checkpoints.safetensors_file import write_safetensors
 from npconformer.checkpoints.shards import parse_size, whole_weights
 from npconformer.storage.files import atomic_path, existing_folder, make_folder
 from npconformer.storage.hub import local_folder
-from npconformer.storage.hub_options import HubOptions
+from npconformer.storage.hub_options import HubOptions, refuse_upload
 
 CONFIG_NAME = "config.json"
 NEEDED = f"{CONFIG_NAME} and {WEIGHTS_NAME} or {TORCH_WEIGHTS_NAME}"
@@ -151,7 +151,8 @@ class PretrainedMixin:
             state_dict: arrays to write in the place of the model's own.
             dtype: "float16", "float32" or "float64" to store the weights in; None keeps the model's.
             max_shard_size: of a file of weights, in bytes, or as "5GB" or "200MB".
-            **options: safe_serialization, save_peft_format, save_original_format and token change nothing.
+            **options: safe_serialization, save_peft_format, save_original_format change nothing, nor do token
+                and what else is about uploads.
 
         Raises:
             ValueError: the path is a file, ``dtype`` another one, ``max_shard_size`` no size, or push_to_hub or
@@ -159,8 +160,7 @@ class PretrainedMixin:
             OSError: the files cannot be written, for one because the disk is full; what was there is as it was.
         """
         drop_keywords(options, WITHOUT_EFFECT_SAVING, REFUSED_SAVING)
-        if options:
-            raise TypeError(f"{next(iter(options))!r} is no argument of save_pretrained")
+        refuse_upload(options.pop("push_to_hub", False), options)
         if not is_main_process:
             return
         largest = parse_size(max_shard_size)

@@ -15,7 +15,7 @@ from npconformer.models.config_checks import attention_implementation, boolean, 
 from npconformer.models.unknown_fields import NEAR, unknown_fields_of
 from npconformer.storage.files import json_text, make_folder, read_json_object, write_text_atomically
 from npconformer.storage.hub import local_folder
-from npconformer.storage.hub_options import AS_USUAL, HubOptions, without_secrets
+from npconformer.storage.hub_options import AS_USUAL, HubOptions, refuse_upload, without_secrets
 from npconformer.storage.messages import shown
 
 CONFIG_NAME = "config.json"
@@ -271,10 +271,12 @@ class PretrainedConfig:
                 warnings.warn(f"{path}: {what}", stacklevel=1)  # one place: said once
         return found
 
-    def save_pretrained(self, save_directory: str | os.PathLike, push_to_hub: bool = False) -> None:
-        """Write ``config.json`` into a folder, which is created; the file appears whole or not at all."""
-        if push_to_hub:
-            raise ValueError("push_to_hub=True is not offered: save to a folder, and upload that with `hf upload`")
+    def save_pretrained(self, save_directory: str | os.PathLike, push_to_hub: bool = False, **options: Any) -> None:
+        """Write ``config.json`` into a folder, which is created; the file appears whole or not at all.
+
+        options: those of an upload, such as token, which change nothing.
+        """
+        refuse_upload(push_to_hub, options)
         self.validate()
         write_text_atomically(make_folder(save_directory) / CONFIG_NAME, self.to_json_string())
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,8 @@ class Optimizer:
     recorded before a step must not be walked after it: it holds the arrays that have changed.
 
     Args:
-        params: a model; a mapping from names to parameters; or groups as `parameter_groups` makes them,
+        params: a model; a mapping from names to parameters; parameters alone, which get the names 0, 1, ...; or
+            groups as `parameter_groups` makes them,
             `{"params": {name: Parameter}, ...}`, whose other entries replace the optimiser's settings for that group.
         settings: what each group has unless it says otherwise; `lr` among them.
 
@@ -35,7 +36,7 @@ class Optimizer:
 
     slots: tuple[str, ...] = ()  # names of the arrays that are kept for each parameter
 
-    def __init__(self, params: Module | Mapping[str, Parameter] | Sequence[dict[str, Any]], **settings: Any) -> None:
+    def __init__(self, params: Module | Mapping[str, Parameter] | Iterable[Any], **settings: Any) -> None:
         self.groups = [{**settings, **group} for group in _as_groups(params)]
         self._check_names()
         for group in self.groups:
@@ -166,8 +167,11 @@ def _as_groups(params: Any) -> list[dict[str, Any]]:
     if isinstance(params, Mapping):
         return [{"params": dict(params)}]
     groups = list(params)
+    if groups and all(isinstance(one, Parameter) for one in groups):  # as torch has it: their places are their names
+        return [{"params": {str(place): one for place, one in enumerate(groups)}}]
     if not all(isinstance(group, Mapping) and isinstance(group.get("params"), Mapping) for group in groups):
-        raise ValueError("params: expected a model, a mapping from names to parameters, or groups with such 'params'")
+        expected = "a model, a mapping from names to parameters, parameters, or groups with such a mapping as 'params'"
+        raise ValueError(f"params: expected {expected}")
     return groups
 
 

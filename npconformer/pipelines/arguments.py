@@ -19,7 +19,12 @@ REASONS = {  # of what is refused
     "generate_kwargs": "a CTC model generates nothing: it has no language, task or beams to choose",
     "decoder": "decoding with a language model is not offered; decode logits with a decoder of your own",
     "decoder_kwargs": "decoding with a language model is not offered; decode logits with a decoder of your own",
+    "assistant_model": "a CTC model generates nothing that another could draft",
+    "assistant_tokenizer": "a CTC model generates nothing that another could draft",
     "image_processor": "recordings are no images",
+    "video_processor": "recordings are no images",
+    "pipeline_class": "task= says which; make one of another class by calling that",
+    "return_language": "a CTC model does not say which language it hears",
     "binary_output": "results are Python objects; pickle them where bytes are wanted",
 }
 

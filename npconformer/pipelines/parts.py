@@ -12,7 +12,7 @@ from npconformer.models.frame_clock import FrameClock
 from npconformer.pipelines.arguments import NAMES_OF_DEVICES, Loading
 from npconformer.pipelines.loading import load_feature_extractor, load_model
 from npconformer.storage.files import make_folder
-from npconformer.storage.hub_options import HubOptions, refuse_upload
+from npconformer.storage.hub_options import HubOptions
 
 
 class PipelineParts:
@@ -92,17 +92,13 @@ class PipelineParts:
         """The same in seconds."""
         return self.clock.seconds_per_frame
 
-    def save_pretrained(
-        self, save_directory: str | os.PathLike, safe_serialization: bool = True, push_to_hub: bool = False
-    ) -> None:
-        """Write the model and what belongs to it into a folder, from which `pipeline` loads them again."""
-        refuse_upload(push_to_hub)
-        if not safe_serialization:
-            raise ValueError(
-                "safe_serialization=False: weights are saved as safetensors; `npconformer convert` has .bin"
-            )
+    def save_pretrained(self, save_directory: str | os.PathLike, **options: Any) -> None:
+        """Write the model and what belongs to it into a folder, from which `pipeline` loads them again.
+
+        options: of the model's `save_pretrained`, such as max_shard_size.
+        """
         folder = make_folder(save_directory)
-        self.model.save_pretrained(folder)
+        self.model.save_pretrained(folder, **options)
         (self.processor or self.feature_extractor).save_pretrained(folder)
 
 

@@ -182,9 +182,14 @@ class SpeechProcessor:
         """Write the same to a file."""
         write_json_atomically(json_file_path, self.to_dict())
 
-    def save_pretrained(self, save_directory: str | os.PathLike, push_to_hub: bool = False) -> list[str]:
-        """Write processor_config.json, tokenizer_config.json and vocab.json, the layout of transformers 5."""
-        refuse_upload(push_to_hub)
+    def save_pretrained(
+        self, save_directory: str | os.PathLike, push_to_hub: bool = False, **options: Any
+    ) -> list[str]:
+        """Write processor_config.json, tokenizer_config.json and vocab.json, the layout of transformers 5.
+
+        options: those of an upload, such as token, which change nothing.
+        """
+        refuse_upload(push_to_hub, options)
         folder = make_folder(save_directory)
         paths = self.tokenizer.save_pretrained(folder)
         self.to_json_file(folder / PROCESSOR_FILE)

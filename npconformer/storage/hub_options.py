@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any
 
 SECRETS = ("token", "use_auth_token")
-WITHOUT_EFFECT = ("resume_download", "use_fast")  # downloads are always resumed; of each tokenizer there is one
+# Downloads are always resumed; of each tokenizer there is one; code beside a checkpoint is never run, whatever it is.
+WITHOUT_EFFECT = ("resume_download", "use_fast", "code_revision")
+OF_UPLOADS = (*SECRETS, "repo_id", "commit_message", "create_pr", "private", "tags")
 
 COMMIT = re.compile(r"[0-9a-f]{40}")
 _NO_REVISION = re.compile(r"\.\.|[\s~^:?*\[\\\x00-\x1f\x7f]|^/|/$|^$")  # what git refuses in the names of branches
@@ -112,7 +114,14 @@ def without_secrets(settings: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in settings.items() if name not in SECRETS}
 
 
-def refuse_upload(push_to_hub: Any) -> None:
-    """Raise a ValueError where `save_pretrained` is asked to upload what it writes."""
+def refuse_upload(push_to_hub: Any, options: dict[str, Any]) -> None:
+    """Checks the arguments of a `save_pretrained` that it has no use for.
+
+    options: those that it does not name; what says how to upload is let go, as it says nothing without push_to_hub.
+    Raises ValueError where it is asked to upload, TypeError for an argument of any other name.
+    """
     if push_to_hub:
         raise ValueError("push_to_hub: npconformer uploads nothing; save into a folder, then run `hf upload` on it")
+    for name in options:
+        if name not in OF_UPLOADS:
+            raise TypeError(f"{name!r} is no argument of save_pretrained")

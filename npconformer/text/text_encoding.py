@@ -5,7 +5,7 @@ Lesson: notebooks/05_ctc.ipynb
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -27,7 +27,8 @@ NO_PAIRS = "a CTC tokenizer has no pairs of texts: join them, or give the second
 class TextEncoder(Vocabulary):
     """The part of the tokenizer that reads texts; `Wav2Vec2CTCTokenizer` says what its settings are."""
 
-    model_input_names = ("input_ids", "attention_mask")
+    model_input_names: Sequence[str] = ("input_ids", "attention_mask")
+    split_special_tokens: bool = False
     do_lower_case: bool
     padding_side: str
     truncation_side: str
@@ -38,18 +39,19 @@ class TextEncoder(Vocabulary):
         text: str,
         is_split_into_words: bool = False,
         add_special_tokens: bool = True,
-        split_special_tokens: bool = False,
+        split_special_tokens: bool | None = None,
     ) -> list[str]:
         """Split a text into tokens: added tokens whole, the rest by character, spaces as word delimiters.
 
         is_split_into_words: the text is a word with others before it. add_special_tokens changes nothing: CTC has none
-        to add. split_special_tokens: split added tokens by character, too.
+        to add. split_special_tokens: split added tokens by character, too; None is the tokenizer's own setting.
         """
         if not isinstance(text, str):
             raise ValueError(f"text must be a string, got {type(text).__name__}")
         text = " " + text if is_split_into_words else text
+        split = self.split_special_tokens if split_special_tokens is None else split_special_tokens
         tokens = []
-        for piece, kept_whole in [(text, False)] if split_special_tokens else self.split_on_added_tokens(text):
+        for piece, kept_whole in [(text, False)] if split else self.split_on_added_tokens(text):
             if kept_whole:
                 tokens.append(piece)
                 continue
@@ -82,13 +84,13 @@ class TextEncoder(Vocabulary):
         pad_to_multiple_of: int | None = None,
         padding_side: str | None = None,
         return_tensors: str | None = None,
-        return_token_type_ids: bool = False,
+        return_token_type_ids: bool | None = None,
         return_attention_mask: bool | None = None,
         return_overflowing_tokens: bool = False,
         return_special_tokens_mask: bool = False,
         return_offsets_mapping: bool = False,
         return_length: bool = False,
-        split_special_tokens: bool = False,
+        split_special_tokens: bool | None = None,
         verbose: bool = True,
     ) -> BatchEncoding:
         """Turn one text, or a list of texts, into `input_ids` and `attention_mask`.
@@ -123,7 +125,7 @@ class TextEncoder(Vocabulary):
             ids = [self._to_ids(one, split_special_tokens) for one in ([texts] if single else texts)]
             ids = self._cut(ids, truncation, max_length, padding)
             entries: dict[str, Any] = {"input_ids": ids}
-            if return_token_type_ids:
+            if self._is_entry("token_type_ids", return_token_type_ids):
                 entries["token_type_ids"] = [[0] * len(one) for one in ids]
             if return_special_tokens_mask:
                 entries["special_tokens_mask"] = [[0] * len(one) for one in ids]
@@ -144,7 +146,7 @@ class TextEncoder(Vocabulary):
             batch["labels"] = read(text_target)["input_ids"]
         return batch
 
-    def _to_ids(self, text: Any, split_special_tokens: bool) -> list[int]:
+    def _to_ids(self, text: Any, split_special_tokens: bool | None) -> list[int]:
         """One text, one list of words, or one list of ids, as ids."""
         if not isinstance(text, str) and (len(text) == 0 or not isinstance(text[0], str)):
             return [int(index) for index in text]
@@ -196,7 +198,7 @@ class TextEncoder(Vocabulary):
                 given[name] = [[int(one) for one in row] for row in given[name]]
                 if [*map(len, given[name])] != [*map(len, ids)]:
                     raise ValueError(f"{name} and input_ids must have the same lengths")
-        if (return_attention_mask is None or return_attention_mask) and "attention_mask" not in given:
+        if self._is_entry("attention_mask", return_attention_mask) and "attention_mask" not in given:
             given["attention_mask"] = [[1] * len(one) for one in ids]
         length = None
         if strategy == "max_length":
@@ -209,6 +211,10 @@ class TextEncoder(Vocabulary):
         if return_tensors is not None:
             return batch.convert_to_tensors(return_tensors)
         return _first(batch) if single else batch
+
+    def _is_entry(self, name: str, asked_for: bool | None) -> bool:
+        """Whether a batch has that entry: as asked for, or, for None, as the model takes it."""
+        return name in self.model_input_names if asked_for is None else asked_for
 
     def _fill(self, given: dict[str, Any], length: int, left: bool) -> None:
         """Lengthen the rows of what has an entry for each token."""

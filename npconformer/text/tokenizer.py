@@ -31,7 +31,13 @@ from npconformer.text.tokenizer_files import (
     tokenizer_folder,
 )
 from npconformer.text.tokenizer_output import Wav2Vec2CTCTokenizerOutput, offsets, tidy_punctuation
-from npconformer.text.tokenizer_settings import longest_text, take_side, take_special_tokens
+from npconformer.text.tokenizer_settings import (
+    longest_text,
+    take_input_names,
+    take_side,
+    take_special_tokens,
+    take_split,
+)
 
 
 class Wav2Vec2CTCTokenizer(TextEncoder):
@@ -79,6 +85,8 @@ class Wav2Vec2CTCTokenizer(TextEncoder):
         self.padding_side = take_side("padding_side", settings)
         self.truncation_side = take_side("truncation_side", settings)
         self.model_max_length = longest_text(settings.pop("model_max_length", None))
+        self.model_input_names = take_input_names(settings)
+        self.split_special_tokens = take_split(settings)
         self.clean_up_tokenization_spaces = bool(settings.pop("clean_up_tokenization_spaces", False))
 
         named = dict(bos_token=bos_token, eos_token=eos_token, unk_token=unk_token, pad_token=pad_token)
@@ -100,11 +108,17 @@ class Wav2Vec2CTCTokenizer(TextEncoder):
             "clean_up_tokenization_spaces": self.clean_up_tokenization_spaces,
             "do_lower_case": self.do_lower_case,
             "model_max_length": self.model_max_length,
+            **self._seldom_given(),
             "padding_side": self.padding_side,
             "replace_word_delimiter_char": self.replace_word_delimiter_char,
             "target_lang": self.target_lang,
             "truncation_side": self.truncation_side,
         }
+
+    def _seldom_given(self) -> dict[str, Any]:
+        """Settings that files have only where they are not the usual ones."""
+        names = ("model_input_names", "split_special_tokens")
+        return {name: getattr(self, name) for name in names if getattr(self, name) != getattr(type(self), name)}
 
     # ---- ids to text
 
@@ -233,13 +247,16 @@ class Wav2Vec2CTCTokenizer(TextEncoder):
         legacy_format: bool | None = None,
         filename_prefix: str | None = None,
         push_to_hub: bool = False,
+        **options: Any,
     ) -> tuple[str, ...]:
         """Write vocab.json and tokenizer_config.json (and added_tokens.json, if any) into a folder, made if need be.
 
         transformers reads them. filename_prefix: "a" makes "a-vocab.json" and so on. legacy_format changes nothing: of
-        a tokenizer that is written in Python there is only one. Returns the paths written.
+        a tokenizer that is written in Python there is only one. Nor do save_jinja_files and the options of an upload,
+        such as token. Returns the paths written.
         """
-        refuse_upload(push_to_hub)
+        options.pop("save_jinja_files", None)  # of templates of chats, which this has none of
+        refuse_upload(push_to_hub, options)
         settings = {
             **self.init_kwargs,
             "added_tokens_decoder": {str(i): token.to_dict() for i, token in self.added_tokens_decoder.items()},

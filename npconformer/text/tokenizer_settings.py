@@ -12,7 +12,7 @@ import numpy as np
 
 from npconformer.storage.messages import shown
 from npconformer.text.added_tokens import IDS, AddedToken, is_id
-from npconformer.text.text_encoding import UNLIMITED
+from npconformer.text.text_encoding import UNLIMITED, TextEncoder
 from npconformer.text.tokenizer_files import NAMED_TOKENS
 
 
@@ -22,6 +22,22 @@ def take_side(name: str, settings: dict[str, Any]) -> str:
     if side not in ("right", "left"):
         raise ValueError(f"{name} must be 'right' or 'left', got {shown(side)}")
     return side
+
+
+def take_input_names(settings: dict[str, Any]) -> tuple[str, ...]:
+    """`model_input_names`, which is taken out of the settings: the entries of a batch, `input_ids` first."""
+    names = settings.pop("model_input_names", None) or TextEncoder.model_input_names
+    if not isinstance(names, list | tuple) or names[0] != "input_ids" or not all(isinstance(n, str) for n in names):
+        raise ValueError(f"model_input_names must be a list of names, input_ids first, got {shown(names)}")
+    return tuple(names)
+
+
+def take_split(settings: dict[str, Any]) -> bool:
+    """`split_special_tokens`, which is taken out of the settings: whether texts' added tokens are read as letters."""
+    split = settings.pop("split_special_tokens", False)
+    if not isinstance(split, bool):
+        raise ValueError(f"split_special_tokens must be true or false, got {shown(split)}")
+    return split
 
 
 def longest_text(length: Any) -> int:

@@ -61,5 +61,5 @@ def test_attention_is_never_written():
     assert config._attn_implementation == "eager" and "attn" not in config.to_json_string(use_diff=False)
     with pytest.raises(ValueError, match="attn_implementation is 'flash_attention_2'; expected one of eager, sdpa"):
         make_config("layer", attn_implementation="flash_attention_2")
-    with pytest.raises(ValueError, match="push_to_hub=True is not offered"):
+    with pytest.raises(ValueError, match="push_to_hub: npconformer uploads nothing"):
         config.save_pretrained("nowhere", push_to_hub=True)

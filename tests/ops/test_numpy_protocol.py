@@ -187,3 +187,11 @@ def test_lists_name_what_numpy_has():
         assert getattr(np, name).__name__ == name
     for name in numpy_protocol.FUNCTIONS_WITHOUT_GRADIENT:
         assert callable(getattr(np, name))
+
+
+def test_fabs_is_recorded():
+    x = Tensor(np.array([-2.0, 3.0]), requires_grad=True)
+    y = np.fabs(x)
+    y.sum().backward()
+    np.testing.assert_array_equal(y.numpy(), [2, 3])
+    np.testing.assert_array_equal(x.grad, [-1, 1])

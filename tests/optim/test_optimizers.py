@@ -251,6 +251,6 @@ def test_wrong_arguments():
     with pytest.raises(ValueError, match="rate"):
         SGD([{"params": p, "rate": 1.0}])
     with pytest.raises(ValueError, match="params"):
-        SGD([p["p"]])
+        SGD([p["p"], "p"])
     with pytest.raises(ValueError, match="float16"):
         SGD({"p": Parameter(np.ones(2, np.float16))})

@@ -15,6 +15,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # what tests share
 
+from tests.porting import reference_keywords
 from tests.porting.area import Area
 from tests.porting.areas import all_areas
 from tests.porting.differences import write
@@ -59,6 +60,7 @@ def main() -> None:
             for area in areas:
                 freeze(area, Path(checkpoints))
             write(all_areas())
+            reference_keywords.freeze()
         counts = {area.title: count(area, Path(checkpoints)) for area in areas}
     counts["all"] = sum(counts.values(), Counter())
     print(f"{'':24}" + "".join(f"{kind:>12}" for kind in KINDS))

@@ -15,13 +15,18 @@ def table(areas: Sequence[Area]) -> str:
     """The rows that differ, as Markdown, with the marks around them."""
     lines = [BEGIN, "| written for transformers | here | why |", "|---|---|---|"]
     for area in areas:
-        lines += [_line(row) for row in area.rows.values() if row.deliberate or row.absent]
+        alike: dict[tuple[str, str], list[Row]] = {}
+        for row in area.rows.values():
+            if row.deliberate or row.absent:
+                kind = "otherwise" if row.deliberate else "absent"
+                alike.setdefault((kind, row.deliberate or row.absent or ""), []).append(row)
+        lines += [f"| {_calls(rows)} | {kind} | {reason} |" for (kind, reason), rows in alike.items()]
     return "\n".join([*lines, END])
 
 
-def _line(row: Row) -> str:
-    call = row.call.replace("|", "\\|")
-    return f"| `{call}` | {'otherwise' if row.deliberate else 'absent'} | {row.deliberate or row.absent} |"
+def _calls(rows: Sequence[Row]) -> str:
+    """The calls of rows that have one reason."""
+    return "<br>".join(f"`{row.call}`".replace("|", "\\|") for row in rows)
 
 
 def write(areas: Sequence[Area]) -> None:

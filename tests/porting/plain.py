@@ -44,7 +44,7 @@ def _array(value: Any) -> Plain:
 def difference(ours: Plain, theirs: Plain, tolerance: float) -> str | None:
     """None where two results agree, "container" where only the types do not, else what differs."""
     if "raises" in (ours["kind"], theirs["kind"]):
-        return None if ours["kind"] == theirs["kind"] else f"{_short(ours)}, and not {_short(theirs)}"
+        return None if _raise_alike(ours, theirs) else f"{_short(ours)}, and not {_short(theirs)}"
     if ours["kind"] == theirs["kind"] == "dict":
         return _of_parts(ours["value"], theirs["value"], tolerance)
     if "list" in ours["kind"] + theirs["kind"] or "tuple" in (ours["kind"], theirs["kind"]):
@@ -53,6 +53,12 @@ def difference(ours: Plain, theirs: Plain, tolerance: float) -> str | None:
         return f"{_short(ours)}, and not {_short(theirs)}"
     same_type = all(ours.get(name) == theirs.get(name) for name in ("kind", "dtype", "shape"))
     return None if same_type else "container"
+
+
+def _raise_alike(ours: Plain, theirs: Plain) -> bool:
+    """Whether both raise, and npconformer not just because it has no such name."""
+    missing = ("AttributeError", "NameError", "ImportError", "ModuleNotFoundError", "NotImplementedError")
+    return ours["kind"] == theirs["kind"] and (ours["value"] not in missing or ours["value"] == theirs["value"])
 
 
 def _of_sequences(ours: Plain, theirs: Plain, tolerance: float) -> str | None:

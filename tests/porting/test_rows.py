@@ -1,12 +1,21 @@
 """Every row, against transformers' frozen answer and, where it is installed, against transformers itself."""
 
+import re
+from collections import Counter
+from pathlib import Path
+
 import pytest
 
+from tests.porting.__main__ import count
 from tests.porting.areas import all_areas
 from tests.porting.differences import DOCUMENT, table
 
 AREAS = all_areas()
 ROWS = [pytest.param(area, row, id=f"{area.name}: {row.call}") for area in AREAS for row in area.rows.values()]
+
+COUNTED = (
+    r"python -m tests\.porting.: ([\d,]+) equal, (\d+) in another container, (\d+) different on purpose, (\d+) absent"
+)
 
 
 @pytest.fixture(scope="session")
@@ -42,3 +51,15 @@ def test_few_rows_differ():
     """Of what people write, at most 20 things stay otherwise without being meant so."""
     absent = [row.call for area in AREAS for row in area.rows.values() if row.absent]
     assert len(absent) <= 20, absent
+
+
+@pytest.mark.slow
+def test_the_readme_has_the_counts(checkpoints, tmp_path):
+    """What `python -m tests.porting` prints."""
+    found = re.search(COUNTED, (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8"))
+    counts = sum((count(area, checkpoints) for area in AREAS), Counter())
+    if sum(counts.values()) < len(ROWS):
+        pytest.skip("some rows need a package that is not installed")
+    assert found, f"README.md has no sentence as {COUNTED}"
+    said = [int(number.replace(",", "")) for number in found.groups()]
+    assert said == [counts[kind] for kind in ("equal", "container", "deliberate", "absent")]

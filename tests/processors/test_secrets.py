@@ -46,7 +46,7 @@ def test_what_is_given_to_a_loader(folder, tmp_path, what, options):
 
 KEYWORDS = {
     **{"cache_dir": "SECRET-folder", "token": "SECRET", "revision": "SECRET", "local_files_only": True},
-    **{"force_download": False, "resume_download": True, "trust_remote_code": True, "use_fast": False},
+    **{"force_download": False, "resume_download": True, "trust_remote_code": False, "use_fast": False},
 }
 
 

@@ -105,3 +105,27 @@ def test_files_with_a_prefix(tokenizer, tmp_path):
     with pytest.raises(ValueError, match="uploads nothing"):
         tokenizer.save_pretrained(tmp_path / "c", push_to_hub=True)
     assert not (tmp_path / "c").exists()
+
+
+def test_settings_about_what_a_call_reads_and_gives(tmp_path):
+    """split_special_tokens and model_input_names hold for calls that do not say, and are saved."""
+    vocab = {token: i for i, token in enumerate(["<pad>", "|", "A", "<", "s", ">", "<unk>"])}
+    usual = Wav2Vec2CTCTokenizer(vocab)
+    split = Wav2Vec2CTCTokenizer(vocab, split_special_tokens=True, model_input_names=["input_ids", "token_type_ids"])
+    split.save_pretrained(tmp_path)
+    again = Wav2Vec2CTCTokenizer.from_pretrained(tmp_path)
+    for tokenizer in (split, again):
+        assert tokenizer("A<s>").input_ids == tokenizer.encode("A<s>") == [2, 3, 4, 5]
+        assert tokenizer.tokenize("<s>") == ["<", "s", ">"]
+        assert tokenizer("A<s>", split_special_tokens=False).input_ids == usual("A<s>").input_ids != [2, 3, 4, 5]
+        assert sorted(tokenizer("A")) == ["input_ids", "token_type_ids"]
+        assert "attention_mask" in tokenizer("A", return_attention_mask=True)
+        assert "token_type_ids" not in tokenizer("A", return_token_type_ids=False)
+    assert sorted(usual("A")) == ["attention_mask", "input_ids"]
+    assert not {"split_special_tokens", "model_input_names"} & set(usual.init_kwargs)
+
+
+@pytest.mark.parametrize("setting", [{"split_special_tokens": "yes"}, {"model_input_names": ["attention_mask"]}])
+def test_settings_of_the_wrong_kind(setting):
+    with pytest.raises(ValueError, match=f"{next(iter(setting))} must be"):
+        Wav2Vec2CTCTokenizer({"<pad>": 0}, **setting)
