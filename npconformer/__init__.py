@@ -22,6 +22,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "npconformer.audio.feature_extraction": ["Wav2Vec2FeatureExtractor"],
     "npconformer.audio.files": ["read_audio"],
+    "npconformer.audio.nemo_features": ["NemoConformerFeatureExtractor"],
     "npconformer.audio.seamless_m4t_features": ["SeamlessM4TFeatureExtractor"],
     "npconformer.arrays.backend": ["use"],
     "npconformer.arrays.batch_feature": ["BatchEncoding", "BatchFeature"],
@@ -56,6 +57,12 @@ _HOMES = {
         "AutoModelForAudioXVector",
         "AutoModelForCTC",
         "AutoModelForPreTraining",
+    ],
+    "npconformer.models.nemo_conformer": [
+        "NemoConformerConfig",
+        "NemoConformerForCTC",
+        "NemoConformerModel",
+        "NemoConformerPreTrainedModel",
     ],
     "npconformer.models.wav2vec2_bert": [
         "Wav2Vec2BertConfig",
@@ -92,12 +99,14 @@ _HOMES = {
     "npconformer.pipelines": ["AudioClassificationPipeline", "AutomaticSpeechRecognitionPipeline", "pipeline"],
     "npconformer.plots.attention_mask_visualizer": ["AttentionMaskVisualizer"],
     "npconformer.processors.auto": ["AutoFeatureExtractor", "AutoProcessor", "AutoTokenizer"],
+    "npconformer.processors.nemo_conformer_processor": ["NemoConformerProcessor"],
     "npconformer.processors.wav2vec2_bert_processor": ["Wav2Vec2BertProcessor"],
     "npconformer.processors.wav2vec2_processor": ["Wav2Vec2Processor"],
     "npconformer.arrays.generator": ["manual_seed", "set_seed"],
     "npconformer.tape.recompute": ["checkpoint", "recompute"],
     "npconformer.text.added_tokens": ["AddedToken"],
     "npconformer.text.ctc_alignment": ["ctc_align"],
+    "npconformer.text.piece_tokenizer": ["PieceCTCTokenizer"],
     "npconformer.text.text_alignment": ["align_text"],
     "npconformer.text.tokenizer": ["Wav2Vec2CTCTokenizer"],
 }

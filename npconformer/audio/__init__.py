@@ -9,6 +9,7 @@ from typing import Any
 _HOMES = {
     "AudioSource": "npconformer.audio.sources",
     "AudioWarning": "npconformer.storage.messages",
+    "NemoConformerFeatureExtractor": "npconformer.audio.nemo_features",
     "RawFormat": "npconformer.audio.sources",
     "SeamlessM4TFeatureExtractor": "npconformer.audio.seamless_m4t_features",
     "Wav2Vec2FeatureExtractor": "npconformer.audio.feature_extraction",

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from npconformer.audio.povey_window import povey_window
+from npconformer.audio.windows import povey_window
 
 FRAME_LENGTH = 400  # samples that a frame sees
 HOP_LENGTH = 160  # samples from one frame's start to the next

@@ -13,32 +13,25 @@ Lesson: notebooks/09_wav2vec2_bert.ipynb
 
 from __future__ import annotations
 
-from numbers import Integral
 from typing import Any
 
 import numpy as np
 
 from npconformer.arrays.batch_feature import BatchFeature, check_return_tensors
 from npconformer.audio.band_normalization import normalize_bands
+from npconformer.audio.filterbank_features import FilterbankFeatureExtractor, check_sizes
 from npconformer.audio.kaldi_frames import FRAME_LENGTH, HOP_LENGTH
 from npconformer.audio.log_mel import FFT_LENGTH, log_mel
 from npconformer.audio.mel_filters import mel_filters
-from npconformer.audio.raw_speech import first_channel, split_utterances
-from npconformer.audio.sequence_features import SequenceFeatureExtractor
-from npconformer.storage.messages import shown
-
-MOST = 10_000  # of what a setting may count: no filterbank is near it
 
 
-class SeamlessM4TFeatureExtractor(SequenceFeatureExtractor):
+class SeamlessM4TFeatureExtractor(FilterbankFeatureExtractor):
     """Turn waveforms into the arrays that Wav2Vec2-BERT models take.
 
     num_mel_bins: mel bands of a frame. stride: frames of a row. padding_value: what padding is filled with; released
     checkpoints have 0 or 1. feature_size: recorded only. Settings that are not known here are kept as attributes and
     written back by save_pretrained.
     """
-
-    model_input_names = ("input_features", "attention_mask")
 
     def __init__(
         self,
@@ -51,13 +44,7 @@ class SeamlessM4TFeatureExtractor(SequenceFeatureExtractor):
         padding_side: str = "right",
         **unknown_settings: Any,
     ) -> None:
-        for name, value, least in (
-            ("feature_size", feature_size, 2),
-            ("num_mel_bins", num_mel_bins, 1),
-            ("stride", stride, 1),
-        ):
-            if isinstance(value, bool) or not isinstance(value, Integral) or not least <= value <= MOST:
-                raise ValueError(f"{name} must be a whole number from {least} to {MOST}, got {shown(value)}")
+        check_sizes(("feature_size", feature_size, 2), ("num_mel_bins", num_mel_bins, 1), ("stride", stride, 1))
         self.num_mel_bins = num_mel_bins
         self.stride = stride
         super().__init__(
@@ -82,6 +69,11 @@ class SeamlessM4TFeatureExtractor(SequenceFeatureExtractor):
     def reach(self) -> int:
         """Samples that a row sees: 560 for two frames of 400, 160 apart."""
         return FRAME_LENGTH + HOP_LENGTH * (self.stride - 1)
+
+    @property
+    def fewest_samples(self) -> int:
+        """Of a recording: those of one row."""
+        return self.reach
 
     @property
     def hop(self) -> int:
@@ -122,12 +114,8 @@ class SeamlessM4TFeatureExtractor(SequenceFeatureExtractor):
         """
         return_tensors = check_return_tensors(return_tensors)
         self.check_rate(sampling_rate)
-        self._refuse_features(raw_speech, "raw_speech")
-        waveforms = split_utterances(raw_speech, self._read_one, most_dimensions=3)
-        filters = mel_filters(self.num_mel_bins, self.sampling_rate, FFT_LENGTH)
-        features = [log_mel(waveform, filters) for waveform in waveforms]
-        if do_normalize_per_mel_bins:
-            features = [normalize_bands(one) for one in features]
+        waveforms = self.read_waveforms(raw_speech)
+        features = [self.frames_of(waveform, do_normalize_per_mel_bins) for waveform in waveforms]
         features, masks = self.bring_to_length(features, None, padding, max_length, truncation, pad_to_multiple_of)
         if min(map(len, features)) < self.stride:
             raise ValueError(f"max_length={max_length} leaves no row of {self.stride} frames")
@@ -136,35 +124,9 @@ class SeamlessM4TFeatureExtractor(SequenceFeatureExtractor):
         batch = self.collect(rows, masks, return_attention_mask, return_tensors)
         return self.finish_call(batch, padding_value, device)
 
-    def read_prepared(self, entry: Any) -> list[np.ndarray]:
-        """Rows of one utterance, (T, C), or of several, as copies: [float32 (T_1, C), (T_2, C), ...]."""
-        name = self.model_input_names[0]
-        if len(entry) == 0:
-            raise ValueError(f"{name} is empty")
-        rows = [np.array(one, np.float32) for one in ([entry] if np.ndim(entry[0]) == 1 else entry)]
-        for one in rows:
-            if one.ndim != 2 or len(one) == 0 or one.shape[1:] != rows[0].shape[1:]:
-                raise ValueError(f"{name}: expected rows of features (T, {rows[0].shape[-1]}), got shape {one.shape}")
-        return rows
-
-    def _read_one(self, array: Any, name: str) -> np.ndarray:
-        """One utterance's first channel (N,), float32, long enough for one row."""
-        self._refuse_features(array, name)
-        waveform = first_channel(array, name).astype(np.float32, copy=False)
-        if len(waveform) < self.reach:
-            raise ValueError(
-                f"{name} is too short: it has {len(waveform)} samples, and the first row of features takes {self.reach}"
-            )
-        return waveform
-
-    def _refuse_features(self, array: Any, name: str) -> None:
-        """Raise a ValueError for an array that was made by a feature extractor and given to it once more."""
-        widths = (self.num_mel_bins, self.num_mel_bins * self.stride)
-        if isinstance(array, np.ndarray) and array.ndim > 1 and array.shape[-1] in widths:
-            if array.shape[-1] < self.reach:  # else it may be samples
-                raise ValueError(
-                    f"{name} of shape {array.shape} looks like features; expected the samples that they are made of"
-                )
+    def frames_of(self, waveform: np.ndarray, normalize: bool) -> np.ndarray:
+        features = log_mel(waveform, mel_filters(self.num_mel_bins, self.sampling_rate, FFT_LENGTH))
+        return normalize_bands(features) if normalize else features
 
     def _side_by_side(self, features: np.ndarray) -> np.ndarray:
         """(T, J) -> (T // stride, stride * J): a view, without the last frames that fill no row."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from npconformer.checkpoints.fairseq_names import RenamedFile
+from npconformer.checkpoints.array_file import ArrayFile
 
 
 @dataclass
@@ -26,7 +26,7 @@ class Original:
 
     model_type: str
     head: str | None
-    weights: RenamedFile
+    weights: ArrayFile
     config: dict[str, Any]
     extractor: dict[str, Any] = field(default_factory=dict)
     symbols: list[str] | None = None

@@ -10,7 +10,8 @@ from typing import Any
 MAIN_FIELDS = (  # of the configuration: those by which models of one type differ, in the order in which they are shown
     "hidden_size num_hidden_layers num_attention_heads intermediate_size hidden_act position_embeddings_type "
     "conv_depthwise_kernel_size feat_extract_norm conv_dim conv_stride conv_kernel conv_bias "
-    "feature_projection_input_dim left_max_position_embeddings right_max_position_embeddings add_adapter vocab_size "
+    "feature_projection_input_dim num_mel_bins subsampling_factor subsampling_conv_channels "
+    "left_max_position_embeddings right_max_position_embeddings add_adapter vocab_size "
     "use_weighted_layer_sum dtype"
 ).split()
 ADAPTER_FIELDS = "num_adapter_layers adapter_kernel_size adapter_stride output_hidden_size".split()

@@ -23,6 +23,8 @@ examples:
 
   npconformer convert conformer_100h.pt my-checkpoint
       a checkpoint of fairseq, with dict.ltr.txt beside it for the letters
+  npconformer convert conformer-ctc-small english
+      a folder of arrays under the names of NeMo's Conformer-CTC, with tokens.txt or vocab.txt for the word pieces
 
 CHECKPOINT is a folder with config.json and weights as safetensors or .bin, whole or in shards. OUT_DIR is made, and is
 there only when all is written; the checkpoint stays as it is. What is not weights is copied; the names of what is left
@@ -64,6 +66,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Convert the checkpoint; returns the exit status."""
     from npconformer.checkpoints.shards import parse_size
     from npconformer.commands.convert_fairseq import convert_file
+    from npconformer.commands.convert_nemo import convert_folder_of_arrays, is_nemo_folder
     from npconformer.storage.folders import whole_folder
 
     check_out_dir(arguments)
@@ -71,6 +74,8 @@ def run(arguments: argparse.Namespace) -> int:
     if convert is convert_folder:
         fetch_checkpoint(arguments)
     try:
+        if convert is convert_folder and is_nemo_folder(arguments.checkpoint):
+            convert = convert_folder_of_arrays
         largest = parse_size(arguments.max_shard_size)
         with whole_folder(arguments.out_dir) as folder:
             convert(arguments, folder, largest)

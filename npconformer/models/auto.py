@@ -54,6 +54,11 @@ FAMILIES: dict[str, Family] = {
             "xvector": "Wav2Vec2BertForXVector",
         },
     ),
+    "nemo-conformer": Family(
+        "npconformer.models.nemo_conformer",
+        "NemoConformerConfig",
+        {None: "NemoConformerModel", "ctc": "NemoConformerForCTC"},
+    ),
 }
 
 

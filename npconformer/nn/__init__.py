@@ -8,6 +8,7 @@ from npconformer.nn.activations import make_activation
 from npconformer.nn.layers import (
     BatchNorm1d,
     Conv1d,
+    Conv2d,
     CosineSimilarity,
     Dropout,
     Embedding,
@@ -22,6 +23,7 @@ from npconformer.nn.module import Module, ModuleList, Parameter
 __all__ = [
     "BatchNorm1d",
     "Conv1d",
+    "Conv2d",
     "CosineSimilarity",
     "Dropout",
     "Embedding",

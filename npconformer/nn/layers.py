@@ -84,17 +84,43 @@ class Conv1d(Module):
 
 
 class PointwiseConv1d(Module):
-    """A convolution with a kernel of 1, which is a linear map of every frame. Weight (out, in, 1), no bias."""
+    """A convolution with a kernel of 1, which is a linear map of every frame. Weight (out, in, 1); bias: zero."""
 
-    def __init__(self, in_channels: int, out_channels: int) -> None:
+    def __init__(self, in_channels: int, out_channels: int, bias: bool = False) -> None:
         super().__init__()
         self.weight = Parameter(init.kaiming_normal(out_channels, in_channels, 1))
+        self.bias = Parameter(init.constant(0.0, out_channels)) if bias else None
 
     def forward(self, x: Tensor | Array) -> Tensor:
-        return ops.linear(x, self.weight.reshape(self.weight.shape[:2]))
+        return ops.linear(x, self.weight.reshape(self.weight.shape[:2]), self.bias)
 
     def extra_repr(self) -> str:
-        return f"{self.weight.shape[1]}, {self.weight.shape[0]}, kernel_size=(1,), stride=(1,), bias=False"
+        sizes = f"{self.weight.shape[1]}, {self.weight.shape[0]}, kernel_size=(1,), stride=(1,)"
+        return sizes if self.bias is not None else f"{sizes}, bias=False"
+
+
+class Conv2d(Module):
+    """Convolution over time and bands, channels last. Weight (out, in, K, K): He's normal; bias as for `Conv1d`.
+
+    padding: zeros at both ends of the bands, and of the time unless a call says otherwise.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, kernel_size: int, stride: int = 1, padding: int = 0):
+        super().__init__()
+        self.kernel_size, self.stride, self.padding = kernel_size, stride, padding
+        bound = math.sqrt(1 / (in_channels * kernel_size**2))
+        self.weight = Parameter(init.kaiming_normal(out_channels, in_channels, kernel_size, kernel_size))
+        self.bias = Parameter(init.uniform(-bound, bound, out_channels))
+
+    def forward(self, x: Tensor | Array) -> Tensor:
+        """(B, T, F, C) -> (B, U, V, O)"""
+        padding = (self.padding, self.padding)
+        return ops.conv2d(x, self.weight, self.bias, self.stride, padding)
+
+    def extra_repr(self) -> str:
+        out_channels, channels, kernel, _ = self.weight.shape
+        sizes = f"kernel_size=({kernel}, {kernel}), stride=({self.stride}, {self.stride})"
+        return f"{channels}, {out_channels}, {sizes}, padding=({self.padding}, {self.padding})"
 
 
 class LayerNorm(Module):
@@ -164,14 +190,15 @@ class BatchNorm1d(Module):
     def extra_repr(self) -> str:
         return f"{self.weight.size}, eps={self.eps}, momentum={self.momentum}"
 
-    def folded_into(self, weight: Array) -> tuple[Array, Array]:
+    def folded_into(self, weight: Array, bias: Array | None = None) -> tuple[Array, Array]:
         """Weight and bias of the convolution that does the work of one with this weight (C, ...) and of this norm.
 
-        In evaluation both are linear:  scale (w x) + shift = (scale w) x + shift.
+        In evaluation both are linear:  scale (w x + b) + shift = (scale w) x + (scale b + shift).
         Arrays: no gradient flows through them.
         """
         xp, statistics = get_array_module(weight), (self.running_mean, self.running_var)
         _, scale, shift = as_linear_map(xp, self.weight.data, self.bias.data, *statistics, self.eps)
+        shift = shift if bias is None else shift + scale * bias
         return weight * scale.reshape(-1, *(1,) * (weight.ndim - 1)), shift
 
     def _moved(self, running: Array, new: Array) -> Array:

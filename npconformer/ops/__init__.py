@@ -18,6 +18,7 @@ from npconformer.ops.group_norm import group_norm
 from npconformer.ops.indexing import getitem, masked_assign
 from npconformer.ops.layer_norm import layer_norm
 from npconformer.ops.matmul import linear, matmul
+from npconformer.ops.plane_convolution import conv2d
 from npconformer.ops.pooling import mean_pool, statistics_pool
 from npconformer.ops.rare_activations import prelu, xielu
 from npconformer.ops.reductions import mean, sum
@@ -38,6 +39,7 @@ __all__ = [
     "choose_codewords",
     "concatenate",
     "conv1d",
+    "conv2d",
     "cosine_similarity",
     "divide",
     "dropout",

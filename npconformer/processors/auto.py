@@ -38,11 +38,16 @@ HOMES = {
     "feature extractor": {
         "Wav2Vec2FeatureExtractor": "npconformer.audio.feature_extraction",
         "SeamlessM4TFeatureExtractor": "npconformer.audio.seamless_m4t_features",
+        "NemoConformerFeatureExtractor": "npconformer.audio.nemo_features",
     },
-    "tokenizer": {"Wav2Vec2CTCTokenizer": "npconformer.text.tokenizer"},
+    "tokenizer": {
+        "Wav2Vec2CTCTokenizer": "npconformer.text.tokenizer",
+        "PieceCTCTokenizer": "npconformer.text.piece_tokenizer",
+    },
     "processor": {
         "Wav2Vec2Processor": "npconformer.processors.wav2vec2_processor",
         "Wav2Vec2BertProcessor": "npconformer.processors.wav2vec2_bert_processor",
+        "NemoConformerProcessor": "npconformer.processors.nemo_conformer_processor",
     },
 }  # modules are imported when one of their classes is chosen
 
@@ -57,6 +62,7 @@ class Parts(NamedTuple):
 PARTS_OF_MODEL = {
     "wav2vec2-conformer": Parts("Wav2Vec2FeatureExtractor", "Wav2Vec2Processor"),
     "wav2vec2-bert": Parts("SeamlessM4TFeatureExtractor", "Wav2Vec2BertProcessor"),
+    "nemo-conformer": Parts("NemoConformerFeatureExtractor", "NemoConformerProcessor"),
 }
 
 

@@ -26,8 +26,11 @@ class Vocabulary(SpecialTokens):
     vocab: path of a vocab.json, or a dict from token to id; with target_lang, a dict of such dicts by
     language. named_tokens: special tokens by their role, such as `pad_token`. extra_tokens: special tokens
     without one. added_tokens: tokens that are kept whole when a text is read, by id. Special tokens that the
-    vocabulary lacks get ids after its last one; its own tokens of several characters are kept whole, too.
+    vocabulary lacks get ids after its last one; its own tokens of several characters are kept whole, too, unless
+    `keeps_long_tokens_whole` is false.
     """
+
+    keeps_long_tokens_whole = True
 
     def __init__(
         self,
@@ -177,7 +180,8 @@ class Vocabulary(SpecialTokens):
     def _index(self) -> None:
         """Prepare the look-ups, once the vocabulary has changed."""
         self.decoder = {index: token for token, index in self.encoder.items()}
-        self._add(AddedToken(token, lstrip=True, rstrip=True) for token in self.encoder if len(token) > 1)
+        if self.keeps_long_tokens_whole:
+            self._add(AddedToken(token, lstrip=True, rstrip=True) for token in self.encoder if len(token) > 1)
         self._by_content = {token.content: token for token in self._added.values()}
         self._added_ids = {token.content: index for index, token in self._added.items()}
         self._lengths = lengths_by_letter(self._by_content)

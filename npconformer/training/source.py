@@ -12,7 +12,7 @@ from npconformer.audio.extractor_files import PROCESSOR_FILE, SETTINGS_FILE
 from npconformer.models.auto import AutoConfig, config_class, heads_of, read_model_type
 from npconformer.models.configuration import configuration_file
 from npconformer.models.unknown_fields import known_fields, unknown_fields
-from npconformer.processors.auto import AutoFeatureExtractor
+from npconformer.processors.auto import AutoFeatureExtractor, AutoTokenizer
 from npconformer.storage.files import read_json_object
 from npconformer.storage.messages import shown
 from npconformer.text.tokenizer import Wav2Vec2CTCTokenizer
@@ -91,7 +91,7 @@ class Source:
         if self.folder is None or not (self.folder / VOCABULARY_FILE).is_file():
             return None
         read_json_object(self.folder / VOCABULARY_FILE)  # names the file if it is damaged
-        return Wav2Vec2CTCTokenizer.from_pretrained(self.folder)
+        return AutoTokenizer.from_pretrained(self.folder)
 
 
 def _has_weights(folder: Path | None) -> bool:

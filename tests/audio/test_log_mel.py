@@ -13,7 +13,7 @@ from npconformer.audio.band_normalization import normalize_bands
 from npconformer.audio.kaldi_frames import cut_frames, emphasise, prepare_frames
 from npconformer.audio.log_mel import FLOOR, PIECE, log_mel
 from npconformer.audio.mel_filters import mel_filters, mel_from_hertz
-from npconformer.audio.povey_window import povey_window
+from npconformer.audio.windows import povey_window
 
 
 def noise(count, seed=0, level=0.1):

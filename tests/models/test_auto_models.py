@@ -14,6 +14,7 @@ from npconformer import (
     AutoModelForAudioXVector,
     AutoModelForCTC,
     AutoModelForPreTraining,
+    NemoConformerConfig,
     Wav2Vec2BertConfig,
     Wav2Vec2ConformerConfig,
 )
@@ -25,8 +26,13 @@ CONFIGS = {
         **SIZES, conv_dim=(4,), conv_kernel=(3,), conv_stride=(2,), num_conv_pos_embedding_groups=2
     ),
     "wav2vec2-bert": Wav2Vec2BertConfig(**SIZES),
+    "nemo-conformer": NemoConformerConfig(**SIZES, num_mel_bins=8, subsampling_conv_channels=3),
 }
-NAMES = {"wav2vec2-conformer": "Wav2Vec2Conformer", "wav2vec2-bert": "Wav2Vec2Bert"}
+NAMES = {
+    "wav2vec2-conformer": "Wav2Vec2Conformer",
+    "wav2vec2-bert": "Wav2Vec2Bert",
+    "nemo-conformer": "NemoConformer",
+}
 SUFFIXES = {
     AutoModel: "Model",
     AutoModelForCTC: "ForCTC",
@@ -40,6 +46,7 @@ EVERY_MODEL = [
     for auto_class in SUFFIXES
     for model_type in NAMES
     if (auto_class, model_type) != (AutoModelForPreTraining, "wav2vec2-bert")
+    and (model_type != "nemo-conformer" or auto_class in (AutoModel, AutoModelForCTC))
 ]
 every_model = pytest.mark.parametrize(
     ("auto_class", "model_type"), EVERY_MODEL, ids=lambda x: getattr(x, "__name__", x)
@@ -173,11 +180,14 @@ def test_the_registry_names_what_there_is():
             assert cls is getattr(npconformer, name) and cls.head_name == head_name
             assert cls.config_class is auto.config_class(model_type)
         assert auto.heads_of([*family.models.values(), "Unknown"]) == list(family.models)
-    assert auto.model_names("ctc") == ["Wav2Vec2ConformerForCTC", "Wav2Vec2BertForCTC"]
+    assert auto.model_names("ctc") == ["Wav2Vec2ConformerForCTC", "Wav2Vec2BertForCTC", "NemoConformerForCTC"]
     assert auto.model_names("pretraining") == ["Wav2Vec2ConformerForPreTraining"]
 
 
-@every_model
+@pytest.mark.parametrize(
+    ("auto_class", "model_type"),
+    [(auto_class, model_type) for auto_class, model_type in EVERY_MODEL if model_type != "nemo-conformer"],
+)
 def test_choices_are_the_references(auto_class, model_type, tmp_path):
     transformers = pytest.importorskip("transformers")
     pytest.importorskip("torch")

@@ -10,6 +10,7 @@ from npconformer import (
     AutoFeatureExtractor,
     AutoProcessor,
     AutoTokenizer,
+    NemoConformerProcessor,
     SeamlessM4TFeatureExtractor,
     Wav2Vec2BertProcessor,
     Wav2Vec2CTCTokenizer,
@@ -125,7 +126,12 @@ def test_the_first_file_decides(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("model_type", "kind"), [("wav2vec2-conformer", Wav2Vec2Processor), ("wav2vec2-bert", Wav2Vec2BertProcessor)]
+    ("model_type", "kind"),
+    [
+        ("wav2vec2-conformer", Wav2Vec2Processor),
+        ("wav2vec2-bert", Wav2Vec2BertProcessor),
+        ("nemo-conformer", NemoConformerProcessor),
+    ],
 )
 def test_processor_by_the_model(tmp_path, model_type, kind):
     save_old(tmp_path, SeamlessM4TFeatureExtractor())
@@ -189,7 +195,7 @@ def test_what_is_missing_is_said(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"no tokenizer: no vocab\.json"):
         AutoProcessor.from_pretrained(tmp_path)
     write(tmp_path, "config.json", model_type="whisper")
-    with pytest.raises(ValueError, match="'whisper', not wav2vec2-conformer or wav2vec2-bert; AutoFeatureExtractor"):
+    with pytest.raises(ValueError, match=r"'whisper', not wav2vec2-conformer or .*; AutoFeatureExtractor"):
         AutoProcessor.from_pretrained(tmp_path)
 
 

@@ -1,4 +1,4 @@
-"""The convolution module of a Conformer block (Gulati et al. 2020, section 2.2), as each of the two models has it.
+"""The convolution module of a Conformer block (Gulati et al. 2020, section 2.2), as each of the models has it.
 
     layer norm, pointwise to 2C, gated linear unit (GLU), depthwise over time, norm, activation, pointwise, dropout
 
@@ -9,7 +9,7 @@ Lesson: notebooks/03_conformer_block.ipynb, notebooks/09_wav2vec2_bert.ipynb
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from npconformer import ops
 from npconformer.arrays.types import Array
@@ -19,23 +19,28 @@ from npconformer.tape.grad_mode import is_grad_enabled
 
 
 class ConvolutionModule(Module):
-    """Gulati's: a frame sees (K-1)/2 frames on each side, and batch norm with running statistics follows."""
+    """Gulati's: a frame sees (K-1)/2 frames on each side, and batch norm with running statistics follows.
+
+    has_biases: whether its three convolutions have biases, as in the models of NeMo.
+    """
+
+    has_biases: ClassVar[bool] = False
 
     def __init__(self, config: Any, eps: float) -> None:
         super().__init__()
         channels = config.hidden_size
         self.layer_norm = LayerNorm(channels, eps)
-        self.pointwise_conv1 = PointwiseConv1d(channels, 2 * channels)
+        self.pointwise_conv1 = PointwiseConv1d(channels, 2 * channels, self.has_biases)
         self.add_mixing(channels, config.conv_depthwise_kernel_size, eps)
         self.activation = make_activation(config.hidden_act)
-        self.pointwise_conv2 = PointwiseConv1d(channels, channels)
+        self.pointwise_conv2 = PointwiseConv1d(channels, channels, self.has_biases)
         self.dropout = Dropout(config.conformer_conv_dropout)
 
     def forward(self, x: Tensor, padded_frames: Array | None = None) -> Tensor:
         """(B, T, C) -> (B, T, C). With padded_frames (B, T, 1), true at padding, the depthwise kernel sees zeros there.
 
-        The reference sets them to 0 before the first pointwise layer; it has no bias, so that they are 0 behind the
-        GLU as well, with the same gradients.
+        The reference sets them to 0 before the first pointwise layer; where that has no bias, they are 0 behind the
+        GLU as well, with the same gradients. With biases they would not be; NeMo sets them to 0 here.
         """
         x = ops.glu(self.pointwise_conv1(self.layer_norm(x)))  # (B, T, C)
         if padded_frames is not None:
@@ -45,7 +50,8 @@ class ConvolutionModule(Module):
 
     def add_mixing(self, channels: int, kernel: int, eps: float) -> None:
         """The layers that `mix_frames` uses."""
-        self.depthwise_conv = Conv1d(channels, channels, kernel, padding=(kernel - 1) // 2, groups=channels, bias=False)
+        sides = (kernel - 1) // 2
+        self.depthwise_conv = Conv1d(channels, channels, kernel, padding=sides, groups=channels, bias=self.has_biases)
         self.batch_norm = BatchNorm1d(channels)
 
     def mix_frames(self, x: Tensor) -> Tensor:
@@ -53,8 +59,15 @@ class ConvolutionModule(Module):
         conv = self.depthwise_conv
         if self.training or is_grad_enabled():
             return self.batch_norm(conv(x))
-        weight, bias = self.batch_norm.folded_into(conv.weight.data)
+        own_bias = None if conv.bias is None else conv.bias.data
+        weight, bias = self.batch_norm.folded_into(conv.weight.data, own_bias)
         return ops.conv1d(x, weight, bias, padding=conv.padding, groups=conv.groups)
+
+
+class BiasedConvolutionModule(ConvolutionModule):
+    """Gulati's, with biases."""
+
+    has_biases = True
 
 
 class CausalConvolutionModule(ConvolutionModule):

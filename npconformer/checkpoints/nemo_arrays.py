@@ -1,0 +1,125 @@
+"""NeMo's Conformer-CTC: its names for arrays, ours, and the configuration that the arrays' shapes tell.
+
+    encoder.pre_encode.conv.2.weight            nemo_conformer.subsampling.layers.1.weight
+    encoder.layers.3.feed_forward1.linear2.bias nemo_conformer.encoder.layers.3.ffn1.output_dense.bias
+    encoder.layers.3.conv.batch_norm.weight     nemo_conformer.encoder.layers.3.conv_module.batch_norm.weight
+    decoder.decoder_layers.0.weight             lm_head.weight, (V, C, 1) there and (V, C) here
+
+Lesson: notebooks/10_weights_on_disk.ipynb
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from npconformer.checkpoints.array_file import ArrayFile
+
+HEAD = "decoder.decoder_layers.0."
+IN_BLOCK = {
+    "norm_feed_forward1": "ffn1_layer_norm",
+    "feed_forward1.linear1": "ffn1.intermediate_dense",
+    "feed_forward1.linear2": "ffn1.output_dense",
+    "norm_self_att": "self_attn_layer_norm",
+    "self_attn": "self_attn",
+    "norm_conv": "conv_module.layer_norm",
+    "conv": "conv_module",
+    "norm_feed_forward2": "ffn2_layer_norm",
+    "feed_forward2.linear1": "ffn2.intermediate_dense",
+    "feed_forward2.linear2": "ffn2.output_dense",
+    "norm_out": "final_layer_norm",
+}
+COMPUTED = ("preprocessor.", "encoder.pos_enc.")  # buffers that follow from the configuration
+BLOCK = re.compile(r"encoder\.layers\.(\d+)\.(" + "|".join(sorted(IN_BLOCK, key=len, reverse=True)) + r")\.(.+)")
+SUBSAMPLING = re.compile(r"encoder\.pre_encode\.conv\.(\d+)\.(weight|bias)")
+FIRST_KERNEL, OUT = "encoder.pre_encode.conv.0.weight", "encoder.pre_encode.out.weight"
+
+
+def own_name(name: str) -> str | None:
+    """Our name for an array of NeMo's; None for one that is computed. Raises ValueError for one of another model."""
+    if name.startswith(COMPUTED):
+        return None
+    if name in (f"{HEAD}weight", f"{HEAD}bias"):
+        return f"lm_head.{name.removeprefix(HEAD)}"
+    if found := BLOCK.fullmatch(name):
+        number, part, rest = found.groups()
+        return f"nemo_conformer.encoder.layers.{number}.{IN_BLOCK[part]}.{rest}"
+    if found := SUBSAMPLING.fullmatch(name):  # every other layer of NeMo's list is a ReLU
+        number, rest = int(found[1]), found[2]
+        if number % 2 == 0:
+            return f"nemo_conformer.subsampling.layers.{number // 2}.{rest}"
+    if name.startswith("encoder.pre_encode.out."):
+        return f"nemo_conformer.subsampling.linear.{name.rpartition('.')[2]}"
+    raise ValueError(f"{name!r} is no array of a Conformer-CTC with striding subsampling")
+
+
+class NemoArrays:
+    """The arrays of a file under NeMo's names, read as a checkpoint's under ours.
+
+    Raises:
+        ValueError: a name of another model.
+    """
+
+    def __init__(self, file: ArrayFile) -> None:
+        self.path, self._file = file.path, file
+        names = {name: own_name(name) for name in file}
+        self._stored = {own: name for name, own in names.items() if own is not None}
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._stored)
+
+    def __len__(self) -> int:
+        return len(self._stored)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._stored
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        shape = tuple(self._file.shape(self._stored[name]))
+        return shape[:2] if name == "lm_head.weight" else shape
+
+    def stored_dtype(self, name: str) -> str:
+        return self._file.stored_dtype(self._stored[name])
+
+    def read(self, name: str, dtype: Any = None) -> np.ndarray:
+        return self._file.read(self._stored[name], dtype).reshape(self.shape(name))
+
+
+def config_of_shapes(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
+    """The settings of a `NemoConformerConfig` that the shapes of a model's arrays tell, under NeMo's names.
+
+    They tell all but what has no weights (whether frames are scaled, how much is dropped): there the defaults hold.
+
+    Raises:
+        ValueError: arrays without which it is no Conformer-CTC with striding subsampling and relative positions.
+    """
+    block = "encoder.layers.0."
+    needed = {
+        "kernel": f"{block}conv.depthwise_conv.weight",
+        "inner": f"{block}feed_forward1.linear1.weight",
+        "heads": f"{block}self_attn.pos_bias_u",
+        "first": FIRST_KERNEL,
+        "out": OUT,
+        "head": f"{HEAD}weight",
+    }
+    missing = [name for name in needed.values() if name not in shapes]
+    if missing:
+        raise ValueError(f"no array {missing[0]!r}: not a Conformer-CTC with striding subsampling")
+    found = {role: shapes[name] for role, name in needed.items()}
+    layers = {int(name.split(".")[2]) for name in shapes if name.startswith("encoder.layers.")}
+    halvings = sum(1 for name in shapes if SUBSAMPLING.fullmatch(name) and name.endswith("weight"))
+    (channels, *_), (width, flattened) = found["first"], found["out"]
+    return {
+        "vocab_size": found["head"][0],
+        "hidden_size": width,
+        "num_hidden_layers": max(layers) + 1,
+        "num_attention_heads": found["heads"][0],
+        "intermediate_size": found["inner"][0],
+        "conv_depthwise_kernel_size": found["kernel"][2],
+        "subsampling_factor": 2**halvings,
+        "subsampling_conv_channels": channels,
+        "num_mel_bins": flattened // channels * 2**halvings,  # of those that leave so many, the multiple
+    }

@@ -1,0 +1,74 @@
+"""The lists of word pieces that lie beside models: which file has what, and how it writes a piece.
+
+    tokens.txt      a piece and its number in each line, the blank last; as sherpa and icefall write it
+    vocab.txt       a piece in each line; NeMo writes those that begin a word bare, and `##` before the others
+    a list          the pieces in order, as in a configuration of NeMo (`decoder.vocabulary`), or letters
+
+SentencePiece's own `tokenizer.model`, a protobuf, is not read here.
+
+Lesson: notebooks/05_ctc.ipynb
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from npconformer.storage.messages import shown
+from npconformer.text.piece_tokenizer import SPACE
+
+FILES = ("tokens.txt", "vocab.txt")  # in the order in which they are looked for
+BLANK = "<blk>"
+CONTINUED = "##"  # NeMo's mark of a piece that does not begin a word
+
+
+def read_pieces(path: str | os.PathLike) -> list[str]:
+    """The pieces of a tokens.txt or vocab.txt, in order. Raises ValueError, naming the file, for what is neither."""
+    path = Path(path)
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is no list of pieces: {error}") from None
+    lines = [line for line in lines if line]
+    if not lines:
+        raise ValueError(f"{path} is empty; expected a piece in each line")
+    numbered = [line.rsplit(maxsplit=1) for line in lines]
+    if all(len(parts) == 2 and parts[1].isdecimal() for parts in numbered):
+        return _in_order([(parts[0], int(parts[1])) for parts in numbered], path)
+    if any(line.startswith(CONTINUED) for line in lines):
+        return [_from_nemo(line) for line in lines]
+    return lines
+
+
+def make_vocabulary(pieces: Iterable[str], classes: int) -> dict[str, int]:
+    """Pieces in order as a vocabulary of so many classes, whose last is the blank.
+
+    A letter " " becomes `▁`. Raises ValueError for another number of pieces, and for one that is there twice.
+    """
+    pieces = [SPACE if piece == " " else piece for piece in pieces]
+    pieces = pieces + [BLANK] if len(pieces) == classes - 1 else pieces
+    if len(pieces) != classes:
+        raise ValueError(
+            f"{len(pieces)} pieces do not fit a model of {classes} classes; expected {classes - 1}, or {classes} with "
+            "the blank as the last one"
+        )
+    vocabulary = {piece: number for number, piece in enumerate(pieces)}
+    if len(vocabulary) < len(pieces):
+        twice = next(piece for number, piece in enumerate(pieces) if vocabulary[piece] != number)
+        raise ValueError(f"the piece {shown(twice)} is in the list twice")
+    return vocabulary
+
+
+def _in_order(numbered: list[tuple[str, int]], path: Path) -> list[str]:
+    pieces = {number: piece for piece, number in numbered}
+    if sorted(pieces) != list(range(len(numbered))):
+        raise ValueError(f"{path}: expected the numbers 0 to {len(numbered) - 1}, each once")
+    return [pieces[number] for number in range(len(pieces))]
+
+
+def _from_nemo(line: str) -> str:
+    if line.startswith(CONTINUED):
+        return line.removeprefix(CONTINUED)
+    is_special = line.startswith("<") and line.endswith(">")
+    return line if is_special or line == SPACE else SPACE + line

@@ -1,0 +1,72 @@
+"""Frozen cases: every state, the logits, the loss and every gradient of small models that a torch program has run."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from make_cases import FACTORS, make
+from tiny_nemo import model_of_case, read_case, under
+
+from npconformer import no_grad
+from npconformer.checkpoints.nemo_arrays import own_name
+
+every_factor = pytest.mark.parametrize("factor", FACTORS)
+CLOSE = dict(rtol=0, atol=1e-9)
+
+
+def own_frames(array: np.ndarray, model, lengths) -> np.ndarray:
+    """(B, T', ...) -> the utterances' own frames, behind one another."""
+    return np.concatenate([one[:count] for one, count in zip(array, model.count_frames(lengths), strict=True)])
+
+
+def run(case, **options):
+    model = model_of_case(case)
+    mask = np.arange(case["features"].shape[1]) < case["lengths"][:, None]
+    return model, model(case["features"], mask.astype(int), **options)
+
+
+@every_factor
+def test_states_and_logits_of_a_batch_are_those_of_each_alone(factor):
+    case = read_case(factor)
+    model, out = run(case, output_hidden_states=True)
+    found = [*out.hidden_states, out.logits]
+    for name, array in zip(["state 0", "state 1", "state 2", "logits"], found, strict=True):
+        frames = own_frames(array.numpy(), model, case["lengths"])
+        np.testing.assert_allclose(frames, case[name], **CLOSE, err_msg=name)
+    assert np.abs(case["logits"]).max() > 1
+
+
+@every_factor
+def test_the_same_where_nothing_is_recorded(factor):
+    """Batch norm is folded into the kernel and its bias there."""
+    case = read_case(factor)
+    with no_grad():
+        model, out = run(case)
+    np.testing.assert_allclose(own_frames(out.logits.numpy(), model, case["lengths"]), case["logits"], **CLOSE)
+
+
+@every_factor
+def test_the_loss_and_every_gradient(factor):
+    case = read_case(factor)
+    model = model_of_case(case, ctc_loss_reduction="sum")
+    mask = np.arange(case["features"].shape[1]) < case["lengths"][:, None]
+    loss = model(case["features"], mask.astype(int), labels=case["labels"]).loss
+    assert loss.item() == pytest.approx(float(case["loss"]), rel=1e-9)
+    loss.backward()
+    parameters, expected = dict(model.named_parameters()), under(case, "gradient")
+    assert {own_name(name) for name in expected} == set(parameters)
+    for name, gradient in expected.items():
+        found = parameters[own_name(name)].grad
+        scale = np.abs(gradient).max()
+        if name.endswith("linear_k.bias"):  # adds the same to all scores of a query: no gradient
+            scale = 1.0
+        else:
+            assert scale > 1e-6, name
+        np.testing.assert_allclose(found, gradient.reshape(found.shape), rtol=0, atol=1e-8 * scale, err_msg=name)
+
+
+@every_factor
+def test_the_cases_are_what_the_script_makes(factor):
+    pytest.importorskip("torch")
+    for name, array in make(factor).items():
+        np.testing.assert_allclose(read_case(factor)[name], array, rtol=1e-9, atol=1e-12, err_msg=name)
