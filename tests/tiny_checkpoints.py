@@ -9,7 +9,13 @@ from typing import Any
 import numpy as np
 
 import npconformer
-from npconformer import AutoConfig, SeamlessM4TFeatureExtractor, Wav2Vec2CTCTokenizer, Wav2Vec2FeatureExtractor
+from npconformer import (
+    AutoConfig,
+    NemoConformerFeatureExtractor,
+    SeamlessM4TFeatureExtractor,
+    Wav2Vec2CTCTokenizer,
+    Wav2Vec2FeatureExtractor,
+)
 from npconformer.models.auto import model_class
 from npconformer.models.conformer.attention import SelfAttention
 from npconformer.processors.auto import AutoProcessor
@@ -39,8 +45,9 @@ SIZES = {
     "num_conv_pos_embedding_groups": 4,
 }
 BERT_SIZES = {**SHARED_SIZES, "left_max_position_embeddings": 6, "right_max_position_embeddings": 3}
+NEMO_SIZES = {**SHARED_SIZES, "num_mel_bins": 20, "subsampling_conv_channels": 6}
 KINDS = ("layer", "group", "bert")  # Wav2Vec2-Conformer with either norm in its feature encoder, and Wav2Vec2-BERT
-MODELS = ("layer", "bert")  # one of each model
+MODELS = ("layer", "bert")  # one of each model; "nemo", which is made here as well, has tests of its own
 SHORTEST = {"layer": 320, "group": 320, "bert": 560}  # samples that give one frame; frames are 320 apart
 
 HEAD_NAMES = {
@@ -63,6 +70,8 @@ def make_config(kind: str, **settings: Any) -> Any:
     """The configuration of a tiny model of that kind; `settings` replace its fields."""
     if kind == "bert":
         return AutoConfig.for_model("wav2vec2-bert", **{**BERT_SIZES, **settings})
+    if kind == "nemo":
+        return AutoConfig.for_model("nemo-conformer", **{**NEMO_SIZES, **settings})
     return AutoConfig.for_model("wav2vec2-conformer", **{**SIZES, "feat_extract_norm": kind, **settings})
 
 
@@ -70,6 +79,8 @@ def make_extractor(kind: str, **settings: Any) -> Any:
     """The feature extractor of that kind's models."""
     if kind == "bert":
         return SeamlessM4TFeatureExtractor(**{"padding_value": 1.0, **settings})
+    if kind == "nemo":
+        return NemoConformerFeatureExtractor(**{"num_mel_bins": 20, **settings})
     return Wav2Vec2FeatureExtractor(**{"return_attention_mask": kind == "layer", **settings})
 
 
@@ -80,8 +91,17 @@ class UnnormalizedFeatures(SeamlessM4TFeatureExtractor):
         return super().__call__(*arguments, do_normalize_per_mel_bins=False, **options)
 
 
+class UnnormalizedNemoFeatures(NemoConformerFeatureExtractor):
+    """The same of NeMo's."""
+
+    def __call__(self, *arguments: Any, **options: Any) -> Any:
+        return super().__call__(*arguments, do_normalize=False, **options)
+
+
 def make_local_extractor(kind: str) -> Any:
     """The feature extractor of that kind's models, without normalisation."""
+    if kind == "nemo":
+        return UnnormalizedNemoFeatures(num_mel_bins=20)
     return UnnormalizedFeatures(padding_value=1.0) if kind == "bert" else make_extractor(kind, do_normalize=False)
 
 

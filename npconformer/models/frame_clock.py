@@ -17,6 +17,9 @@ layer centres frame j on frame s j + (k - 1)/2 - p of those before it, which kee
 (k - 1)/2 - p is from 0 to s - 1: so for the released kernel 3 and stride 2, and for 5 and 3, 5 and 2, or 4 and 3.
 (Attention sees everything; this is about what a frame is mostly made of.)
 
+NeMo's rows are centred on every 160th sample, the first on sample 0: that counts as a reach of 0, with what lies beyond
+the ends mirrored. Frame t is centred on sample 640 t, the beginning of its time.
+
 Lesson: notebooks/02_waveform_to_frames.ipynb, notebooks/09_wav2vec2_bert.ipynb
 """
 
@@ -90,6 +93,11 @@ class FrameClock:
     def receptive_field(self) -> int:
         """The fewest samples that give one frame."""
         return self.samples_for(1)
+
+    @property
+    def is_centred(self) -> bool:
+        """Whether rows of the input are centred on their samples and see the recording mirrored behind its ends."""
+        return self.input.reach == 0
 
     @property
     def samples_per_encoder_frame(self) -> int:

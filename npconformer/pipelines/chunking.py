@@ -107,7 +107,8 @@ def make_chunking(chunk_length_s: Any, stride_length_s: Any, clock: FrameClock) 
             f"frames of {size / sampling_rate:g} s: nothing of a chunk is left between its strides"
         )
     one_more = clock.samples_for(frames + 1)
-    ratio = clock.samples_per_encoder_frame  # so much less still gives an adapter's last frame all that it sees
+    # So much less still gives an adapter's last frame all that it sees. Where frames are centred, it sees all there is.
+    ratio = 1 if clock.is_centred else clock.samples_per_encoder_frame
     samples, longest_whole = one_more - ratio, one_more - 1
     if chunk_length_s == AUTO:
         longest_whole = max(longest_whole, round(AUTO_ABOVE_S * sampling_rate))

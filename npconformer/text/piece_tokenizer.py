@@ -56,7 +56,7 @@ class PieceCTCTokenizer(Wav2Vec2CTCTokenizer):
             Span(span.text.replace(SPACE, " "), span.start, span.end) for span in spans if span.text not in dropped
         ]
         text = (" " if spaces_between else "").join(piece.text for piece in pieces)
-        text = " ".join(text.split(" ")).strip()
+        text = " ".join(word for word in text.split(" ") if word)
         return text.lower() if self.do_lower_case else text, pieces
 
     def _with_offsets(self, text: str, characters: list[Span], of_chars: bool, of_words: bool) -> Any:

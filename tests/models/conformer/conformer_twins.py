@@ -40,17 +40,22 @@ def depthwise(module: Any, x: np.ndarray, zeros_before: int) -> np.ndarray:
         for k in range(weight.shape[2]):
             if 0 <= t + k - zeros_before < x.shape[1]:
                 y[:, t] += x[:, t + k - zeros_before] * weight[:, 0, k]
-    return y
+    return y if module.bias is None else y + module.bias.data
 
 
 def convolution(module: Any, x: np.ndarray, causal: bool, padded: np.ndarray | None = None) -> np.ndarray:
-    """padded: None or (B, T), true at frames set to 0 after the first layer norm, as the reference does."""
+    """padded: None or (B, T), true at frames set to 0 after the first layer norm, as the reference does.
+
+    With biases that would leave something behind the GLU, which is where NeMo sets them to 0.
+    """
     x = layer_norm(module.layer_norm, x)
-    if padded is not None:
+    if padded is not None and not module.has_biases:
         x = np.where(padded[:, :, None], 0, x)
     x = linear(module.pointwise_conv1, x)
     half = x.shape[-1] // 2
     x = x[..., :half] * sigmoid(x[..., half:])
+    if padded is not None and module.has_biases:
+        x = np.where(padded[:, :, None], 0, x)
     kernel = module.depthwise_conv.weight.shape[2]
     x = depthwise(module.depthwise_conv, x, kernel - 1 if causal else (kernel - 1) // 2)
     if causal:

@@ -1,4 +1,4 @@
-"""Both convolution modules: their equations, which frames a frame sees, padding, folded batch norm, dropout."""
+"""The convolution modules: their equations, which frames a frame sees, padding, folded batch norm, dropout."""
 
 import conformer_twins as twins
 import numpy as np
@@ -6,11 +6,11 @@ import pytest
 from tiny_block import TIME, config, frames, gradients, randomised
 
 from npconformer import Tensor, no_grad
-from npconformer.models.conformer.convolution import CausalConvolutionModule, ConvolutionModule
+from npconformer.models.conformer.convolution import BiasedConvolutionModule, CausalConvolutionModule, ConvolutionModule
 
 EXACTLY = dict(rtol=1e-11, atol=1e-13)
-KINDS = [ConvolutionModule, CausalConvolutionModule]
-both_kinds = pytest.mark.parametrize("kind", KINDS)
+KINDS = [ConvolutionModule, BiasedConvolutionModule, CausalConvolutionModule]
+every_kind = pytest.mark.parametrize("kind", KINDS)
 PADDED = np.arange(TIME) >= np.array([[TIME], [6]])  # (B, T)
 
 
@@ -18,7 +18,7 @@ def build(kind, kernel=5, eps=1e-5, **settings):
     return randomised(kind(config(conv_depthwise_kernel_size=kernel, **settings), eps))
 
 
-@both_kinds
+@every_kind
 @pytest.mark.parametrize("kernel", [1, 3, 5, 31])
 def test_is_what_its_equations_say(kind, kernel):
     module, causal = build(kind, kernel), kind is CausalConvolutionModule
@@ -28,7 +28,7 @@ def test_is_what_its_equations_say(kind, kernel):
         np.testing.assert_allclose(module(Tensor(frames())).numpy(), expected, **EXACTLY)
 
 
-@both_kinds
+@every_kind
 def test_frames_that_it_is_not_to_see(kind):
     module, causal = build(kind), kind is CausalConvolutionModule
     out, gradient = gradients(module, frames(), PADDED[:, :, None])
@@ -36,7 +36,7 @@ def test_frames_that_it_is_not_to_see(kind):
     assert (gradient[PADDED] == 0).all() and (gradient[~PADDED] != 0).all()
 
 
-@both_kinds
+@every_kind
 def test_which_frames_a_frame_sees(kind):
     """K - 1 before it, or half of them on each side."""
     module, at = build(kind), 4
@@ -54,15 +54,17 @@ def test_eps_is_that_of_every_layer_norm():
     assert build(ConvolutionModule, eps=0.5).batch_norm.eps == 1e-5  # no setting of the reference's either
 
 
-@both_kinds
+@every_kind
 def test_names_are_those_of_checkpoints(kind):
     shared = {"layer_norm.weight", "layer_norm.bias", "pointwise_conv1.weight", "pointwise_conv2.weight"}
     norm = "depthwise_layer_norm" if kind is CausalConvolutionModule else "batch_norm"
     own = {"depthwise_conv.weight", f"{norm}.weight", f"{norm}.bias"}
+    if kind is BiasedConvolutionModule:
+        own |= {"pointwise_conv1.bias", "depthwise_conv.bias", "pointwise_conv2.bias"}
     assert {name for name, _ in build(kind).named_parameters()} == shared | own
 
 
-@both_kinds
+@every_kind
 def test_its_output_is_dropped(kind):
     module = build(kind, conformer_conv_dropout=1.0).train()
     assert (module(Tensor(frames())).numpy() == 0).all()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from make_cases import FACTORS, make
+from make_nemo_cases import FACTORS, make
 from tiny_nemo import model_of_case, read_case, under
 
 from npconformer import no_grad

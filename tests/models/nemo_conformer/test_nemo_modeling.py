@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from backends import backend  # noqa: F401
-from make_cases import SIZES
+from make_nemo_cases import SIZES
 from strict_array import count_synchronisations
 from strict_device import STRICT
 from tiny_nemo import DROPOUTS, LABELS, batch_of, make_model
@@ -176,6 +176,7 @@ def test_mask_time_indices_put_the_mask_vector_in_place():
 def test_the_clock():
     clock = FrameClock.of(make_model(), 16000, 0, 160)
     assert (clock.samples_per_frame, clock.seconds_per_frame, clock.receptive_field) == (640, 0.04, 1)
+    assert clock.is_centred and not FrameClock.of(make_model(), 16000, 400, 160).is_centred
     assert [clock.frames(n) for n in (201, 639, 640, 16000)] == [1, 1, 2, 26]
     assert make_model().config.inputs_to_logits_ratio == 640
 

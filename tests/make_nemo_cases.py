@@ -1,10 +1,10 @@
 """Make the frozen cases: small Conformers of random weights, run and differentiated by the torch program beside this.
 
-    python tests/models/nemo_conformer/make_cases.py
+    python tests/make_nemo_cases.py
 
-writes cases/FACTOR.npz: arrays "weight NAME" under NeMo's names, "features" (B, T, J) with "lengths" (B,), "state I"
-and "logits" of each utterance alone behind one another, and, of the CTC loss summed over the utterances, "loss" and
-"gradient NAME".
+writes reference_cases/nemo_conformer/FACTOR.npz: arrays "weight NAME" under NeMo's names, "features" (B, T, J) with
+"lengths" (B,), "state I" and "logits" of each utterance alone behind one another, and, of the CTC loss summed over the
+utterances, "loss" and "gradient NAME".
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-FOLDER = Path(__file__).parent / "cases"
+FOLDER = Path(__file__).parent / "reference_cases/nemo_conformer"
 SIZES = {
     "vocab_size": 7,
     "hidden_size": 12,

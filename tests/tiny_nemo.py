@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from make_cases import FOLDER, SIZES
+from make_nemo_cases import FOLDER, SIZES
 
 import npconformer
 from npconformer import NemoConformerConfig, NemoConformerForCTC
@@ -29,7 +29,7 @@ DROPOUTS = dict(
 
 @cache
 def read_case(factor: int) -> dict[str, np.ndarray]:
-    """A frozen case, whose names `make_cases` says."""
+    """A frozen case, whose names `make_nemo_cases` says."""
     with np.load(Path(FOLDER, f"{factor}.npz")) as file:
         return {name: file[name] for name in file.files}
 

@@ -1,0 +1,163 @@
+"""A folder of arrays under NeMo's names becomes a checkpoint folder: by the call, by the command; what is refused."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+from command_line import run
+from make_nemo_cases import SIZES
+from safetensors.numpy import load_file, save_file
+from tiny_nemo import read_case, under
+
+from npconformer import AutoModelForCTC, AutoProcessor, pipeline
+from npconformer.checkpoints.nemo_arrays import config_of_shapes, own_name
+from npconformer.commands.convert_nemo import convert_nemo_folder, is_nemo_folder
+
+PIECES = ["<unk>", "▁the", "▁a", "s", "n", "i"]
+CASE = read_case(4)
+WEIGHTS = under(CASE, "weight")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """As it might lie on a disk: with a buffer of the front end, which is computed."""
+    folder = tmp_path / "nemo"
+    folder.mkdir()
+    save_file({**WEIGHTS, "preprocessor.featurizer.fb": np.zeros((1, 8, 257))}, folder / "model.safetensors")
+    (folder / "tokens.txt").write_text("".join(f"{piece} {i}\n" for i, piece in enumerate([*PIECES, "<blk>"])))
+    return folder
+
+
+def change(folder, **arrays):
+    """Put arrays in the place of those in the folder; None takes one away."""
+    held = {**load_file(folder / "model.safetensors"), **arrays}
+    save_file({k: v for k, v in held.items() if v is not None}, folder / "model.safetensors")
+
+
+def check(out):
+    """The folder is a checkpoint whose model says what the frozen case says."""
+    model, report = AutoModelForCTC.from_pretrained(out, dtype="float64", output_loading_info=True)
+    assert not report.missing and not report.unexpected
+    assert {name: getattr(model.config, name) for name in SIZES} == SIZES
+    assert (model.config.subsampling_factor, model.config.pad_token_id) == (4, 6)
+    logits = model(CASE["features"][:1, : CASE["lengths"][0]]).logits.numpy()[0]
+    np.testing.assert_allclose(logits, CASE["logits"][: len(logits)], rtol=0, atol=1e-5)
+    processor = AutoProcessor.from_pretrained(out)
+    assert type(processor).__name__ == "NemoConformerProcessor"
+    assert processor.feature_extractor.num_mel_bins == 8
+    assert processor.tokenizer.get_vocab() == {piece: i for i, piece in enumerate([*PIECES, "<blk>"])}
+    assert pipeline("automatic-speech-recognition", out)(np.sin(np.arange(16000.0)).astype("float32"))["text"] != ""
+
+
+def test_the_call(folder, tmp_path):
+    convert_nemo_folder(folder, tmp_path / "out")
+    check(tmp_path / "out")
+    config = json.loads((tmp_path / "out/config.json").read_text())
+    assert (config["model_type"], config["architectures"]) == ("nemo-conformer", ["NemoConformerForCTC"])
+    assert (config["dtype"], config["scale_input"]) == ("float64", True)
+
+
+def test_settings_that_weights_do_not_tell(folder, tmp_path):
+    convert_nemo_folder(folder, tmp_path / "out", scale_input=False)
+    assert AutoModelForCTC.from_pretrained(tmp_path / "out").config.scale_input is False
+
+
+def test_the_command(folder, tmp_path, capsys):
+    status, _, err = run(capsys, "convert", folder, tmp_path / "out")
+    assert status == 0 and f"{folder}: a NeMo Conformer-CTC of 2 layers of 12" in err
+    check(tmp_path / "out")
+    assert run(capsys, "convert", tmp_path / "out", tmp_path / "half", "--dtype", "float16")[0] == 0  # as any other
+    assert load_file(tmp_path / "half/model.safetensors")["lm_head.weight"].dtype == np.float16
+
+
+def test_other_formats_and_dtypes(folder, tmp_path, capsys):
+    assert run(capsys, "convert", folder, tmp_path / "out", "--format", "bin", "--dtype", "float32")[0] == 0
+    assert (tmp_path / "out/pytorch_model.bin").is_file()
+    check(tmp_path / "out")
+
+
+def test_vocab_txt_will_do(folder, tmp_path):
+    (folder / "tokens.txt").unlink()
+    (folder / "vocab.txt").write_text("<unk>\nthe\na\n##s\n##n\n##i\n")
+    convert_nemo_folder(folder, tmp_path / "out")
+    check(tmp_path / "out")
+
+
+# ---- what is refused, with nothing written
+
+
+@pytest.fixture
+def refused(folder, tmp_path, capsys):
+    """Call it with a message, and the error's class where it is no ValueError."""
+
+    def check(message, error=ValueError):
+        with pytest.raises(error, match=message):
+            convert_nemo_folder(folder, tmp_path / "out")
+        status, out, err = run(capsys, "convert", folder, tmp_path / "out")
+        assert status == 2 and re.search(message, err) and not out
+        assert not (tmp_path / "out").exists()
+
+    return check
+
+
+def test_no_pieces(folder, refused):
+    (folder / "tokens.txt").unlink()
+    refused(r"has no word pieces: neither tokens\.txt nor vocab\.txt", FileNotFoundError)
+
+
+def test_pieces_of_another_model(folder, refused):
+    (folder / "tokens.txt").write_text("a 0\nb 1\n")
+    refused("2 pieces do not fit a model of 7 classes")
+
+
+def test_another_model(folder, refused):
+    change(folder, **{"joint.enc.weight": np.zeros((2, 2))})
+    refused(r"model\.safetensors cannot be converted: 'joint\.enc\.weight' is no array of a Conformer-CTC")
+
+
+def test_other_kinds_of_subsampling():
+    with pytest.raises(ValueError, match=r"'encoder\.pre_encode\.conv\.3\.weight' is no array"):
+        own_name("encoder.pre_encode.conv.3.weight")
+
+
+@pytest.mark.parametrize("name", ["encoder.layers.0.self_attn.pos_bias_u", "decoder.decoder_layers.0.weight"])
+def test_an_array_without_which_it_is_another_model(folder, refused, name):
+    change(folder, **{name: None})
+    refused(f"no array '{name}'")
+
+
+def test_an_array_that_is_missing(folder, refused):
+    change(folder, **{"encoder.layers.1.norm_out.bias": None})
+    refused(r"its weights are not those of a NemoConformerForCTC")
+
+
+def test_an_array_of_another_shape(folder, refused):
+    change(folder, **{"encoder.layers.1.norm_out.bias": np.zeros(3)})
+    refused(r"its weights are not those of a NemoConformerForCTC")
+
+
+def test_what_is_no_folder_of_nemos(folder, tmp_path):
+    assert is_nemo_folder(folder)
+    assert not is_nemo_folder(tmp_path) and not is_nemo_folder(folder / "model.safetensors")
+    (folder / "config.json").write_text("{}")
+    assert not is_nemo_folder(folder)
+
+
+def test_the_real_one(shared):
+    """Its names and shapes tell its configuration."""
+    from npconformer.checkpoints.array_file import open_weights
+
+    file = open_weights(shared / "models/conformer-ctc-small")
+    assert len({own_name(name) for name in file}) == 632
+    assert config_of_shapes({name: file.shape(name) for name in file}) == {
+        "vocab_size": 1025,
+        "hidden_size": 176,
+        "num_hidden_layers": 16,
+        "num_attention_heads": 4,
+        "intermediate_size": 704,
+        "conv_depthwise_kernel_size": 31,
+        "subsampling_factor": 4,
+        "subsampling_conv_channels": 176,
+        "num_mel_bins": 80,
+    }
