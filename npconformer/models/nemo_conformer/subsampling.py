@@ -7,7 +7,11 @@
     (B, T/4, H)                linear
 
 Every convolution leaves n -> floor((n - 1) / 2) + 1 steps, of time as of bands: step i of its result is centred on step
-2 i of its input, so that frame j of the encoder is centred on mel frame 4 j. (NeMo's `ConvSubsampling`, "striding".)
+2 i of its input, so that frame j of the encoder is centred on mel frame 4 j, and sees those from 4 j - 3 to 4 j + 3.
+(NeMo's `ConvSubsampling`, "striding".)
+
+The first picture with C channels takes 70 times as much memory as the features. Where nothing is recorded, stretches of
+frames are therefore computed one after the other: with one frame more before a stretch, which is thrown away.
 
 Letters: B batch, T mel frames, J mel bands, C convolution channels, H hidden size.
 
@@ -24,6 +28,9 @@ from npconformer.models.frame_clock import Stage, count_steps
 from npconformer.models.nemo_conformer.configuration import NemoConformerConfig
 from npconformer.nn import Conv2d, Linear, Module, ModuleList
 from npconformer.tape.autograd import Tensor
+from npconformer.tape.grad_mode import is_grad_enabled
+
+STRETCH = 256  # frames of the result that are computed at once
 
 KERNEL, STRIDE, PADDING = 3, 2, 1
 STAGE = Stage(KERNEL - 2 * PADDING, STRIDE)
@@ -52,6 +59,20 @@ class NemoConformerSubsampling(Module):
         lengths: None or (B,), the frames of each utterance. What lies behind them is set to 0 before every convolution:
         an utterance alone has zeros there, and a bias would fill them.
         """
+        factor, stages = STRIDE ** len(self.layers), (STAGE,) * len(self.layers)
+        frames = count_steps(features.shape[1], stages)  # T'
+        if is_grad_enabled() or frames <= STRETCH:
+            return self._encode(features, lengths)
+        parts = []
+        for first in range(0, frames, STRETCH):
+            before = min(first, 1)
+            start, stop = factor * (first - before), factor * (first + STRETCH)
+            own = None if lengths is None else np.clip(lengths - start, 0, None)
+            parts.append(self._encode(features[:, start:stop], own)[:, before:])
+        return ops.concatenate(parts, axis=1)
+
+    def _encode(self, features: Tensor, lengths: np.ndarray | None) -> Tensor:
+        """The same of a stretch, as if it were all there is."""
         x = features.reshape(*features.shape, 1)  # (B, T, J, 1)
         for convolution in self.layers:
             if lengths is not None:

@@ -12,6 +12,7 @@ from tiny_nemo import DROPOUTS, LABELS, batch_of, make_model
 
 import npconformer
 from npconformer import FrameClock, NemoConformerConfig, NemoConformerModel, Tensor, no_grad
+from npconformer.models.nemo_conformer import subsampling
 from npconformer.models.nemo_conformer.subsampling import NemoConformerSubsampling
 
 EXACTLY = dict(rtol=1e-9, atol=1e-11)
@@ -44,6 +45,20 @@ def test_subsampling_is_what_its_equations_say(factor, bands):
         for b, length in enumerate([21, 21] if lengths is None else lengths):
             expected = naive_subsampling(module, x[b, :length])
             np.testing.assert_allclose(found[b, : len(expected)], expected, **EXACTLY)
+
+
+@pytest.mark.parametrize("frames", [40, 41, 44, 45, 47])
+@pytest.mark.parametrize("factor", [2, 4, 8])
+def test_stretches_change_nothing(monkeypatch, factor, frames):
+    """Where nothing is recorded, and whatever the lengths of a batch."""
+    module = make_model(NemoConformerModel, subsampling_factor=factor).subsampling
+    x = Tensor(np.random.default_rng(1).standard_normal((4, frames, 8)))
+    for lengths in (None, np.array([frames, 33, 7, 1])):
+        expected = module(x, lengths).numpy()
+        for stretch in (1, 2, 3):
+            monkeypatch.setattr(subsampling, "STRETCH", stretch)
+            with no_grad():
+                np.testing.assert_allclose(module(x, lengths).numpy(), expected, rtol=1e-12, atol=1e-13)
 
 
 # ---- padding
