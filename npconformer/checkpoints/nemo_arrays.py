@@ -5,7 +5,7 @@
     encoder.layers.3.conv.batch_norm.weight     nemo_conformer.encoder.layers.3.conv_module.batch_norm.weight
     decoder.decoder_layers.0.weight             lm_head.weight, (V, C, 1) there and (V, C) here
 
-Lesson: notebooks/10_weights_on_disk.ipynb
+Lesson: notebooks/09_wav2vec2_bert.ipynb
 """
 
 from __future__ import annotations

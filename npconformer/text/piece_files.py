@@ -6,7 +6,7 @@
 
 SentencePiece's own `tokenizer.model`, a protobuf, is not read here.
 
-Lesson: notebooks/05_ctc.ipynb
+Lesson: notebooks/09_wav2vec2_bert.ipynb
 """
 
 from __future__ import annotations

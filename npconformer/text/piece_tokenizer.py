@@ -6,7 +6,7 @@
 need no word delimiter, and the list of them is all that decoding takes (Kudo and Richardson 2018, "SentencePiece").
 Vocabularies of letters, with `▁` or a space among them, are a special case.
 
-Lesson: notebooks/05_ctc.ipynb
+Lesson: notebooks/09_wav2vec2_bert.ipynb
 """
 
 from __future__ import annotations
