@@ -67,6 +67,10 @@ class PieceCTCTokenizer(Wav2Vec2CTCTokenizer):
             output.word_offsets = [offsets("word", word) for word in join_pieces(characters)]
         return output
 
+    def join_words(self, tokens: list[Span]) -> list[Span]:
+        """The words that pieces spell, each with its frames."""
+        return join_pieces([Span(token.text.replace(SPACE, " "), token.start, token.end) for token in tokens])
+
     # ---- text to ids
 
     def tokenize(

@@ -15,7 +15,7 @@ import numpy as np
 from npconformer.audio.sound_edges import SoundEdges
 from npconformer.text.confidence import span_confidences
 from npconformer.text.ctc_alignment import WILDCARD, CTCAlignment, ctc_align, log_probs_of
-from npconformer.text.ctc_decoding import Span, group_words, runs
+from npconformer.text.ctc_decoding import Span, runs
 from npconformer.text.known_text import WILDCARD_WORD, KnownText, KnownWord, read_known_text
 
 LONGEST_TAIL_S = 0.3  # that the sound of a word may go on after its last letter
@@ -147,7 +147,7 @@ def _align_one(logits: Any, text: str | None, tokenizer: Any, fit: bool) -> Text
         frames = ctc_align(log_probs, ids, blank)
         tokens = tokenizer.convert_ids_to_tokens(ids)
         letters = [Span(token, start, end) for token, (start, end) in zip(tokens, frames.spans)]
-        words = group_words(letters, delimiter)
+        words = tokenizer.join_words(letters)
         known, text, spelling = None, tokenizer.decode(best), [word.text for word in words]
         order = list(range(len(words)))
     else:
@@ -157,7 +157,7 @@ def _align_one(logits: Any, text: str | None, tokenizer: Any, fit: bool) -> Text
         frames = ctc_align(log_probs, labels, blank)
         letters = [Span(token or WILDCARD_WORD, *span) for token, span in zip(tokens, frames.spans)]
         said = [place for place in places if place[0].text != WILDCARD_WORD or place[0].tokens]
-        words = [_word(word, letters[start:end], log_probs, blank) for word, start, end in said]
+        words = [_word(word, letters[start:end], log_probs, tokenizer) for word, start, end in said]
         spelling, order = [word.text for word, _, _ in said], [word.place for word, _, _ in said]
     scores = span_confidences(frames.classes, frames.log_probs, [(word.start, word.end) for word in words], no_letters)
     return TextAlignment(text, frames, letters, words, scores, spelling, order, known)
@@ -179,10 +179,10 @@ def _spell(words: list[KnownWord], delimiter: str | None) -> tuple[list[str | No
     return tokens, places
 
 
-def _word(word: KnownWord, letters: list[Span], log_probs: np.ndarray, blank: int) -> Span:
+def _word(word: KnownWord, letters: list[Span], log_probs: np.ndarray, tokenizer: Any) -> Span:
     """A word's span; that of a wildcard without the silence at its ends."""
     start, end = letters[0].start, letters[-1].end
     if word.tokens is not None:
-        return Span("".join(letter.text for letter in letters), start, end)
-    heard = start + np.flatnonzero(log_probs[start:end].argmax(axis=-1) != blank)
+        return Span("".join(joined.text for joined in tokenizer.join_words(letters)), start, end)
+    heard = start + np.flatnonzero(log_probs[start:end].argmax(axis=-1) != tokenizer.pad_token_id)
     return Span(word.text, int(heard[0]), int(heard[-1]) + 1) if len(heard) else Span(word.text, start, end)

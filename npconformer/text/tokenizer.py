@@ -197,6 +197,10 @@ class Wav2Vec2CTCTokenizer(TextEncoder):
             output.word_offsets = [offsets("word", word) for word in words]
         return output
 
+    def join_words(self, tokens: list[Span]) -> list[Span]:
+        """The words that tokens of the vocabulary spell, word delimiters among them, each with its frames."""
+        return group_words(tokens, self.word_delimiter_token or "")
+
     def batch_decode(
         self, sequences: Any, *, lengths: Any = None, **options: Any
     ) -> list[str] | Wav2Vec2CTCTokenizerOutput:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from npconformer import AutoTokenizer, PieceCTCTokenizer
+from npconformer import AutoTokenizer, PieceCTCTokenizer, align_text
 from npconformer.text.piece_tokenizer import SPACE
 
 PIECES = ["<unk>", "▁the", "▁a", "▁", "ca", "li", "▁ca", "for", "n", "i", "a", "'", "s", "▁for", "<blk>"]
@@ -82,6 +82,14 @@ def test_words_are_those_of_the_text(tokenizer):
         assert " ".join(one["word"] for one in output.word_offsets) == output.text
         places = [place for one in output.word_offsets for place in (one["start_offset"], one["end_offset"])]
         assert places == sorted(places)
+
+
+@pytest.mark.parametrize("text", [None, "the california"])
+def test_words_of_an_alignment(tokenizer, text):
+    frames = ids("▁the", "<blk>", "▁ca", "li", "<blk>", "for", "n", "i", "i", "a")
+    logits = 9.0 * np.eye(len(PIECES))[frames]
+    words = align_text(logits, text, tokenizer).words
+    assert [(word.text, word.start, word.end) for word in words] == [("the", 0, 1), ("california", 2, 10)]
 
 
 # ---- text to pieces

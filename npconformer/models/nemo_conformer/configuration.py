@@ -59,7 +59,7 @@ class NemoConformerConfig(SpeechEncoderConfig):
 
     # heads
     final_dropout: float = 0.0
-    ctc_loss_reduction: str = "mean"
+    ctc_loss_reduction: str = "mean"  # NeMo takes the mean of the utterances' losses, not of their labels'
     ctc_zero_infinity: bool = True
 
     @property
