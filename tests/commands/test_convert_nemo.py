@@ -5,6 +5,7 @@ import re
 
 import numpy as np
 import pytest
+import soundfile
 from command_line import run
 from make_nemo_cases import SIZES
 from safetensors.numpy import load_file, save_file
@@ -69,6 +70,26 @@ def test_the_command(folder, tmp_path, capsys):
     check(tmp_path / "out")
     assert run(capsys, "convert", tmp_path / "out", tmp_path / "half", "--dtype", "float16")[0] == 0  # as any other
     assert load_file(tmp_path / "half/model.safetensors")["lm_head.weight"].dtype == np.float16
+
+
+def test_other_commands_take_what_was_made(folder, tmp_path, capsys):
+    out, sound = tmp_path / "out", tmp_path / "sound.wav"
+    convert_nemo_folder(folder, out)
+    soundfile.write(sound, np.sin(np.arange(16000.0)) * np.linspace(0, 0.9, 16000), 16000)
+    status, text, _ = run(capsys, "info", out)
+    assert status == 0
+    for line in ("NemoConformerForCTC (nemo-conformer)", "num_mel_bins 8", "PieceCTCTokenizer, 7 tokens", "0.04 s"):
+        assert line in text
+    assert "none is missing" in text
+    status, text, _ = run(capsys, "transcribe", sound, "--model", out, "--timestamps", "word")
+    first, *words = text.splitlines()
+    assert status == 0 and first and [word.split("\t")[2] for word in words] == first.split()
+    sound.with_suffix(".txt").write_text("the an")
+    trained = tmp_path / "trained"
+    steps = ("--train", tmp_path, "--steps", 1, "--batch-size", 1)
+    assert run(capsys, "train", "--task", "ctc", "--from", out, "--output", trained, *steps)[0] == 0
+    again = AutoProcessor.from_pretrained(trained / "model").tokenizer
+    assert again.tokenize("the an") == ["▁the", "▁a", "n"]
 
 
 def test_other_formats_and_dtypes(folder, tmp_path, capsys):
