@@ -22,8 +22,8 @@ DROPOUTS = dict(
     attention_dropout=0.1,
     conformer_conv_dropout=0.1,
     final_dropout=0.1,
-    mask_time_prob=0.3,
-    mask_time_length=2,
+    freq_width=3,
+    time_width=0.2,
 )
 
 

@@ -28,7 +28,11 @@ class NemoConformerConfig(SpeechEncoderConfig):
     """
 
     model_type: ClassVar[str] = "nemo-conformer"
-    sizes: ClassVar[tuple[str, ...]] = SpeechEncoderConfig.sizes + names("num_mel_bins subsampling_conv_channels")
+    sizes: ClassVar[tuple[str, ...]] = SpeechEncoderConfig.sizes + names(
+        "num_mel_bins subsampling_conv_channels freq_width"
+    )
+    counts: ClassVar[tuple[str, ...]] = (*SpeechEncoderConfig.counts, "freq_masks", "time_masks")
+    probabilities: ClassVar[tuple[str, ...]] = (*SpeechEncoderConfig.probabilities, "time_width")
     switches: ClassVar[tuple[str, ...]] = (*SpeechEncoderConfig.switches, "scale_input")
     choices: ClassVar[dict[str, tuple[str | None, ...]]] = {
         **SpeechEncoderConfig.choices,
@@ -54,8 +58,11 @@ class NemoConformerConfig(SpeechEncoderConfig):
     subsampling_factor: int = 4
     subsampling_conv_channels: int = 176
 
-    # SpecAugment on frames of the encoder, as the other models have it: none unless asked for
-    mask_time_prob: float = 0.0
+    # SpecAugment, of the mel features; the other models' mask_time_... and mask_feature_... change nothing here
+    freq_masks: int = 2
+    freq_width: int = 27  # bands at most
+    time_masks: int = 5
+    time_width: float = 0.05  # at most, as a share of the utterance
 
     # heads
     final_dropout: float = 0.0

@@ -16,7 +16,6 @@ import math
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from npconformer.arrays.types import Array
 from npconformer.models.base import PreTrainedModel
@@ -25,10 +24,9 @@ from npconformer.models.conformer.encoder import ConformerEncoder
 from npconformer.models.frame_clock import Stage
 from npconformer.models.heads import CTCHead
 from npconformer.models.nemo_conformer.configuration import NemoConformerConfig
+from npconformer.models.nemo_conformer.spectrogram_masks import hide_stripes
 from npconformer.models.nemo_conformer.subsampling import NemoConformerSubsampling, subsampling_stages
 from npconformer.models.outputs import Wav2Vec2BaseModelOutput
-from npconformer.models.spec_augment import spec_augment
-from npconformer.nn import Parameter, init
 from npconformer.tape.autograd import Tensor
 
 
@@ -68,21 +66,17 @@ class NemoConformerPreTrainedModel(PreTrainedModel):
 
 
 class NemoConformerModel(NemoConformerPreTrainedModel):
-    """Subsampling, SpecAugment in training where the config asks for it, Conformer encoder."""
+    """SpecAugment in training, subsampling, Conformer encoder."""
 
     def __init__(self, config: NemoConformerConfig) -> None:
         super().__init__(config)
         self.subsampling = NemoConformerSubsampling(config)
-        self.masked_spec_embed = None
-        if config.mask_time_prob > 0 or config.mask_feature_prob > 0:
-            self.masked_spec_embed = Parameter(init.uniform(0.0, 1.0, config.hidden_size))
         self.encoder = ConformerEncoder(config, BiasedConvolutionModule, config.layer_norm_eps)
 
     def run(
         self,
         input_features: Tensor | Array,
         attention_mask: Array | None = None,
-        mask_time_indices: ArrayLike | None = None,
         **options: Any,
     ) -> Wav2Vec2BaseModelOutput | tuple[Any, ...]:
         """Runs the model.
@@ -90,7 +84,6 @@ class NemoConformerModel(NemoConformerPreTrainedModel):
         Args:
             input_features: (B, T, J), from the feature extractor.
             attention_mask: None or (B, T): 1 at frames, 0 at padding behind them.
-            mask_time_indices: None or (B, T') booleans: frames to replace by the mask vector, instead of random ones.
             **options: those of `ForwardOptions`. Neither padding mode lets padding reach an utterance: what its
                 convolutions see behind its end is 0 in both, as in NeMo.
 
@@ -102,12 +95,13 @@ class NemoConformerModel(NemoConformerPreTrainedModel):
         rows = frame_mask = None
         if attention_mask is not None:
             rows = self.own_rows(attention_mask, x.shape)
+        if self.training:
+            x = hide_stripes(x, rows, self.config)
         hidden = self.subsampling(x, rows)  # (B, T', C)
         if rows is not None:
             frame_mask = np.arange(hidden.shape[1]) < self.count_frames(rows)[:, None]  # (B, T')
         if self.config.scale_input:
             hidden = hidden * math.sqrt(self.config.hidden_size)
-        hidden = spec_augment(hidden, self.config, self.masked_spec_embed, self.training, mask_time_indices, frame_mask)
         hidden, hidden_states, attentions = self.encoder(
             hidden, frame_mask, True, call.output_hidden_states, call.output_attentions
         )
