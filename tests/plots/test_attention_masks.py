@@ -100,7 +100,7 @@ def test_chunks_of_a_recording(kind, adapter, tmp_path):
     recognise.run_frames = lambda waveforms: [recognise.run_model([one]).logits.numpy()[0] for one in waveforms]
 
     def rows(samples):
-        (frames,) = [recognise._prepare(samples, None, {**recognise.options, **options})(1, None)]
+        (frames,) = [recognise._prepare(samples, None, {**recognise.options, **options}).run(1, None)]
         return frames.rows
 
     before = rows(waveform)
