@@ -142,7 +142,8 @@ def answer(
         if isinstance(sink, Stream):
             sink.begin()
         told = {"quiet": place.quiet, "verbose": place.verbose}
-        for i, (_, result) in zip(left, recordings.answers(pipeline, only=left, **told, **options)):
+        answers = recordings.answers(pipeline, only=left, **told, **options)  # first: it complains, of nothing left too
+        for (_, result), i in zip(answers, left):
             sink.add(i, result)
             check_stopped()
     except BaseException as error:

@@ -117,7 +117,9 @@ def test_where_the_picture_cannot_be_written(capsys, folder, with_matplotlib, mo
         def fail(*_, **__):
             raise OSError(errno, message)
 
-        monkeypatch.setattr("tempfile.mkstemp" if kind == "closed" else "matplotlib.figure.Figure.savefig", fail)
+        monkeypatch.setattr(
+            "npconformer.storage.files.make_part" if kind == "closed" else "matplotlib.figure.Figure.savefig", fail
+        )
     before = os.listdir(folder)
     status, out, err = run(capsys, "demo")
     assert (status, err) == (0, "")
