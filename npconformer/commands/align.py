@@ -21,6 +21,7 @@ from npconformer.commands.arguments import (
     say,
 )
 from npconformer.commands.known_texts import Segments, read_segments
+from npconformer.commands.reading import SOUND_HELP, add_reading, check_reading, sources_of
 from npconformer.commands.writing import open_output
 from npconformer.storage.messages import shown
 
@@ -37,6 +38,8 @@ examples:
       the texts of old.srt with new times
   echo "* THREE ONE *" | npconformer align digits.wav - --format json
       * stands for speech that the text leaves out
+  cat talk.flac | npconformer align - talk.txt --model my-checkpoint --channel 1
+      a recording from a pipe, one of its channels
 
 TEXT is a file, or - for standard input: plain text; subtitles, SRT or WebVTT, of which the texts are taken and the
   times are not; or JSON: "TEXT", ["TEXT", ...], {"text": "TEXT"} (as transcribe writes it), or
@@ -60,6 +63,7 @@ score: from 0 to 1, how sure the model is of the word there: the product over it
 
 Words start and end where their sound does, as far as the recording is silent around them. An hour takes memory that
 grows with its length; recordings of more than five minutes are run in chunks, as by transcribe.
+SOUND
 exit status: 0 aligned; 1 the recording cannot be read, or the text cannot be said in it; 2 could not start.
 """
 
@@ -70,10 +74,10 @@ def add_parser(subcommands: Any) -> None:
         "align",
         help="say when each word of a known text is said",
         description="Say when each word of a known text is said in a recording.",
-        epilog=EXAMPLES,
+        epilog=EXAMPLES.replace("SOUND\n", SOUND_HELP),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("audio", metavar="AUDIO", help="a recording")
+    parser.add_argument("audio", metavar="AUDIO", help="a recording, or - for standard input")
     parser.add_argument("text", metavar="TEXT", help="a file with what is said in it, or - for standard input")
     add_model(parser)
     parser.add_argument(
@@ -88,6 +92,7 @@ def add_parser(subcommands: Any) -> None:
         meaning="run the recording in overlapping chunks of S seconds; 0: as a whole; auto, the default: in chunks of "
         "30 seconds if it is longer than five minutes",
     )
+    add_reading(parser, split=False)
     add_batch_size(parser)
     add_device(parser)
     add_threads(parser)
@@ -99,8 +104,12 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.output == "-":
         arguments.output = None
     form = _format(arguments)
+    check_reading(arguments)
+    if arguments.audio == arguments.text == "-":
+        arguments.parser.error("AUDIO and TEXT cannot both be standard input")
     check_can_hold(arguments, [arguments.audio])
     try:
+        (source,) = sources_of(arguments.audio, arguments)
         segments = read_segments(arguments.text)
     except (ValueError, OSError) as error:
         return say(describe(error), status=2)
@@ -108,7 +117,7 @@ def run(arguments: argparse.Namespace) -> int:
         say("no --model given: using the embedded recogniser, which knows the spoken digits ZERO to NINE only")
     recogniser = load_pipeline("automatic-speech-recognition", arguments, batch_size=arguments.batch_size)
     try:
-        aligned = _align(arguments, recogniser, " ".join(segments.texts))
+        aligned = _align(arguments, source, recogniser, " ".join(segments.texts))
     except (ValueError, OSError) as error:
         message = describe(error)
         return say(message if message.startswith(arguments.audio) else f"{arguments.audio}: {message}", status=1)
@@ -133,7 +142,7 @@ def _is_stream(path: str) -> bool:
     return os.path.exists(path) and not os.path.isfile(path)
 
 
-def _align(arguments: argparse.Namespace, recogniser: Any, text: str) -> Any:
+def _align(arguments: argparse.Namespace, source: Any, recogniser: Any, text: str) -> Any:
     from npconformer.commands.progress import SecondsBar
     from npconformer.pipelines.recording_aligner import RecordingAligner
 
@@ -143,7 +152,7 @@ def _align(arguments: argparse.Namespace, recogniser: Any, text: str) -> Any:
         raise SystemExit(say(str(error), status=2)) from None
     bar = SecondsBar(hidden=sys.stderr is None or not sys.stderr.isatty())
     try:
-        return aligner(arguments.audio, text, progress=bar)
+        return aligner(source, text, progress=bar)
     finally:
         bar.close()
 

@@ -107,6 +107,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Evaluate; returns the exit status."""
     from npconformer.evaluation import scorer_for
 
+    if arguments.output == "-":
+        arguments.parser.error("--output -: the figures go to standard output; name a file for the table")
     examples, failures = _read(arguments)
     check_can_hold(arguments, [*arguments.data, *(str(example.path) for example in examples)])
     if arguments.model is None:

@@ -8,9 +8,10 @@ import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from npconformer.storage.text_files import LONGEST_TEXT, NotTextError, decode_text
+
 TIMES = re.compile(r"^\s*(\d+:)?\d+:\d+[.,]\d+\s*-->\s*(\d+:)?\d+:\d+[.,]\d+", re.MULTILINE)
 MARKUP = re.compile(r"</?[A-Za-z][^<>]*>|<[\d:.]+>|\{\\[^{}]*\}")  # <i>, <v Anna>, WebVTT's <00:01.5>, {\an8}
-LONGEST_TEXT = 100_000_000  # bytes
 
 
 class Segments(NamedTuple):
@@ -42,10 +43,9 @@ def read_segments(name: str) -> Segments:
     if len(data) > LONGEST_TEXT:
         raise ValueError(f"{shown}: more than {LONGEST_TEXT} bytes are no text of a recording")
     try:
-        texts, laid_out = parse_segments(data.decode("utf-8-sig"), json=Path(name).suffix.lower() == ".json")
-    except UnicodeDecodeError as error:
-        what = "UTF-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else f"not UTF-8 ({error.reason} at {error.start})"
-        raise ValueError(f"{shown}: it is {what}; save it as UTF-8") from None
+        texts, laid_out = parse_segments(decode_text(data), json=Path(name).suffix.lower() == ".json")
+    except NotTextError as error:
+        raise ValueError(f"{shown}: {error}; save it as UTF-8") from None
     except ValueError as error:
         raise ValueError(f"{shown}: {error}") from None
     texts = [one for one in (" ".join(text.split()) for text in texts) if one]
@@ -56,7 +56,6 @@ def read_segments(name: str) -> Segments:
 
 def parse_segments(text: str, json: bool = False) -> Segments:
     """The texts of subtitles (SRT, WebVTT), of JSON where `json` says so or the text looks like it, or of lines."""
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
     if TIMES.search(text):
         return Segments(list(_subtitles(text)), True)
     if json or text.lstrip()[:1] in ("{", "["):

@@ -51,6 +51,24 @@ def test_text_on_standard_output(capsys, recording, text, words):
     assert float(rows[0][0]) == pytest.approx(0.3, abs=0.05)
 
 
+@pytest.mark.parametrize("channel", ["1", "2"])
+def test_one_channel_of_a_recording_on_standard_input(capsys, monkeypatch, tmp_path, recording, text, words, channel):
+    samples, rate = soundfile.read(recording)
+    other = np.random.default_rng(0).normal(0, 0.1, len(samples))
+    both = [samples, other] if channel == "1" else [other, samples]
+    soundfile.write(tmp_path / "both.wav", np.stack(both, axis=1), rate)
+    piped = io.TextIOWrapper(io.BytesIO((tmp_path / "both.wav").read_bytes()))
+    monkeypatch.setattr("sys.stdin", piped)
+    status, out, err = run(capsys, "align", "-", text, "--channel", channel)
+    assert (status, err) == (0, NOTE)
+    assert [line.split("\t")[0] for line in out.splitlines()] == [f"{word.start:.2f}" for word in words]
+
+
+def test_standard_input_is_one_of_the_two(capsys):
+    status, _, err = run(capsys, "align", "-", "-")
+    assert status == 2 and "AUDIO and TEXT cannot both be standard input" in err
+
+
 def test_json(capsys, recording, text, words):
     status, out, _ = run(capsys, "align", recording, text, "-f", "json")
     answer = json.loads(out)
@@ -120,8 +138,8 @@ def test_standard_input_wildcards_and_unknown_words(capsys, monkeypatch, recordi
     ("content", "suffix", "message"),
     [
         (b" \n", "txt", "a.txt: there is no word in it"),
-        ("one".encode("utf-16"), "txt", "a.txt: it is UTF-16; save it as UTF-8"),
-        (b"\xe9t\xe9", "txt", "a.txt: it is not UTF-8 (invalid continuation byte at 0); save it as UTF-8"),
+        ("one".encode("utf-16"), "txt", "a.txt: it is UTF-16, not UTF-8; save it as UTF-8"),
+        (b"\xe9t\xe9", "txt", "a.txt: line 1: not UTF-8 (invalid continuation byte at 0); save it as UTF-8"),
         (b'{"words": 1}', "json", 'a.json: expected "TEXT", ["TEXT", ...]'),
         (b'{"text": ', "json", "a.json: "),
         (b'[{"file": "a", "text": "ONE"}, {"file": "b", "text": "TWO"}]', "json", "the texts of several recordings"),
