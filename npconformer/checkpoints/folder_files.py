@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 from npconformer.storage.files import read_json_object, write_json_atomically
+from npconformer.storage.hub_options import SECRETS
 
 CONFIG_NAME = "config.json"
 # The endings of weights in any framework's format, of optimisers' states, and of indices of shards.
@@ -21,7 +23,7 @@ DTYPE_FIELDS = ("dtype", "torch_dtype")  # of transformers 5, and of 4
 def copy_other_files(source: Path, target: Path) -> list[str]:
     """Copy what is not weights from one folder to another. Returns the names that were left behind, sorted.
 
-    Left behind are files whose name ends as weights' do, hidden ones, and folders.
+    Tokens for the hub, which programs have written into settings, are taken out. Left behind are files whose name ends as weights' do, hidden ones, and folders.
     """
     left = []
     for path in sorted(source.iterdir()):
@@ -29,7 +31,27 @@ def copy_other_files(source: Path, target: Path) -> list[str]:
             left.append(path.name)
         else:
             shutil.copyfile(path, target / path.name)
+            _take_secrets_out(target / path.name)
     return left
+
+
+def _take_secrets_out(path: Path) -> None:
+    """Settings that earlier programs saved may hold the token that they were given; in a vocabulary it is a number."""
+    if path.suffix != ".json" or not any(f'"{name}"'.encode() in path.read_bytes() for name in SECRETS):
+        return
+    try:
+        settings = read_json_object(path)
+    except ValueError:  # not for this to say
+        return
+    if (kept := _without_tokens(settings)) != settings:
+        write_json_atomically(path, kept)
+
+
+def _without_tokens(settings: Any) -> Any:
+    if not isinstance(settings, dict):
+        return settings
+    kept = {name: value for name, value in settings.items() if name not in SECRETS or not isinstance(value, str)}
+    return {name: _without_tokens(value) for name, value in kept.items()}
 
 
 def set_config_dtype(folder: Path, dtype: str) -> None:

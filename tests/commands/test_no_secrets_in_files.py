@@ -1,5 +1,6 @@
 """A token, given as `token=` or by the environment, is in no file that anything writes, nor in what is said."""
 
+import json
 import logging
 
 import pytest
@@ -95,6 +96,22 @@ def test_converting_and_describing(capsys, recogniser, tmp_path):
         assert status == 0, err
         assert SECRET not in out + err
     assert holds_secret(tmp_path / "out") == []
+
+
+def test_converting_what_an_earlier_program_has_written(capsys, recogniser, tmp_path):
+    """It kept the token among the settings; a vocabulary may have a token of that name."""
+    for name in ("processor_config.json", "tokenizer_config.json"):
+        settings = json.loads((recogniser / name).read_text())
+        inner = settings.get("feature_extractor", settings)
+        inner["token"] = SECRET
+        (recogniser / name).write_text(json.dumps(settings))
+    vocabulary = json.loads((recogniser / "vocab.json").read_text()) | {"token": 11}
+    (recogniser / "vocab.json").write_text(json.dumps(vocabulary))
+    assert len(holds_secret(recogniser)) == 2
+    status, _, err = run(capsys, "convert", recogniser, tmp_path / "out")
+    assert status == 0, err
+    assert holds_secret(tmp_path / "out") == []
+    assert json.loads((tmp_path / "out" / "vocab.json").read_text()) == vocabulary
 
 
 def test_the_search_finds_one(tmp_path):
