@@ -23,7 +23,8 @@ DTYPE_FIELDS = ("dtype", "torch_dtype")  # of transformers 5, and of 4
 def copy_other_files(source: Path, target: Path) -> list[str]:
     """Copy what is not weights from one folder to another. Returns the names that were left behind, sorted.
 
-    Tokens for the hub, which programs have written into settings, are taken out. Left behind are files whose name ends as weights' do, hidden ones, and folders.
+    Left behind are files whose name ends as weights' do, hidden ones, and folders. Tokens for the hub, which programs
+    have written into settings, are taken out.
     """
     left = []
     for path in sorted(source.iterdir()):
