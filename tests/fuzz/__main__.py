@@ -21,6 +21,7 @@ from kinds import all_kinds  # noqa: E402
 from mutations import damage_bytes, damage_json  # noqa: E402
 
 LONGEST_MESSAGE = 2500  # characters
+OF_LINES = ("data.jsonl", "nemo.json")  # each line is a value, the whole is none
 
 
 def read_damaged(seeds):
@@ -33,7 +34,8 @@ def read_damaged(seeds):
         damaged = chance.choice(kind.damaged)
         for name, content in kind.files.items():
             if name == damaged:
-                by_value = name.endswith((".json", ".jsonl")) and kind.name != "data.jsonl" and chance.random() < 0.75
+                one_value = name.endswith((".json", ".jsonl")) and kind.name not in OF_LINES
+                by_value = one_value and chance.random() < 0.75
                 content = (damage_json if by_value else damage_bytes)(content, chance)
             (folder / name).write_bytes(content)
         return kind
