@@ -94,6 +94,8 @@ def find_place(
     make: gives an instance of a class of `formats`, and is told whether it has to name its recordings.
     """
     error = arguments.parser.error
+    if arguments.output_dir == "-":
+        error("--output-dir is a folder; for standard output write --output -")
     if stray := [one for one in arguments.audio if one in (*formats, "txt", ALL) and not os.path.exists(one)]:
         asked = ",".join([*(arguments.format or ()), *stray])
         error(f"there is no recording {stray[0]}; several formats have commas between them: --format {asked}")

@@ -287,6 +287,13 @@ def test_names_that_are_not_utf8(model, tmp_path):
     assert b"caf\xe9.wav" in (tmp_path / "out.csv").read_bytes()
 
 
+def test_the_table_is_not_mixed_with_the_figures(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    status, out, err = run(capsys, "evaluate", "data.csv", "--output", "-")
+    assert (status, out) == (2, "") and "--output -: the figures go to standard output" in err
+    assert os.listdir(tmp_path) == []
+
+
 def test_the_table_replaces_no_data(capsys, folder, tmp_path):
     (tmp_path / "test.csv").write_text(f"path,text\n{next(folder.rglob('*.wav'))},one\n")
     for output in (tmp_path / "test.csv", next(folder.rglob("*.wav"))):

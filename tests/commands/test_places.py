@@ -82,6 +82,13 @@ def test_standard_output_by_a_dash(capsys):
     assert (status, "npz is not for standard output: name a file with --output FILE.npz" in err) == (2, True)
 
 
+def test_a_dash_is_no_folder(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    status, out, err = run(capsys, "transcribe", "a.wav", "-o", "-")
+    assert (status, out) == (2, "") and "--output-dir is a folder; for standard output write --output -" in err
+    assert os.listdir(tmp_path) == []
+
+
 def test_a_folder_that_is_a_file(capsys):
     open("taken", "w").close()
     status, _, err = run(capsys, "transcribe", "a.wav", "-o", "taken")
