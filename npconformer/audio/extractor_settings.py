@@ -12,14 +12,15 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from npconformer.audio.extractor_files import SETTINGS_FILE, TYPE, extractor_folder, read_extractor_settings
-from npconformer.storage.files import json_text, make_folder, read_json_object, write_json_atomically
+from npconformer.storage.files import make_folder, read_json_object
 from npconformer.storage.hub_options import HubOptions, refuse_upload
+from npconformer.storage.json_settings import JsonSettings
 from npconformer.storage.messages import refuse_typo
 
 Extractor = TypeVar("Extractor", bound="SavedSettings")
 
 
-class SavedSettings:
+class SavedSettings(JsonSettings):
     """What a feature extractor is made with; its attributes are its settings."""
 
     @classmethod
@@ -77,14 +78,6 @@ class SavedSettings:
     def to_dict(self) -> dict[str, Any]:
         """All settings, known and unknown, as transformers writes them."""
         return {**copy.deepcopy(vars(self)), TYPE: type(self).__name__}
-
-    def to_json_string(self) -> str:
-        """All settings as JSON."""
-        return json_text(self.to_dict())
-
-    def to_json_file(self, json_file_path: str | os.PathLike) -> None:
-        """Write all settings to a file."""
-        write_json_atomically(json_file_path, self.to_dict())
 
     def save_pretrained(
         self, save_directory: str | os.PathLike, push_to_hub: bool = False, **options: Any

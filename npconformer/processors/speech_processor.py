@@ -14,8 +14,9 @@ from npconformer.audio.extractor_files import PROCESSOR_FILE
 from npconformer.audio.sequence_features import SequenceFeatureExtractor
 from npconformer.processors.auto import AutoFeatureExtractor, AutoTokenizer
 from npconformer.processors.checkpoint_files import processor_folder
-from npconformer.storage.files import json_text, make_folder, read_json_object, write_json_atomically
+from npconformer.storage.files import make_folder, read_json_object
 from npconformer.storage.hub_options import HubOptions, refuse_upload, without_secrets
+from npconformer.storage.json_settings import JsonSettings
 from npconformer.storage.messages import refuse_typo
 from npconformer.text.ctc_decoding import best_path
 from npconformer.text.tokenizer import Wav2Vec2CTCTokenizer, Wav2Vec2CTCTokenizerOutput
@@ -25,7 +26,7 @@ TEXT_OPTIONS = set(inspect.signature(Wav2Vec2CTCTokenizer.__call__).parameters) 
 Processor = TypeVar("Processor", bound="SpeechProcessor")
 
 
-class SpeechProcessor:
+class SpeechProcessor(JsonSettings):
     """Everything between a recording and the model, and between the model and the text.
 
     Either feature extractor goes with either processor: Wav2Vec2-BERT models that were fine-tuned before
@@ -173,14 +174,6 @@ class SpeechProcessor:
             "feature_extractor": self.feature_extractor.to_dict(),
             "processor_class": type(self).__name__,
         }
-
-    def to_json_string(self) -> str:
-        """The same as JSON."""
-        return json_text(self.to_dict())
-
-    def to_json_file(self, json_file_path: str | os.PathLike) -> None:
-        """Write the same to a file."""
-        write_json_atomically(json_file_path, self.to_dict())
 
     def save_pretrained(
         self, save_directory: str | os.PathLike, push_to_hub: bool = False, **options: Any
