@@ -14,8 +14,9 @@ import re
 from typing import Any
 
 from npconformer.checkpoints.fairseq_file import FairseqFile
-from npconformer.checkpoints.fairseq_names import RenamedFile, rename, shape_of
+from npconformer.checkpoints.fairseq_names import rename, shape_of
 from npconformer.checkpoints.fairseq_original import Original
+from npconformer.checkpoints.renamed_file import RenamedFile
 
 MODEL_TYPE = "wav2vec2-bert"
 WHOLE = "w2v2_model."  # before the names in a file that also has the part that w2v-BERT adds in pre-training

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 from npconformer.checkpoints.fairseq_conformer_config import conformer_config, extractor_settings
 from npconformer.checkpoints.fairseq_file import FairseqFile
-from npconformer.checkpoints.fairseq_names import RenamedFile, rename
+from npconformer.checkpoints.fairseq_names import rename
 from npconformer.checkpoints.fairseq_original import Original
+from npconformer.checkpoints.renamed_file import RenamedFile
 
 MODEL_TYPE, PREFIX = "wav2vec2-conformer", "wav2vec2_conformer."
 FINE_TUNED = "w2v_encoder.w2v_model."

@@ -12,7 +12,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from npconformer.checkpoints.fairseq_names import RenamedFile, shape_of
+from npconformer.checkpoints.fairseq_names import shape_of
+from npconformer.checkpoints.renamed_file import RenamedFile
 
 # transformers' field: fairseq's setting. These change no shape and no output of a model in evaluation mode.
 RATES = {

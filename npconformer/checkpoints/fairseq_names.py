@@ -1,4 +1,4 @@
-"""Weights under other names: a table with a row for each kind of weight, and the file seen through it.
+"""Weights under other names: a table with a row for each kind of weight.
 
 In a row `#` stands for a number and `*` for the last part of a name, such as weight, bias or running_mean:
 
@@ -12,12 +12,9 @@ Lesson: notebooks/10_weights_on_disk.ipynb
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterable, Mapping
 
-import numpy as np
-
+from npconformer.checkpoints.renamed_file import RenamedFile
 from npconformer.checkpoints.report import shorten
 
 WILDCARDS = {"#": "([0-9]{1,4})", "*": "([a-z_]+)"}
@@ -54,36 +51,6 @@ def _pattern(row: str) -> re.Pattern[str]:
 def _fill(row: str, values: tuple[str, ...]) -> str:
     remaining = iter(values)
     return "".join(next(remaining) if piece in WILDCARDS else piece for piece in re.split("([#*])", row))
-
-
-class RenamedFile:
-    """An `ArrayFile` in which weights have other names. names: the new one of each that is kept, by the file's."""
-
-    def __init__(self, file: Any, names: Mapping[str, str]) -> None:
-        self.file = file
-        self.path: Path = file.path
-        self._stored = {new: old for old, new in names.items()}
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._stored)
-
-    def __len__(self) -> int:
-        return len(self._stored)
-
-    def __contains__(self, name: str) -> bool:
-        return name in self._stored
-
-    def shape(self, name: str) -> tuple[int, ...]:
-        """The shape of an array, without reading it."""
-        return self.file.shape(self._stored[name])
-
-    def stored_dtype(self, name: str) -> str:
-        """The dtype that an array is stored in, without reading it."""
-        return self.file.stored_dtype(self._stored[name])
-
-    def read(self, name: str, dtype: Any = None) -> np.ndarray:
-        """An array, as the file gives it."""
-        return self.file.read(self._stored[name], dtype)
 
 
 def shape_of(weights: RenamedFile, name: str, rank: int, model: str) -> tuple[int, ...]:

@@ -11,12 +11,13 @@ Lesson: notebooks/09_wav2vec2_bert.ipynb
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from npconformer.checkpoints.array_file import ArrayFile
+from npconformer.checkpoints.renamed_file import RenamedFile
 
 HEAD = "decoder.decoder_layers.0."
 IN_BLOCK = {
@@ -56,7 +57,7 @@ def own_name(name: str) -> str | None:
     raise ValueError(f"{name!r} is no array of a Conformer-CTC with striding subsampling")
 
 
-class NemoArrays:
+class NemoArrays(RenamedFile):
     """The arrays of a file under NeMo's names, read as a checkpoint's under ours.
 
     Raises:
@@ -64,28 +65,17 @@ class NemoArrays:
     """
 
     def __init__(self, file: ArrayFile) -> None:
-        self.path, self._file = file.path, file
         names = {name: own_name(name) for name in file}
-        self._stored = {own: name for name, own in names.items() if own is not None}
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._stored)
-
-    def __len__(self) -> int:
-        return len(self._stored)
-
-    def __contains__(self, name: str) -> bool:
-        return name in self._stored
+        super().__init__(file, {name: own for name, own in names.items() if own is not None})
 
     def shape(self, name: str) -> tuple[int, ...]:
-        shape = tuple(self._file.shape(self._stored[name]))
+        """The shape of an array; the head's convolution of width 1 is a matrix here."""
+        shape = tuple(super().shape(name))
         return shape[:2] if name == "lm_head.weight" else shape
 
-    def stored_dtype(self, name: str) -> str:
-        return self._file.stored_dtype(self._stored[name])
-
     def read(self, name: str, dtype: Any = None) -> np.ndarray:
-        return self._file.read(self._stored[name], dtype).reshape(self.shape(name))
+        """An array, in our shape."""
+        return super().read(name, dtype).reshape(self.shape(name))
 
 
 def config_of_shapes(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
