@@ -1,18 +1,24 @@
-"""How many threads NumPy's BLAS library uses for matrix products. threadpoolctl knows every library's own way.
+"""NumPy's BLAS library with one thread while our own threads share the products. threadpoolctl knows every library.
+
+A library for matrix products has threads of its own, which wait actively for the next product on the very cores on
+which we share the work between products, and which take one product at a time. So each product here runs in the thread
+that asks for it, and our threads (`pool`) have parts of it. The library's setting is for the whole process: it is
+changed when the first forward or backward pass begins and changed back when the last one ends, not in between, and a
+program's own products elsewhere have the library's threads as before.
 
 Lesson: notebooks/12_numpy_to_gpu.ipynb
 """
 
 from __future__ import annotations
 
+import os
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
 _lock = threading.Lock()
-_users = 0
+_local = threading.local()  # .depth: how many of the blocks below this thread is in
+_users = 0  # how many threads are in one
 _before: list[tuple[Any, int]] = []
 
 
@@ -23,27 +29,62 @@ def _libraries() -> Any:
     return ThreadpoolController().select(user_api="blas")
 
 
-def set_num_threads(threads: int) -> None:
-    """From now on a matrix product uses that many threads."""
-    for library in _libraries().lib_controllers:
-        library.set_num_threads(threads)
+class SingleThreaded:
+    """`with single_threaded:` every product meanwhile runs in the thread that asks for it, in all threads.
+
+    May be nested, and used in several threads at once: the last one out restores what the first one found, unless
+    somebody else has changed it since.
+    """
+
+    def __enter__(self) -> None:
+        depth = getattr(_local, "depth", 0)
+        _local.depth = depth + 1
+        if depth == 0:
+            _enter()
+
+    def __exit__(self, *exception: object) -> None:
+        _local.depth -= 1
+        if _local.depth == 0:
+            _leave()
 
 
-@contextmanager
-def single_threaded() -> Iterator[None]:
-    """Meanwhile every matrix product runs in the thread that asks for it. May be nested, in several threads at once."""
+single_threaded = SingleThreaded()
+
+
+def _enter() -> None:
     global _users, _before
     with _lock:
         _users += 1
         if _users == 1:
             _before = [(library, library.num_threads) for library in _libraries().lib_controllers]
+            _before = [(library, threads) for library, threads in _before if threads != 1]
             for library, _ in _before:
                 library.set_num_threads(1)
-    try:
-        yield
-    finally:
-        with _lock:
-            _users -= 1
-            if _users == 0:
-                for library, threads in _before:
-                    library.set_num_threads(threads)
+
+
+def _leave() -> None:
+    global _users
+    with _lock:
+        _users -= 1
+        if _users == 0:
+            _restore()
+
+
+def _restore() -> None:
+    for library, threads in _before:
+        if library.num_threads == 1:
+            library.set_num_threads(threads)
+
+
+def _keep_own() -> None:
+    """In a child process, where the other threads that had changed the setting do not exist."""
+    global _users, _lock
+    _lock = threading.Lock()
+    if _users:
+        _users = 1 if getattr(_local, "depth", 0) else 0
+        if _users == 0:
+            _restore()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_keep_own)

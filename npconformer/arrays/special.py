@@ -31,6 +31,8 @@ import math
 
 import numpy as np
 
+from npconformer.arrays.kept_memory import empty
+
 _LOGIT_POLYNOMIAL = (
     1.5957690617748312,
     0.07266759364835201,
@@ -104,7 +106,7 @@ def _horner(z: np.ndarray, coefficients: tuple[float, ...], out: np.ndarray | No
 
 def _cdf32(x: np.ndarray, out: np.ndarray) -> None:
     with np.errstate(over="ignore"):  # far out the exponential is 0 or infinite, and Φ is 1 or 0
-        z = np.square(x, out=np.empty(x.shape, x.dtype))
+        z = np.square(x, out=empty(np, x.shape, x.dtype))
         _horner(z, tuple(-c for c in _LOGIT_POLYNOMIAL), out=out)
         out *= x
         np.exp(out, out=out)

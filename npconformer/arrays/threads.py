@@ -8,8 +8,8 @@ lock inside its loops, several threads each take their share of the pieces. On a
         ...
     threads.run(swish_piece, y, x)     # for all rows of y and x
 
-Large matrix products have threads of their own, inside the BLAS library that NumPy calls. Many small ones, like those
-of the attention heads, are faster the other way round: each in one thread, several at a time (`run_products`).
+Matrix products are shared in the same way (`run_products`, and `products` for a single large one), each of them in one
+thread: the threads of the BLAS library that NumPy calls sleep meanwhile (`blas`).
 
 Lesson: notebooks/12_numpy_to_gpu.ipynb
 """
@@ -18,34 +18,33 @@ from __future__ import annotations
 
 import functools
 import os
-import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
+from typing import Any
 
 import numpy as np
 
-from npconformer.arrays import blas
+from npconformer.arrays import blas, pool
 from npconformer.arrays.backend import NUMPY, Backend, backend_of
 from npconformer.arrays.types import Array
 
 PIECE_SIZE = NUMPY.piece_size  # 512 KiB of float32, which the second-level cache still holds
 SHARED_SIZE = 128 * 1024  # numbers that are worth a thread: below, waking it and waiting for it costs more
 TINY_SIZE = 32 * 1024  # numbers whose products a library gives no second thread anyway
+PARTS = 2  # for each thread: when one is kept from its core, the others take what it leaves
+ROWS_OF_A_THREAD, MOST_ROWS = 96, 400  # of a band of frames, which a thread goes through products and what is between with
 _threads: int | None = None
-_local = threading.local()  # .busy: this thread has a share of some work, and shares no part of it
-_pool: ThreadPoolExecutor | None = None
 
 
 def set_num_threads(threads: int) -> None:
-    """How many threads share the work: matrix products, and element-wise work between them."""
-    global _threads, _pool
+    """How many threads share the work from now on: matrix products, and element-wise work between them.
+
+    NumPy's own number of threads, which a program's other products have, stays as it is.
+    """
+    global _threads
     if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
         raise ValueError(f"threads: expected a whole number of at least 1, got {threads!r}")
-    if _pool is not None:
-        _pool.shutdown()
-    _threads, _pool = threads, None
-    blas.set_num_threads(threads)
+    _threads = threads
 
 
 def get_num_threads() -> int:
@@ -96,6 +95,12 @@ def _kernel(function: Callable[..., None], backend: Backend) -> Callable[..., No
     return backend.fuse(functools.partial(function, backend.xp), name)
 
 
+def band_height(rows: int, threads: int) -> int:
+    """How many rows a band has: one of as many bands, all of about one height, as make each thread have as many."""
+    bands = threads * -(-rows // (threads * MOST_ROWS))
+    return -(-rows // bands)
+
+
 def add_to_rows(rows: Array, row: Array) -> None:
     """rows += row, in place: what adds a bias (C,) to (N, C)."""
     run(lambda xp, piece: xp.add(piece, row, out=piece), rows)
@@ -122,7 +127,7 @@ def run_ranges(function: Callable[[int, int], None], rows: int, row_size: int, b
 
     row_size: how many numbers a row has. An exponential that overflows to infinity is meant, and warns nobody.
     """
-    _run(function, rows, row_size, backend, SHARED_SIZE, PIECE_SIZE, nullcontext)
+    _run(function, rows, row_size, backend, SHARED_SIZE, PIECE_SIZE, nullcontext())
 
 
 def run_products(
@@ -147,45 +152,23 @@ def _run(
     backend: Backend,
     shared_size: int,
     piece_size: int,
-    around_threads: Callable,
+    around: Any,
 ) -> None:
-    workers, step = min(rows, 1), rows
-    if backend is NUMPY and rows * row_size > min(shared_size, piece_size):
-        workers = 1 if _is_busy() else min(get_num_threads(), rows, max(1, rows * row_size // shared_size))
-        step = max(1, min(-(-rows // workers), piece_size // row_size))
-
-    def work(worker: int) -> None:
-        stop = (worker + 1) * rows // workers
-        with np.errstate(over="ignore"):
-            for first in range(worker * rows // workers, stop, step):
-                function(first, min(first + step, stop))
-
-    with around_threads() if workers > 1 or rows * row_size > TINY_SIZE else nullcontext():
-        if workers > 1:
-            _share(work, workers)
-        elif workers == 1:
-            work(0)
+    size, threads, step = rows * row_size, 1, rows
+    if backend is NUMPY and size > min(shared_size, piece_size):
+        threads = min(get_num_threads(), rows, max(1, size // shared_size))
+        step = max(1, min(-(-rows // threads), piece_size // row_size))
+    if threads > 1 and rows >= ROWS_OF_A_THREAD * threads:
+        step = min(step, band_height(rows, threads))
+    with around if size > TINY_SIZE else nullcontext():
+        share_ranges(function, rows, step, threads)
 
 
-def _is_busy() -> bool:
-    return getattr(_local, "busy", False)
+def share_ranges(function: Callable[[int, int], None], rows: int, step: int, threads: int) -> None:
+    """Calls function(first, stop) for ranges of `step` rows, of which up to so many threads take one after the other."""
 
+    def work(part: int) -> None:
+        function(part * step, min(part * step + step, rows))
 
-def _share(work: Callable[[int], None], workers: int) -> None:
-    global _pool
-    if _pool is None:
-        _pool = ThreadPoolExecutor(max(get_num_threads() - 1, 1), thread_name_prefix="npconformer")
-    others = [_pool.submit(_busily, work, worker) for worker in range(1, workers)]
-    try:
-        _busily(work, 0)
-    finally:
-        for other in others:
-            other.result()
-
-
-def _busily(work: Callable[[int], None], worker: int) -> None:
-    _local.busy = True
-    try:
-        work(worker)
-    finally:
-        _local.busy = False
+    if rows:
+        pool.share(work, -(-rows // step), threads)

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from npconformer.arrays.backend import asarray, is_array, to_host
+from npconformer.arrays.blas import single_threaded
 from npconformer.arrays.device import Device, device_of
 from npconformer.arrays.memory import machine_memory
 from npconformer.arrays.types import Array
@@ -60,6 +61,10 @@ class PreTrainedModel(PretrainedMixin, Module, metaclass=_Fits):
         if not isinstance(config, self.config_class):
             raise ValueError(f"config: expected {self.config_class.__name__}, got {type(config).__name__}")
         self.config = config
+
+    def __call__(self, *arguments: Any, **options: Any) -> Any:
+        with single_threaded:  # from the first product to the last: the threads of `pool` share them
+            return super().__call__(*arguments, **options)
 
     # -- what a model's own base class says -------------------------------------------------------------------------
 

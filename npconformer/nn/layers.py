@@ -6,6 +6,7 @@ Lesson: notebooks/02_waveform_to_frames.ipynb, notebooks/03_conformer_block.ipyn
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -28,8 +29,9 @@ class Linear(Module):
         self.weight = Parameter(init.normal(0.0, std, out_features, in_features))
         self.bias = Parameter(init.constant(0.0, out_features)) if bias else None
 
-    def forward(self, x: Tensor | Array) -> Tensor:
-        return ops.linear(x, self.weight, self.bias)
+    def forward(self, x: Tensor | Array, **fused: Any) -> Tensor:
+        """fused: what `ops.linear` computes in the same pass."""
+        return ops.linear(x, self.weight, self.bias, **fused)
 
     def extra_repr(self) -> str:
         has_bias = self.bias is not None
@@ -91,8 +93,10 @@ class PointwiseConv1d(Module):
         self.weight = Parameter(init.kaiming_normal(out_channels, in_channels, 1))
         self.bias = Parameter(init.constant(0.0, out_channels)) if bias else None
 
-    def forward(self, x: Tensor | Array) -> Tensor:
-        return ops.linear(x, self.weight.reshape(self.weight.shape[:2]), self.bias)
+    def forward(self, x: Tensor | Array, gated: bool = False, **fused: Any) -> Tensor:
+        """gated: with a gated linear unit behind it. fused: what `ops.linear` computes in the same pass."""
+        weight = self.weight.reshape(self.weight.shape[:2])
+        return ops.gated_linear(x, weight, self.bias) if gated else ops.linear(x, weight, self.bias, **fused)
 
     def extra_repr(self) -> str:
         sizes = f"{self.weight.shape[1]}, {self.weight.shape[0]}, kernel_size=(1,), stride=(1,)"

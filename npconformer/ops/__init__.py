@@ -17,7 +17,8 @@ from npconformer.ops.first_methods import load as load_methods
 from npconformer.ops.group_norm import group_norm
 from npconformer.ops.indexing import getitem, masked_assign
 from npconformer.ops.layer_norm import layer_norm
-from npconformer.ops.matmul import linear, matmul
+from npconformer.ops.linear import gated_linear, linear, linear_together
+from npconformer.ops.matmul import matmul
 from npconformer.ops.plane_convolution import conv2d
 from npconformer.ops.pooling import mean_pool, statistics_pool
 from npconformer.ops.rare_activations import prelu, xielu
@@ -44,6 +45,7 @@ __all__ = [
     "divide",
     "dropout",
     "exp",
+    "gated_linear",
     "gelu",
     "gelu_new",
     "get_activation",
@@ -52,6 +54,7 @@ __all__ = [
     "group_norm",
     "layer_norm",
     "linear",
+    "linear_together",
     "load_methods",
     "log",
     "log_softmax",

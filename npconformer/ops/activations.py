@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import math
 from types import ModuleType
+from typing import ClassVar
 
 from npconformer.arrays import threads
 from npconformer.arrays.backend import normal_cdf
+from npconformer.arrays.kept_memory import empty
 from npconformer.arrays.types import Array
 from npconformer.tape.autograd import Operation, Tensor
 
@@ -31,15 +33,20 @@ def sigmoid_of(xp: ModuleType, x: Array, y: Array | None = None) -> Array:
 
 
 class Activation(Operation):
-    """y = f(x);  dx = dy f'(x). With `overwrite`, y takes x's memory where no gradient will need x."""
+    """y = f(x);  dx = dy f'(x). With `overwrite`, y takes x's memory where no gradient will need x.
+
+    works_in_place: whether `compute` may be given one array as both; if not, it needs no memory beside y.
+    """
+
+    works_in_place: ClassVar[bool] = True
 
     def __init__(self, overwrite: bool = False) -> None:
         self.overwrite = overwrite
 
     def forward(self, x: Array) -> Array:
         self.save(x)
-        in_place = self.overwrite and not self.recording and x.flags.c_contiguous
-        y = x if in_place else self.xp.empty(x.shape, dtype=x.dtype)
+        in_place = self.works_in_place and self.overwrite and not self.recording and x.flags.c_contiguous
+        y = x if in_place else empty(self.xp, x.shape, x.dtype)
         threads.run_elementwise(self.compute, _rows(y), _rows(x))
         return y
 
@@ -100,12 +107,14 @@ class Tanh(Activation):
 class SiLU(Activation):
     """y = x s, s = sigmoid(x), also called swish;  dx = dy s (1 + x (1 - s))"""
 
+    works_in_place = False
+
     @staticmethod
     def compute(xp: ModuleType, y: Array, x: Array) -> None:
-        s = xp.negative(x)
-        xp.exp(s, out=s)
-        s += 1
-        xp.divide(x, s, out=y)
+        xp.negative(x, out=y)
+        xp.exp(y, out=y)
+        y += 1
+        xp.divide(x, y, out=y)
 
     @staticmethod
     def differentiate(xp: ModuleType, dx: Array, x: Array) -> None:
@@ -117,10 +126,12 @@ class SiLU(Activation):
 class GELU(Activation):
     """y = x P, P = (1 + erf(x / sqrt 2)) / 2;  dx = dy (P + x e^(-x^2/2) / sqrt(2 pi))   (Hendrycks and Gimpel 2016)"""
 
+    works_in_place = False
+
     @staticmethod
     def compute(xp: ModuleType, y: Array, x: Array) -> None:
-        probability = normal_cdf(x)
-        xp.multiply(x, probability, out=y)
+        normal_cdf(x, out=y)
+        y *= x
 
     @staticmethod
     def differentiate(xp: ModuleType, dx: Array, x: Array) -> None:
@@ -192,13 +203,13 @@ class GLU(Operation):
 
     def forward(self, x: Array) -> Array:
         self.save(x)
-        y = self.xp.empty((*x.shape[:-1], x.shape[-1] // 2), dtype=x.dtype)
+        y = empty(self.xp, (*x.shape[:-1], x.shape[-1] // 2), x.dtype)
         threads.run_elementwise(self.compute, _rows(y), *_halves(_rows(x)))
         return y
 
     def backward(self, grad: Array) -> Array:
         (x,) = self.saved
-        dx = self.xp.empty(x.shape, dtype=x.dtype)
+        dx = empty(self.xp, x.shape, x.dtype)
         threads.run_elementwise(self.differentiate, *_halves(_rows(dx)), *_halves(_rows(x)), _rows(grad))
         return dx
 
@@ -219,6 +230,11 @@ def _halves(x: Array) -> tuple[Array, Array]:
     """(N, 2C) -> (N, C), (N, C)"""
     channels = x.shape[-1] // 2
     return x[:, :channels], x[:, channels:]
+
+
+def fused_class(activation: object) -> type[Activation] | None:
+    """The class of an activation that is one of the functions below; None for anything else."""
+    return _CLASSES.get(activation)
 
 
 def relu(x: Tensor | Array, overwrite: bool = False) -> Tensor:
@@ -261,3 +277,8 @@ def glu(x: Tensor | Array) -> Tensor:
     if x.shape[-1] % 2:
         raise ValueError(f"glu: the last axis must have an even length, got {x.shape[-1]}")
     return GLU()(x)
+
+
+_CLASSES: dict[object, type[Activation]] = {
+    relu: ReLU, sigmoid: Sigmoid, tanh: Tanh, silu: SiLU, gelu: GELU, gelu_new: GELUNew, selu: SELU
+}

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from npconformer.arrays.backend import asarray, is_array
+from npconformer.arrays.kept_memory import empty
 from npconformer.arrays.types import Array
 from npconformer.tape.autograd import Operation, Tensor
 
@@ -37,8 +38,11 @@ class Add(Operation):
     """y = a + b"""
 
     def forward(self, a: Array, b: Array) -> Array:
-        self.save(a, b) if a.shape != b.shape or a.dtype != b.dtype else self.save(None, None)
-        return a + b
+        if a.shape != b.shape or a.dtype != b.dtype:
+            self.save(a, b)
+            return a + b
+        self.save(None, None)
+        return self.xp.add(a, b, out=empty(self.xp, a.shape, a.dtype))
 
     def backward(self, grad: Array) -> tuple[Array | None, Array | None]:
         a, b = self.saved
@@ -114,7 +118,7 @@ class ScaledAdd(Operation):
         self.factor = factor
 
     def forward(self, x: Array, residual: Array) -> Array:
-        y = x * self.factor
+        y = self.xp.multiply(x, self.factor, out=empty(self.xp, x.shape, x.dtype))
         y += residual
         return y
 

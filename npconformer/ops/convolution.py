@@ -18,10 +18,13 @@ Lesson: notebooks/02_waveform_to_frames.ipynb
 from __future__ import annotations
 
 from collections.abc import Iterator
+from types import ModuleType
 
 from npconformer.arrays import threads
 from npconformer.arrays.backend import sliding_view
 from npconformer.arrays.column_sums import column_sums
+from npconformer.arrays.kept_memory import empty
+from npconformer.arrays.products import for_tiles, product
 from npconformer.arrays.types import Array
 from npconformer.arrays.weight_layout import matrix_of_taps
 from npconformer.ops.depthwise import Depthwise, output_length, pad_time
@@ -42,7 +45,7 @@ class Conv1d(Operation):
         self.save(x, weight)
         padded = pad_time(self.xp, x, self.padding)
         length = output_length(padded.shape[1], weight.shape[2], self.stride, self.dilation)
-        y = self.xp.empty((x.shape[0], length, weight.shape[0]), dtype=x.dtype)  # (B, U, O)
+        y = empty(self.xp, (x.shape[0], length, weight.shape[0]), x.dtype)  # (B, U, O)
         phases = self._phases(weight)
         is_copied = 1 < phases and length <= FEW_ROWS * phases
         for outputs, taps in [(EVERY, slice(0, weight.shape[2]))] if is_copied else self._pieces(weight):
@@ -52,10 +55,7 @@ class Conv1d(Operation):
             rows = self._rows(padded, weight, outputs, taps)
             if is_copied:
                 rows = self.xp.ascontiguousarray(rows)
-            if taps.start == 0:
-                self.xp.matmul(rows, matrix, out=part)
-            else:
-                part += self.xp.matmul(rows, matrix)
+            _multiply(self.xp, rows, matrix, part, adds=taps.start > 0)
         if bias is not None:
             threads.add_to_rows(y.reshape(-1, y.shape[2]), bias)
         return y
@@ -71,10 +71,10 @@ class Conv1d(Operation):
                 matrix = self._matrix(weight, taps)
             if dx is not None:  # the rows of one piece do not overlap, so += on the view is safe
                 rows = self._rows(dx, weight, outputs, taps)
-                rows += xp.matmul(part, matrix)
+                rows += product(xp, part, xp.broadcast_to(matrix, (len(part), *matrix.shape)))
             if dweight is not None:
                 rows = self._rows(padded, weight, outputs, taps)
-                self._add_matrix(dweight, taps, xp.matmul(part.swapaxes(-1, -2), rows).sum(axis=0))
+                self._add_matrix(dweight, taps, product(xp, part.swapaxes(-1, -2), rows).sum(axis=0))
         if dx is not None and self.padding != (0, 0):
             dx = dx[:, self.padding[0] : self.padding[0] + x.shape[1]]
         return dx, dweight, column_sums(xp, grad) if self.needs[2] else None
@@ -113,6 +113,20 @@ class Conv1d(Operation):
     def _add_matrix(self, dweight: Array, taps: slice, matrix: Array) -> None:
         out, width, _ = dweight.shape
         dweight[:, :, taps] += matrix.reshape(out, -1, width).swapaxes(1, 2)
+
+
+def _multiply(xp: ModuleType, rows: Array, matrix: Array, out: Array, adds: bool) -> None:
+    """out (+)= rows (B, G, U, I) times matrix (G, I, O), in threads."""
+
+    def tile(u: slice, o: slice) -> None:
+        part = out[:, :, u, o]
+        if adds:
+            part += xp.matmul(rows[:, :, u], matrix[..., o])
+        else:
+            xp.matmul(rows[:, :, u], matrix[..., o], out=part)
+
+    batch, groups, length, inner = rows.shape
+    for_tiles(tile, xp, length, batch * groups * inner, out.shape[3])
 
 
 def _contiguous_strides(x: Array) -> tuple[int, int, int]:

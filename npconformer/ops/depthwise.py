@@ -18,6 +18,7 @@ from types import ModuleType
 from npconformer.arrays import threads
 from npconformer.arrays.backend import backend_of, sliding_view
 from npconformer.arrays.column_sums import column_sums
+from npconformer.arrays.kept_memory import empty
 from npconformer.arrays.types import Array
 from npconformer.tape.autograd import Operation
 
@@ -64,7 +65,7 @@ class Depthwise(Operation):
     def _sum_over_taps(self, windows: Array, taps: Array) -> Array:
         """(B, U, K, C), (K, C) -> (B, U, C)"""
         batch, outputs, _, channels = windows.shape
-        y = self.xp.empty((batch, outputs, channels), dtype=taps.dtype)
+        y = empty(self.xp, (batch, outputs, channels), taps.dtype)
 
         def convolve(first: int, stop: int) -> None:
             part = slice(first, stop)
@@ -95,7 +96,8 @@ def pad_time(xp: ModuleType, x: Array, padding: tuple[int, int]) -> Array:
     if left == right == 0:
         return xp.ascontiguousarray(x)
     batch, time, channels = x.shape
-    padded = xp.zeros((batch, left + time + right, channels), dtype=x.dtype)
+    padded = empty(xp, (batch, left + time + right, channels), x.dtype)
+    padded[:, :left] = padded[:, left + time :] = 0
     padded[:, left : left + time] = x
     return padded
 

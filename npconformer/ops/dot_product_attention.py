@@ -24,6 +24,7 @@ from typing import Any
 
 from npconformer.arrays import threads
 from npconformer.arrays.backend import backend_of, sliding_view
+from npconformer.arrays.kept_memory import empty
 from npconformer.arrays.types import Array
 from npconformer.ops.softmax import softmax_in_place
 from npconformer.tape.autograd import Operation
@@ -53,10 +54,10 @@ class DotProductAttention(Operation):
         q, k, v = self.split(query), self.split(key), self.split(value)  # (B, H, T, D)
         scores_shape = (batch, self.heads, time, time)
         keep_weights = self.recording or self.return_weights
-        all_weights = xp.empty(scores_shape, dtype=query.dtype) if keep_weights else None
+        all_weights = empty(xp, scores_shape, query.dtype) if keep_weights else None
         if mask is not None:
             mask = xp.broadcast_to(mask, scores_shape)
-        context = xp.empty(query.shape, dtype=query.dtype)
+        context = empty(xp, query.shape, query.dtype)
         backend = backend_of(query)
         step = max(SMALLEST_PIECE, backend.piece_size // 2 // time)  # queries; the scores of one head stay in the cache
 
@@ -65,7 +66,7 @@ class DotProductAttention(Operation):
             for i in range(0, time, step):
                 queries = slice(i, min(i + step, time))
                 if all_weights is None:
-                    weights = xp.empty((batch, stop - first, queries.stop - i, time), dtype=query.dtype)  # (B, h, Q, T)
+                    weights = empty(xp, (batch, stop - first, queries.stop - i, time), query.dtype)  # (B, h, Q, T)
                 else:
                     weights = all_weights[:, heads, queries]
                 self.scores((q, k, *positions), heads, queries, out=weights)

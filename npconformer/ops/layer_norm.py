@@ -15,6 +15,7 @@ from types import ModuleType
 
 from npconformer.arrays import threads
 from npconformer.arrays.column_sums import column_products, column_sums
+from npconformer.arrays.kept_memory import empty
 from npconformer.arrays.types import Array
 from npconformer.tape.autograd import Operation, Tensor
 
@@ -29,8 +30,8 @@ class LayerNorm(Operation):
         xp, channels = self.xp, x.shape[-1]
         rows = x.reshape(-1, channels)  # (N, C)
         in_place = self.overwrite and not self.recording and x.flags.c_contiguous
-        y = rows if in_place else xp.empty(rows.shape, dtype=x.dtype)
-        n = xp.empty_like(rows) if self.recording else y  # without a recording n is overwritten by y
+        y = rows if in_place else empty(xp, rows.shape, x.dtype)
+        n = empty(xp, rows.shape, x.dtype) if self.recording else y  # without a recording n is overwritten by y
         r = xp.empty((rows.shape[0], 1), dtype=x.dtype)
 
         def normalise(xp: ModuleType, y: Array, n: Array, r: Array, rows: Array) -> None:
@@ -56,7 +57,7 @@ class LayerNorm(Operation):
         grad_rows, n_rows = grad.reshape(-1, channels), n.reshape(-1, channels)  # (N, C)
         dx = dweight = dbias = None
         if self.needs[0]:
-            dx = self.xp.empty(n_rows.shape, dtype=n.dtype)
+            dx = empty(self.xp, n_rows.shape, n.dtype)
 
             def differentiate(xp: ModuleType, dx: Array, grad: Array, n: Array, r: Array) -> None:
                 xp.multiply(grad, weight, out=dx)  # g

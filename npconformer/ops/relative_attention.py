@@ -28,6 +28,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from npconformer.arrays.kept_memory import empty
 from npconformer.arrays.types import Array
 from npconformer.ops.dot_product_attention import DotProductAttention, by_distance
 
@@ -40,7 +41,8 @@ class RelativeAttention(DotProductAttention):
         q, p, time = q[:, heads, queries], self.split(positions), k.shape[2]  # p (1, H, 2T-1, D)
         self.xp.matmul(self._biased(q, u, heads), k[:, heads].swapaxes(-1, -2), out=out)
         p = p[:, heads, time - queries.stop : 2 * time - 1 - queries.start]  # (1, h, T+Q-1, D): what these queries meet
-        out += by_distance(self.xp.matmul(self._biased(q, w, heads), p.swapaxes(-1, -2)))
+        products = empty(self.xp, (*q.shape[:3], p.shape[2]), q.dtype)  # (B, h, Q, T+Q-1)
+        out += by_distance(self.xp.matmul(self._biased(q, w, heads), p.swapaxes(-1, -2), out=products))
 
     def differentiate_scores(
         self, dscores: Array, inputs: tuple[Any, ...], heads: slice, gradients: tuple[Any, ...]

@@ -12,6 +12,9 @@ Lesson: notebooks/04_attention_and_positions.ipynb
 
 from __future__ import annotations
 
+from npconformer.arrays import threads
+from npconformer.arrays.backend import backend_of
+from npconformer.arrays.kept_memory import empty
 from npconformer.arrays.types import Array
 from npconformer.tape.autograd import Operation, Tensor
 
@@ -36,9 +39,14 @@ class Rotary(Operation):
         halves = x.reshape(batch, time, self.heads, 2, half)
         x1, x2 = halves[:, :, :, 0], halves[:, :, :, 1]  # (B, T, H, D/2)
         cos, sin = cos[:, None], sin[:, None]  # (T, 1, D/2)
-        y = self.xp.empty((batch, time, self.heads, 2, half), dtype=x.dtype)
-        y[:, :, :, 0] = x1 * cos - x2 * sin
-        y[:, :, :, 1] = x2 * cos + x1 * sin
+        y = empty(self.xp, (batch, time, self.heads, 2, half), x.dtype)
+
+        def turn(first: int, stop: int) -> None:
+            t = slice(first, stop)
+            y[:, t, :, 0] = x1[:, t] * cos[t] - x2[:, t] * sin[t]
+            y[:, t, :, 1] = x2[:, t] * cos[t] + x1[:, t] * sin[t]
+
+        threads.run_ranges(turn, time, batch * channels, backend_of(x))
         return y.reshape(x.shape)
 
 

@@ -14,13 +14,14 @@ import heapq
 import itertools
 import traceback
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 from npconformer.arrays.backend import get_array_module, is_array, to_host
+from npconformer.arrays.blas import single_threaded
 from npconformer.arrays.types import Array
 from npconformer.tape.attached import Attached
 from npconformer.tape.grad_mode import mode
@@ -236,6 +237,16 @@ def backward(tensors: Sequence[Tensor], gradients: Sequence[Any], retain_graph: 
         else:
             deliver(tensor._maker, tensor._index, gradient)
 
+    with single_threaded:  # the threads of `pool` share the products
+        _walk(heap, waiting, deliver, retain_graph)
+
+
+def _walk(
+    heap: list[tuple[int, Operation]],
+    waiting: dict[Operation, _Waiting],
+    deliver: Callable[[Operation, int, Any], None],
+    retain_graph: bool,
+) -> None:
     while heap:
         _, operation = heapq.heappop(heap)
         outputs = _complete(operation, waiting.pop(operation).gradients)
@@ -318,7 +329,7 @@ def _accumulate_leaf(leaf: Tensor, gradient: Any, given: tuple[Any, ...]) -> Non
     """leaf.grad += gradient. The first one is stored without a copy unless somebody else may hold the same memory."""
     if leaf.grad is not None:
         leaf.grad += gradient
-    elif gradient.base is not None or any(gradient is other for other in given) or not gradient.flags.c_contiguous:
+    elif is_array(gradient.base) or any(gradient is other for other in given) or not gradient.flags.c_contiguous:
         leaf.grad = gradient.copy()
     else:
         leaf.grad = gradient

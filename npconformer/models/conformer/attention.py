@@ -12,6 +12,7 @@ from typing import Any
 from npconformer import ops
 from npconformer.arrays.types import Array
 from npconformer.nn import Embedding, Linear, Module, Parameter, init
+from npconformer.nn.fusing import is_plain, is_plain_linear
 from npconformer.tape.autograd import Tensor
 
 
@@ -43,12 +44,18 @@ class SelfAttention(Module):
             self.distance_embedding = Embedding(self.left + self.right + 1, channels // self.heads, std)
 
     def forward(
-        self, hidden_states: Tensor, mask: Array | None = None, positions: Any = None, output_attentions: bool = False
+        self,
+        hidden_states: Tensor,
+        mask: Array | None = None,
+        positions: Any = None,
+        output_attentions: bool = False,
+        residual: Tensor | None = None,
     ) -> tuple[Tensor, Tensor | None]:
         """(B, T, C) -> (B, T, C), and the attention weights (B, H, T, T) if asked for.
 
         mask: None or numbers added to the scores, (B, 1, 1, T).
         positions: what the encoder's position table gives: (1, 2T-1, C), or (cos, sin), or None.
+        residual: None or what the result is added to, (B, T, C), if `can_add`.
         """
         turned, relative = hidden_states, dict[str, Any]()
         if self.positions_type == "rotary":
@@ -67,9 +74,7 @@ class SelfAttention(Module):
                 "right": self.right,
             }
         result: Any = ops.attention(
-            self.linear_q(turned),
-            self.linear_k(turned),
-            self.linear_v(hidden_states),
+            *self.project(turned, hidden_states),
             heads=self.heads,
             mask=mask,
             dropout_p=self.dropout_p if self.training else 0.0,
@@ -77,4 +82,18 @@ class SelfAttention(Module):
             **relative,
         )
         context, weights = result if output_attentions else (result, None)
-        return self.linear_out(context), weights
+        return self.linear_out(context, residual=residual) if residual is not None else self.linear_out(context), weights
+
+    def can_add(self) -> bool:
+        """Whether the sum with a residual may be part of the last map: nobody looks at what is in between."""
+        return is_plain(self, SelfAttention) and is_plain_linear(self.linear_out)
+
+    def project(self, turned: Tensor, hidden_states: Tensor) -> tuple[Tensor, ...]:
+        """Queries, keys and values, of those maps together that have one input."""
+        maps = [self.linear_q, self.linear_k, self.linear_v]
+        if not all(is_plain(one, Linear) for one in maps):
+            return self.linear_q(turned), self.linear_k(turned), self.linear_v(hidden_states)
+        pairs = [(one.weight, one.bias) for one in maps]
+        if turned is hidden_states:
+            return ops.linear_together(turned, *pairs)
+        return *ops.linear_together(turned, *pairs[:2]), ops.linear(hidden_states, *pairs[2])

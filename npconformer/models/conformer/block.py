@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from npconformer import ops
 from npconformer.arrays.types import Array
 from npconformer.models.conformer.attention import SelfAttention
 from npconformer.models.conformer.convolution import ConvolutionModule
-from npconformer.models.conformer.feed_forward import FeedForward
+from npconformer.models.conformer.feed_forward import FeedForward, half_step
 from npconformer.nn import Dropout, LayerNorm, Module
+from npconformer.nn.fusing import is_idle
 from npconformer.tape.autograd import Tensor
 
 
@@ -52,9 +52,14 @@ class ConformerBlock(Module):
         mask: None or numbers added to the scores, (B, 1, 1, T). positions: of the encoder's table, if it has one.
         padded_frames: None or (B, T, 1), true at frames that the convolution is not to see.
         """
-        x = ops.scaled_add(self.ffn1(self.ffn1_layer_norm(x)), x, 0.5)
-        attended, weights = self.self_attn(self.self_attn_layer_norm(x), mask, positions, output_attentions)
-        x = x + self.self_attn_dropout(attended)
-        x = x + self.conv_module(x, padded_frames)
-        x = ops.scaled_add(self.ffn2(self.ffn2_layer_norm(x)), x, 0.5)
+        x = half_step(self.ffn1, self.ffn1_layer_norm(x), x)
+        attended = self.self_attn_layer_norm(x)
+        if self.self_attn.can_add() and is_idle(self.self_attn_dropout):
+            x, weights = self.self_attn(attended, mask, positions, output_attentions, residual=x)
+        else:
+            attended, weights = self.self_attn(attended, mask, positions, output_attentions)
+            x = x + self.self_attn_dropout(attended)
+        convolved = self.conv_module
+        x = convolved(x, padded_frames, residual=x) if convolved.can_add() else x + convolved(x, padded_frames)
+        x = half_step(self.ffn2, self.ffn2_layer_norm(x), x)
         return self.final_layer_norm(x), weights

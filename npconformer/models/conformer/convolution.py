@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 from npconformer import ops
 from npconformer.arrays.types import Array
 from npconformer.nn import BatchNorm1d, Conv1d, Dropout, LayerNorm, Module, PointwiseConv1d, make_activation
+from npconformer.nn.fusing import is_idle, is_plain, is_plain_linear
 from npconformer.tape.autograd import Tensor
 from npconformer.tape.grad_mode import is_grad_enabled
 
@@ -36,17 +37,27 @@ class ConvolutionModule(Module):
         self.pointwise_conv2 = PointwiseConv1d(channels, channels, self.has_biases)
         self.dropout = Dropout(config.conformer_conv_dropout)
 
-    def forward(self, x: Tensor, padded_frames: Array | None = None) -> Tensor:
+    def forward(self, x: Tensor, padded_frames: Array | None = None, residual: Tensor | None = None) -> Tensor:
         """(B, T, C) -> (B, T, C). With padded_frames (B, T, 1), true at padding, the depthwise kernel sees zeros there.
+
+        residual: None or what the result is added to, if `can_add`.
 
         The reference sets them to 0 before the first pointwise layer; where that has no bias, they are 0 behind the
         GLU as well, with the same gradients. With biases they would not be; NeMo sets them to 0 here.
         """
-        x = ops.glu(self.pointwise_conv1(self.layer_norm(x)))  # (B, T, C)
+        x = self.layer_norm(x)
+        fuses = is_plain_linear(self.pointwise_conv1)
+        x = self.pointwise_conv1(x, gated=True) if fuses else ops.glu(self.pointwise_conv1(x))  # (B, T, C)
         if padded_frames is not None:
             x = ops.masked_assign(x, padded_frames, 0.0)
         x = self.activation(self.mix_frames(x), overwrite=True)
+        if residual is not None:
+            return self.pointwise_conv2(x, residual=residual)
         return self.dropout(self.pointwise_conv2(x))
+
+    def can_add(self) -> bool:
+        """Whether the sum with a residual may be part of the last convolution: nobody looks at what is in between."""
+        return is_plain(self, ConvolutionModule) and is_plain_linear(self.pointwise_conv2) and is_idle(self.dropout)
 
     def add_mixing(self, channels: int, kernel: int, eps: float) -> None:
         """The layers that `mix_frames` uses."""

@@ -1,0 +1,84 @@
+"""Memory for large arrays that is kept when they go, for the next ones.
+
+A system gives fresh memory page by page, and each page of 4 KiB costs a fault and is filled with zeros: for an array
+that is written once and read once this is most of its cost. C libraries keep freed memory for the main thread, more or
+less, but give it back at once in other threads (glibc's arenas), where a server runs. Here what an array leaves is
+taken up by the next one of its size, in any thread.
+
+    y = empty(xp, (499, 4096), np.float32)       # as xp.empty; freed, as any array, when nobody has it any more
+
+Sizes are rounded up to an eighth of a power of two, so that recordings of almost one length share memory. What is kept
+is limited; what is in use is not. On a device the library keeps memory by itself.
+
+Lesson: notebooks/12_numpy_to_gpu.ipynb
+"""
+
+from __future__ import annotations
+
+import ctypes
+import math
+import weakref
+from collections import defaultdict
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from npconformer.arrays.types import Array
+
+SMALLEST = 128 * 1024  # bytes: smaller arrays are a C library's daily bread
+MOST_KEPT = 256 * 1024 * 1024  # bytes
+ALIGNMENT = 64  # bytes: a line of the cache
+
+
+class _Lent(weakref.ref):
+    """Watches an array, and has the memory that it lies in."""
+
+    __slots__ = ("memory",)
+    memory: ctypes.Array
+
+
+_lent: dict[int, _Lent] = {}
+_free: dict[int, list[ctypes.Array]] = defaultdict(list)  # by bytes
+
+
+def empty(xp: ModuleType, shape: tuple[int, ...], dtype: Any) -> Array:
+    """An array whose numbers are not set."""
+    dtype = np.dtype(dtype)
+    size = math.prod(shape) * dtype.itemsize
+    if xp is not np or size < SMALLEST:
+        return xp.empty(shape, dtype=dtype)
+    memory = _take(_rounded(size))
+    array: np.ndarray = np.ndarray(shape, dtype, memory)  # owns no memory, so that every view of it keeps it alive
+    lent = _Lent(array, _give_back)
+    lent.memory = memory
+    _lent[id(lent)] = lent
+    return array
+
+
+def release() -> None:
+    """Gives the system what is kept."""
+    _free.clear()
+
+
+def _rounded(size: int) -> int:
+    step = 1 << max(0, size.bit_length() - 4)
+    return -(-size // step) * step
+
+
+def _take(size: int) -> ctypes.Array:
+    try:
+        return _free[size].pop()
+    except IndexError:
+        block = np.empty(size + ALIGNMENT, np.uint8)
+        start = -block.ctypes.data % ALIGNMENT
+        return (ctypes.c_char * size).from_buffer(block[start:])  # of another type: NumPy's views look through an array
+
+
+def _give_back(lent: Any) -> None:
+    del _lent[id(lent)]
+    size = len(lent.memory)
+    if sum(bytes_ * len(blocks) for bytes_, blocks in list(_free.items())) + size > MOST_KEPT:
+        release()  # sizes that are not asked for any more would stay for ever
+    if size <= MOST_KEPT:
+        _free[size].append(lent.memory)
