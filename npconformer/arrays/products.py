@@ -3,9 +3,9 @@
     y = x W^T:     y[rows, columns] = x[rows] W[columns]^T          for each tile (rows, columns) of y
 
 Tiles are bands of rows, as those of the element-wise work between products: what a thread has computed, it finds in
-its own cache. With few rows they are cut by columns, so that each thread has weights of its own to arrange. What follows
-the product (bias, activation, gate, residual) is done to a tile by the thread that has it. Which tiles there are follows
-from the shapes and the number of threads alone.
+its own cache. With few rows they are cut by columns, so that each thread has weights of its own to arrange. What
+follows the product (bias, activation, gate, residual) is done to a tile by the thread that has it. Which tiles there
+are follows from the shapes and the number of threads alone.
 
 Letters: N rows, I inputs, O outputs.
 
@@ -20,11 +20,11 @@ from types import ModuleType
 from npconformer.arrays import blas, pool
 from npconformer.arrays.backend import NUMPY
 from npconformer.arrays.kept_memory import empty
-from npconformer.arrays.threads import MOST_ROWS, PARTS, ROWS_OF_A_THREAD, TINY_SIZE, band_height, get_num_threads
+from npconformer.arrays.threads import MOST_ROWS, PARTS, ROWS_OF_A_THREAD, band_height, get_num_threads
 from npconformer.arrays.types import Array
 from npconformer.arrays.weight_layout import lies_as_stored
 
-SHARED_PRODUCT, LARGE_PRODUCT = 2**21, 2**28  # multiplications that are worth waking a thread, and several parts each
+SHARED_PRODUCT, LARGE_PRODUCT = 2**24, 2**28  # multiplications that are worth waking a thread, and several parts each
 FEW_ROWS = 128  # up to here a product is faster with the weight on its left
 
 Tile = Callable[[slice, slice], None]
@@ -36,10 +36,10 @@ def for_tiles(function: Tile, xp: ModuleType, rows: int, inner: int, columns: in
     It may use `empty` for what it needs in between. On a device there is one tile.
     """
     size = rows * inner * columns
-    if xp is not NUMPY.xp or size <= TINY_SIZE:
+    if xp is not NUMPY.xp or (size <= SHARED_PRODUCT and rows <= MOST_ROWS):
         function(slice(0, rows), slice(0, columns))
         return
-    threads = get_num_threads() if size > SHARED_PRODUCT else 1
+    threads = 1 if pool.is_busy() else get_num_threads()
     height, width = rows, columns
     if rows > MOST_ROWS or rows >= ROWS_OF_A_THREAD * threads:
         height = band_height(rows, threads)
@@ -56,19 +56,22 @@ def for_tiles(function: Tile, xp: ModuleType, rows: int, inner: int, columns: in
         pool.share(work, across * down, threads)
 
 
-def times_transposed(xp: ModuleType, x: Array, weight: Array, out: Array | None = None) -> Array:
-    """x W^T of (N, I) and (O, I), in one thread: (N, O), in `out` if that is given.
+def map_rows(xp: ModuleType, x: Array, weight: Array, bias: Array | None, out: Array) -> Array:
+    """out = x W^T + b of (N, I), (O, I) and (O,) or None, in one thread.
 
     With few rows it is computed as (W x^T)^T: a library for matrix products rearranges its right-hand matrix first,
     which costs least when that is the small one.
     """
     if len(x) <= FEW_ROWS and lies_as_stored(weight):
-        y = xp.matmul(weight, x.T, out=empty(xp, (len(weight), len(x)), x.dtype)).T
-        if out is None:
-            return y
-        out[...] = y
+        turned = xp.matmul(weight, x.T, out=empty(xp, (len(weight), len(x)), x.dtype)).T
+        if bias is not None:
+            return xp.add(turned, bias, out=out)
+        out[...] = turned
         return out
-    return xp.matmul(x, weight.T, out=empty(xp, (len(x), len(weight)), x.dtype) if out is None else out)
+    xp.matmul(x, weight.T, out=out)
+    if bias is not None:
+        out += bias
+    return out
 
 
 def product(xp: ModuleType, a: Array, b: Array) -> Array:

@@ -32,7 +32,7 @@ PIECE_SIZE = NUMPY.piece_size  # 512 KiB of float32, which the second-level cach
 SHARED_SIZE = 128 * 1024  # numbers that are worth a thread: below, waking it and waiting for it costs more
 TINY_SIZE = 32 * 1024  # numbers whose products a library gives no second thread anyway
 PARTS = 2  # for each thread: when one is kept from its core, the others take what it leaves
-ROWS_OF_A_THREAD, MOST_ROWS = 96, 400  # of a band of frames, which a thread goes through products and what is between with
+ROWS_OF_A_THREAD, MOST_ROWS = 96, 400  # of a band of frames, in products and in what is between
 _threads: int | None = None
 
 
@@ -156,7 +156,7 @@ def _run(
 ) -> None:
     size, threads, step = rows * row_size, 1, rows
     if backend is NUMPY and size > min(shared_size, piece_size):
-        threads = min(get_num_threads(), rows, max(1, size // shared_size))
+        threads = 1 if pool.is_busy() else min(get_num_threads(), rows, max(1, size // shared_size))
         step = max(1, min(-(-rows // threads), piece_size // row_size))
     if threads > 1 and rows >= ROWS_OF_A_THREAD * threads:
         step = min(step, band_height(rows, threads))
@@ -165,7 +165,7 @@ def _run(
 
 
 def share_ranges(function: Callable[[int, int], None], rows: int, step: int, threads: int) -> None:
-    """Calls function(first, stop) for ranges of `step` rows, of which up to so many threads take one after the other."""
+    """Calls function(first, stop) for ranges of `step` rows, which up to so many threads take one after the other."""
 
     def work(part: int) -> None:
         function(part * step, min(part * step + step, rows))

@@ -280,5 +280,11 @@ def glu(x: Tensor | Array) -> Tensor:
 
 
 _CLASSES: dict[object, type[Activation]] = {
-    relu: ReLU, sigmoid: Sigmoid, tanh: Tanh, silu: SiLU, gelu: GELU, gelu_new: GELUNew, selu: SELU
+    relu: ReLU,
+    sigmoid: Sigmoid,
+    tanh: Tanh,
+    silu: SiLU,
+    gelu: GELU,
+    gelu_new: GELUNew,
+    selu: SELU,
 }

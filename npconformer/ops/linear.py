@@ -16,13 +16,12 @@ Lesson: notebooks/01_the_tape.ipynb
 
 from __future__ import annotations
 
-from types import ModuleType
 from typing import Any
 
 from npconformer.arrays import threads
 from npconformer.arrays.column_sums import column_sums
 from npconformer.arrays.kept_memory import empty
-from npconformer.arrays.products import for_tiles, product, times_transposed
+from npconformer.arrays.products import for_tiles, map_rows, product
 from npconformer.arrays.types import Array
 from npconformer.ops.activations import GLU, Activation
 from npconformer.tape.autograd import Operation, Tensor
@@ -45,25 +44,17 @@ class Linear(Operation):
         z = empty(xp, y.shape, x.dtype) if activation is not None and self.recording else None
 
         def tile(n: slice, o: slice) -> None:
-            direct = bias is added is activation is None
-            part = times_transposed(xp, rows[n], weight[o], out=y[n, o] if direct else None)
-            if direct:
-                return
-            if activation is None and added is None:
-                xp.add(part, bias[o], out=y[n, o])
-                return
-            if bias is not None:
-                part += bias[o]
-            if z is not None:
-                z[n, o] = part
-            if activation is not None:
-                before, part = part, _empty_like(xp, part)
-                threads.run_elementwise(activation.compute, part, before)
-            if added is None:
-                y[n, o] = part
+            part, offset = y[n, o], None if bias is None else bias[o]
+            if activation is None:
+                map_rows(xp, rows[n], weight[o], offset, part)
             else:
-                part *= self.factor
-                xp.add(part, added[n, o], out=y[n, o])
+                before = empty(xp, part.shape, x.dtype) if z is None else z[n, o]
+                map_rows(xp, rows[n], weight[o], offset, before)
+                threads.run_elementwise(activation.compute, part, before)
+            if added is not None:
+                if self.factor != 1:
+                    part *= self.factor
+                part += added[n, o]
 
         for_tiles(tile, xp, len(rows), rows.shape[1], len(weight))
         self.save(x, weight, z)
@@ -75,7 +66,7 @@ class Linear(Operation):
         if self.factor != 1:
             dz = dz * self.factor
         if z is not None:
-            dz = dz.copy() if dz.base is not None or dz is grad else dz
+            dz = dz.copy() if self.factor == 1 else dz
             threads.run_elementwise(self.activation.differentiate, dz, z)
         return (*_gradients(self, dz, x, weight), grad if self.needs[3] else None)
 
@@ -92,15 +83,9 @@ class GatedLinear(Operation):
         def tile(n: slice, o: slice) -> None:
             halves = []
             for columns in (o, slice(o.start + outputs, o.stop + outputs)):
-                half = times_transposed(xp, rows[n], weight[columns])
-                if bias is not None:
-                    half += bias[columns]
-                if z is not None:
-                    z[n, columns] = half
-                halves.append(half)
-            part = _empty_like(xp, halves[0])
-            threads.run_elementwise(GLU.compute, part, *halves)
-            y[n, o] = part
+                half = empty(xp, y[n, o].shape, x.dtype) if z is None else z[n, columns]
+                halves.append(map_rows(xp, rows[n], weight[columns], None if bias is None else bias[columns], half))
+            threads.run_elementwise(GLU.compute, y[n, o], *halves)
 
         for_tiles(tile, xp, len(rows), 2 * rows.shape[1], outputs)
         self.save(x, weight, z)
@@ -124,9 +109,7 @@ class LinearTogether(Operation):
 
         def tile(n: slice, o: slice) -> None:
             for y, weight, bias in zip(results, weights, biases, strict=True):
-                part = times_transposed(xp, rows[n], weight[o], out=y[n, o] if bias is None else None)
-                if bias is not None:
-                    xp.add(part, bias[o], out=y[n, o])
+                map_rows(xp, rows[n], weight[o], None if bias is None else bias[o], y[n, o])
 
         for_tiles(tile, xp, len(rows), len(weights) * rows.shape[1], outputs)
         self.save(x, weights)
@@ -142,13 +125,6 @@ class LinearTogether(Operation):
                 dx = part if dx is None else self.xp.add(dx, part, out=dx)
             found += rest
         return (dx, *found)
-
-
-def _empty_like(xp: ModuleType, part: Array) -> Array:
-    """A tile that lies in memory as `part` does, by rows or by columns."""
-    if part.flags.c_contiguous:
-        return empty(xp, part.shape, part.dtype)
-    return empty(xp, part.shape[::-1], part.dtype).T
 
 
 def _gradients(operation: Operation, dz: Array, x: Array, weight: Array, needs: Any = None) -> tuple[Array | None, ...]:

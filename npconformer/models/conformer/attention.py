@@ -82,7 +82,7 @@ class SelfAttention(Module):
             **relative,
         )
         context, weights = result if output_attentions else (result, None)
-        return self.linear_out(context, residual=residual) if residual is not None else self.linear_out(context), weights
+        return self.linear_out(context) if residual is None else self.linear_out(context, residual=residual), weights
 
     def can_add(self) -> bool:
         """Whether the sum with a residual may be part of the last map: nobody looks at what is in between."""
