@@ -19,6 +19,7 @@ from npconformer.ops.indexing import getitem, masked_assign
 from npconformer.ops.layer_norm import layer_norm
 from npconformer.ops.matmul import linear, matmul
 from npconformer.ops.plane_convolution import conv2d
+from npconformer.ops.plane_pooling import max_pool2d
 from npconformer.ops.pooling import mean_pool, statistics_pool
 from npconformer.ops.rare_activations import prelu, xielu
 from npconformer.ops.reductions import mean, sum
@@ -57,6 +58,7 @@ __all__ = [
     "log_softmax",
     "masked_assign",
     "matmul",
+    "max_pool2d",
     "mean",
     "mean_pool",
     "multiply",
