@@ -140,6 +140,23 @@ def test_another_model(folder, refused):
 def test_other_kinds_of_subsampling():
     with pytest.raises(ValueError, match=r"'encoder\.pre_encode\.conv\.3\.weight' is no array"):
         own_name("encoder.pre_encode.conv.3.weight")
+    with pytest.raises(
+        ValueError, match=r"conv has convolutions at \[0, 3\]: no striding, dw_striding, vggnet by 2, 4"
+    ):
+        config_of_shapes({name.replace("conv.2.", "conv.3."): array.shape for name, array in WEIGHTS.items()})
+
+
+@pytest.mark.parametrize("case", ["dw_striding-8", "vggnet-4"])
+def test_folders_of_the_other_kinds(folder, tmp_path, case):
+    weights = under(read_case(case), "weight")
+    save_file(weights, folder / "model.safetensors")
+    convert_nemo_folder(folder, tmp_path / "out")
+    model, report = AutoModelForCTC.from_pretrained(tmp_path / "out", dtype="float64", output_loading_info=True)
+    assert not report.missing and not report.unexpected
+    assert f"{model.config.subsampling}-{model.config.subsampling_factor}" == case
+    features, length = read_case(case)["features"], read_case(case)["lengths"][0]
+    logits = model(features[:1, :length]).logits.numpy()[0]
+    np.testing.assert_allclose(logits, read_case(case)["logits"][: len(logits)], rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", ["encoder.layers.0.self_attn.pos_bias_u", "decoder.decoder_layers.0.weight"])
@@ -178,6 +195,7 @@ def test_the_real_one(shared):
         "num_attention_heads": 4,
         "intermediate_size": 704,
         "conv_depthwise_kernel_size": 31,
+        "subsampling": "striding",
         "subsampling_factor": 4,
         "subsampling_conv_channels": 176,
         "num_mel_bins": 80,

@@ -6,15 +6,15 @@
     (B, T/4, C J/4)            channels and bands flattened, channel first
     (B, T/4, H)                linear
 
-How a picture is halved (NeMo's `ConvSubsampling`, with its names for the kinds; all 3x3 kernels have a zero at each side):
+How a picture is halved (NeMo's `ConvSubsampling`, with its names for the kinds; a zero at each side of 3x3 kernels):
 
     striding       3x3 convolution with stride 2, ReLU
     dw_striding    the first time the same; then 3x3 with stride 2, each channel by itself, 1x1 over channels, ReLU
     vggnet         3x3 convolution, ReLU, twice; then the largest of each 2x2
 
 Each leaves n -> floor((n - 1) / 2) + 1 steps, of time as of bands. With the first two kinds, step i of its result is
-centred on step 2 i of its input, so that frame j of the encoder is centred on mel frame 4 j, and sees those from 4 j - 3
-to 4 j + 3; with vggnet it sees those from 4 j - 6 to 4 j + 9.
+centred on step 2 i of its input, so that frame j of the encoder is centred on mel frame 4 j, and sees those from
+4 j - 3 to 4 j + 3; with vggnet it sees those from 4 j - 6 to 4 j + 9.
 
 The first picture with C channels takes 70 times as much memory as the features. Where nothing is recorded, stretches of
 frames are therefore computed one after the other: with so many frames more on both sides as a frame sees, thrown away.
@@ -60,10 +60,8 @@ STEPS = {  # of each kind: those of the first time, and of each other
     "dw_striding": ([HALVED], [DEPTHWISE, POINTWISE]),
     "vggnet": ([Step(), Step(is_pooled=True)],) * 2,
 }
-SEEN_BESIDE = {
-    "vggnet": (2, 2)
-}  # frames of the result that cover what a frame sees before and behind its own mel frames
-SEEN_BESIDE_USUALLY = (1, 0)
+# How many frames of the result cover what a frame sees before its own mel frames, and behind them.
+SEEN_BESIDE = {"striding": (1, 0), "dw_striding": (1, 0), "vggnet": (2, 2)}
 
 
 def subsampling_stages(config: NemoConformerConfig) -> tuple[Stage, ...]:
@@ -79,7 +77,7 @@ class NemoConformerSubsampling(Module):
         channels, self.stages = config.subsampling_conv_channels, subsampling_stages(config)
         first, others = STEPS[config.subsampling]
         self.steps = first + others * (len(self.stages) - 1)
-        self.seen_beside = SEEN_BESIDE.get(config.subsampling, SEEN_BESIDE_USUALLY)
+        self.seen_beside = SEEN_BESIDE[config.subsampling]
         self.layers = ModuleList(
             Conv2d(
                 channels if index else 1,
