@@ -84,7 +84,7 @@ class PlaneDepthwise(Operation):
 
     def _places(self, weight: Array) -> Iterator[tuple[int, int]]:
         """Every tap (i, j)."""
-        return product(range(weight.shape[2]), repeat=2)
+        return product(range(weight.shape[2]), range(weight.shape[2]))
 
     def _taps(self, weight: Array) -> Array:
         """(C, 1, K, K) -> contiguous (K, K, C)"""

@@ -15,6 +15,7 @@ from npconformer.pipelines.chunk_iter import chunk_iter, rescale_stride
 from npconformer.pipelines.finite import not_finite
 from npconformer.pipelines.frames import FramePipeline, Frames
 from npconformer.pipelines.inputs import is_path, load_waveform
+from npconformer.processors.fitting_vocabulary import check_vocabulary
 from npconformer.storage.hub_options import HubOptions
 from npconformer.text.confidence import best_path_log_probs, segment_confidence, span_confidences
 
@@ -42,7 +43,7 @@ class AutomaticSpeechRecognitionPipeline(FramePipeline):
 
     def __init__(self, model: Any, *parts: Any, **options: Any) -> None:
         super().__init__(model, *parts, **options)
-        _check_vocabulary(self.tokenizer, self.model.config.vocab_size)
+        check_vocabulary(self.tokenizer, self.model.config.vocab_size)
 
     @classmethod
     def load_parts(
@@ -145,27 +146,6 @@ def _path(ids: np.ndarray, log_probs: np.ndarray | None) -> np.ndarray:
 def best_classes(logits: np.ndarray) -> np.ndarray:
     """(..., V) -> (...): the class with the largest logit; NO_CLASS where the logits are NaN or infinite."""
     return np.where(np.isfinite(logits).all(axis=-1), logits.argmax(axis=-1), NO_CLASS)
-
-
-def _check_vocabulary(tokenizer: Any, vocab_size: int) -> None:
-    """Raise a ValueError unless every class of the model is a token, and every token a class.
-
-    Special tokens may lie beyond the model's classes: tokenizers add <s> and </s> where the vocabulary lacks them.
-    """
-    vocabulary = tokenizer.get_vocab()
-    nameless = sorted(set(range(vocab_size)) - set(vocabulary.values()))
-    special = set(tokenizer.all_special_tokens)
-    beyond = [token for token, index in vocabulary.items() if index >= vocab_size and token not in special]
-    if nameless:
-        problem = f"has no token for {len(nameless)} of them, such as {nameless[0]}"
-    elif beyond:
-        problem = f"has {len(vocabulary)} tokens, and {len(beyond)} of them, such as {beyond[0]!r}, are no class"
-    else:
-        return
-    raise ValueError(
-        f"the model tells {vocab_size} classes apart (vocab_size), and the tokenizer {problem}: "
-        "use the tokenizer, with the vocab.json, that the model was trained with"
-    )
 
 
 def _find_processor(processor: Any, tokenizer: Any, feature_extractor: Any, folder: Any, hub: HubOptions) -> Any:

@@ -19,6 +19,7 @@ SETTINGS_OF_TOKENIZER = (
     tokenizer_files.SETTINGS_FILE,
     tokenizer_files.SPECIAL_TOKENS_FILE,
     tokenizer_files.ADDED_TOKENS_FILE,
+    tokenizer_files.SENTENCEPIECE_FILE,
 )
 
 

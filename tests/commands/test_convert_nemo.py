@@ -124,7 +124,7 @@ def refused(folder, tmp_path, capsys):
 
 def test_no_pieces(folder, refused):
     (folder / "tokens.txt").unlink()
-    refused(r"has no word pieces: neither tokens\.txt nor vocab\.txt", FileNotFoundError)
+    refused(r"has no word pieces: neither tokenizer\.model nor tokens\.txt nor vocab\.txt", FileNotFoundError)
 
 
 def test_pieces_of_another_model(folder, refused):
