@@ -60,7 +60,10 @@ _HOMES = {
     ],
     "npconformer.models.nemo_conformer": [
         "NemoConformerConfig",
+        "NemoConformerForAudioFrameClassification",
         "NemoConformerForCTC",
+        "NemoConformerForSequenceClassification",
+        "NemoConformerForXVector",
         "NemoConformerModel",
         "NemoConformerPreTrainedModel",
     ],
