@@ -1,6 +1,8 @@
 """Texts to pieces by the sentencepiece library, which weighs whole splits of a text by what `tokenizer.model` says.
 
 The library is imported when the first text is split, and not before: reading what a model says needs none.
+
+Lesson: notebooks/09_wav2vec2_bert.ipynb
 """
 
 from __future__ import annotations
