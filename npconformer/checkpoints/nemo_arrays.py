@@ -123,6 +123,10 @@ def config_of_shapes(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
     missing = [name for name in needed.values() if name not in shapes]
     if missing:
         raise ValueError(f"no array {missing[0]!r}: not a Conformer-CTC with convolutions over time and bands")
+    for role, dimensions in {"kernel": 3, "inner": 2, "heads": 2, "first": 4, "out": 2, "head": 3}.items():
+        shape = shapes[needed[role]]
+        if len(shape) != dimensions or 0 in shape:
+            raise ValueError(f"its array {needed[role]!r} is of shape {shape}; expected {dimensions} dimensions")
     found = {role: shapes[name] for role, name in needed.items()}
     layers = {int(name.split(".")[2]) for name in shapes if name.startswith("encoder.layers.")}
     kind, factor = kind_of_subsampling(shapes)

@@ -5,8 +5,8 @@
 >>> npconformer.pipeline("automatic-speech-recognition", "english")("speech.wav")
 {'text': 'and so my fellow americans ...'}
 
-`npconformer convert conformer-ctc-small english` does the same. (A `.nemo` archive holds such arrays and a list of
-pieces, too: whatever reads one gives them to `fill_folder`.)
+`npconformer convert conformer-ctc-small english` does the same. A `.nemo` archive holds such arrays, a configuration
+and a tokenizer: `npconformer convert model.nemo english`.
 """
 
 from __future__ import annotations
@@ -20,10 +20,9 @@ from typing import Any
 
 from npconformer.checkpoints.array_file import ArrayFile, open_weights
 from npconformer.checkpoints.nemo_arrays import FIRST_KERNEL, NemoArrays, config_of_shapes
-from npconformer.text.piece_files import FILES, make_vocabulary, read_pieces
+from npconformer.text.piece_files import FILES, read_pieces
 from npconformer.text.tokenizer_files import SENTENCEPIECE_FILE
 
-SPECIAL_PIECES = {"unk_token": "<unk>", "bos_token": "<s>", "eos_token": "</s>"}  # those of SentencePiece
 SHARD_SIZE = 5 * 10**9
 
 
@@ -80,6 +79,28 @@ def convert_folder_of_arrays(arguments: argparse.Namespace, out: Path, largest: 
     tell(arguments, paths, [])
 
 
+def convert_archive(arguments: argparse.Namespace, out: Path, largest: int) -> None:
+    """Fill the folder `out` with the model in an archive; `arguments` name the folder that stands for it."""
+    from npconformer.checkpoints.folder_files import copy_other_files, set_config_dtype
+    from npconformer.commands.arguments import say
+    from npconformer.commands.converted_weights import tell, write_weights
+    from npconformer.models.auto import AutoConfig
+
+    folder = Path(arguments.checkpoint)
+    weights = open_weights(folder)
+    config = AutoConfig.from_pretrained(folder)
+    try:
+        check_fit(weights, config.to_dict())
+    except ValueError as error:
+        raise ValueError(f"{weights.path} cannot be converted: {error}") from None
+    copy_other_files(folder, out)
+    if arguments.dtype is not None:
+        set_config_dtype(out, arguments.dtype)
+    paths = write_weights(arguments, weights, out, largest)
+    say(f"{weights.path}: a NeMo Conformer-CTC of {config.num_hidden_layers} layers of {config.hidden_size}")
+    tell(arguments, paths, [])
+
+
 def find_pieces(folder: Path) -> Path:
     """The file with the word pieces in a folder. Raises FileNotFoundError where there is none."""
     lists = [folder / name for name in FILES if (folder / name).is_file()]
@@ -108,27 +129,22 @@ def fill_folder(
     from, for messages. sentencepiece_model: a tokenizer.model, which the folder gets, so that texts are split as the
     model learnt them.
     """
-    from npconformer.checkpoints.fairseq_original import Original
-    from npconformer.commands.convert_fairseq import fitting_model, usual_dtype
-    from npconformer.processors.auto import AutoFeatureExtractor, AutoProcessor
-    from npconformer.text.piece_tokenizer import PieceCTCTokenizer
+    from npconformer.processors.nemo_folder import write_settings
 
     try:
         weights = NemoArrays(file)
         told = {**config_of_shapes({name: tuple(file.shape(name)) for name in file}), **settings}
-        model = fitting_model(Original("nemo-conformer", "ctc", weights, {"dtype": usual_dtype(weights), **told}))
-        config = model.config
-        vocabulary = make_vocabulary(pieces, config.vocab_size, os.fspath(source))
+        check_fit(weights, told)
+        config = write_settings(weights, told, pieces, out, os.fspath(source), sentencepiece_model)
     except ValueError as error:
         raise ValueError(f"{file.path} cannot be converted: {error}") from None
-    tokenizer = PieceCTCTokenizer(
-        vocabulary,
-        pad_token=list(vocabulary)[config.pad_token_id],
-        **{role: token if token in vocabulary else None for role, token in SPECIAL_PIECES.items()},
-        sentencepiece_model=sentencepiece_model,
-    )
-    config.architectures = [type(model).__name__]
-    config.save_pretrained(out)
-    AutoProcessor.from_parts(AutoFeatureExtractor.for_config(config), tokenizer).save_pretrained(out)
     write(weights, out)
     return config
+
+
+def check_fit(weights: ArrayFile, settings: dict[str, Any]) -> None:
+    """Raises ValueError where weights, under our names, are not those of a recogniser with these settings."""
+    from npconformer.checkpoints.fairseq_original import Original
+    from npconformer.commands.convert_fairseq import fitting_model
+
+    fitting_model(Original("nemo-conformer", "ctc", weights, settings))

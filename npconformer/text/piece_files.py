@@ -36,19 +36,29 @@ def read_pieces(path: str | os.PathLike) -> list[str]:
     if path.suffix == Path(SENTENCEPIECE_FILE).suffix:
         return read_sentencepiece_pieces(path.read_bytes(), str(path))
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise ValueError(f"{path} is no list of pieces: {error}") from None
-    lines = [line for line in lines if line]
+    return parse_pieces(text, path)
+
+
+def parse_pieces(text: str, name: str | os.PathLike) -> list[str]:
+    """The pieces in the text of a tokens.txt or vocab.txt; name: of the file, for messages. Raises as `read_pieces`."""
+    lines = [line for line in text.splitlines() if line]
     if not lines:
-        raise ValueError(f"{path} is empty; expected a piece in each line")
+        raise ValueError(f"{name} is empty; expected a piece in each line")
     numbered = [line.rsplit(maxsplit=1) for line in lines]
     if all(len(parts) == 2 and parts[1].isdecimal() for parts in numbered):
-        return _in_order([(parts[0], int(parts[1])) for parts in numbered], path)
-    if any(line.startswith(CONTINUED) for line in lines):
-        pieces = [_from_nemo(line) for line in lines]
-        return pieces if any(piece in UNKNOWN for piece in pieces) else [UNKNOWN[0], *pieces]
-    return lines
+        return _in_order([(parts[0], int(parts[1])) for parts in numbered], name)
+    return with_spaces(lines)
+
+
+def with_spaces(pieces: list[str]) -> list[str]:
+    """Pieces with `▁` before those that begin a word, where a list of NeMo's has `##` before the others; and <unk>."""
+    if not any(piece.startswith(CONTINUED) for piece in pieces):
+        return pieces
+    pieces = [_from_nemo(piece) for piece in pieces]
+    return pieces if any(piece in UNKNOWN for piece in pieces) else [UNKNOWN[0], *pieces]
 
 
 def make_vocabulary(pieces: Iterable[str], classes: int, source: str = "") -> dict[str, int]:
@@ -72,7 +82,7 @@ def make_vocabulary(pieces: Iterable[str], classes: int, source: str = "") -> di
     return vocabulary
 
 
-def _in_order(numbered: list[tuple[str, int]], path: Path) -> list[str]:
+def _in_order(numbered: list[tuple[str, int]], path: str | os.PathLike) -> list[str]:
     pieces = {number: piece for piece, number in numbered}
     if sorted(pieces) != list(range(len(numbered))):
         raise ValueError(f"{path}: expected the numbers 0 to {len(numbered) - 1}, each once")
