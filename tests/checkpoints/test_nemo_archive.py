@@ -145,11 +145,11 @@ def test_a_large_file_of_another_kind_is_left_alone(archive):
 
 
 def test_a_bomb(archive, monkeypatch):
-    """Gzip makes 100 MB of zeros of 100 kB; the reader stops long before their end."""
+    """Gzip makes 20 MB of zeros of 100 kB; the reader stops long before their end."""
     monkeypatch.setattr(nemo_archive, "ALWAYS", 100_000)
-    content = gzip.compress(packed({"zeros": bytes(30_000_000), **FILES})[:20_000_000])
+    content = gzip.compress(packed({"zeros": bytes(10_000_000), **FILES})[:5_000_000], 1)
     refuse(archive(content), "unfolds to too much|more than there are")
-    behind = gzip.compress(packed(FILES) + bytes(100_000_000))
+    behind = gzip.compress(packed(FILES) + bytes(20_000_000), 1)
     refuse(archive(behind), "unfolds to too much")
 
 
@@ -192,7 +192,7 @@ def test_a_damaged_header_is_not_the_end(archive):
 def test_flipped_bytes(archive, mode):
     """Either it is refused in words, or what was damaged is the content of a member."""
     whole, chance = packed(FILES, mode), random.Random(3)
-    for _ in range(150):
+    for _ in range(150 if mode == "w" else 25):
         content = bytearray(whole)
         for _ in range(chance.choice([1, 3])):
             place = chance.choice([chance.randrange(len(content)), 512 * chance.randrange(4) + chance.randrange(300)])
