@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from npconformer.checkpoints.nemo_kinds import check_kind, section
-from npconformer.storage.messages import shown
+from npconformer.storage.messages import LONGEST, printable, shown
 
 RATE = 16000
 LARGEST = 10**9  # of a whole number
@@ -140,6 +140,7 @@ def _check_options(name: str, values: Mapping[str, Any], fixed: Mapping[str, tup
     known = {*fixed, *PASSED_OVER[name].split(), *READ[name].split()}
     for option, value in values.items():
         if option not in known:
+            option = printable(str(option)[:LONGEST])
             raise ValueError(f"{name}.{option} ({shown(value)}) is an option that is not known here")
         if option in fixed and not any(_is_same(value, one) for one in fixed[option]):
             offered = " or ".join("null" if one is None else shown(one) for one in fixed[option])

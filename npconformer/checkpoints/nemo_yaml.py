@@ -8,6 +8,7 @@ Lesson: notebooks/10_weights_on_disk.ipynb
 
 from __future__ import annotations
 
+from collections import Counter
 from types import ModuleType
 from typing import Any
 
@@ -81,6 +82,6 @@ def _check_names(yaml: ModuleType, node: Any) -> None:
             if len(names) < len(one.value):
                 raise _YAMLRefusal("it has a name that is no text")
             if len(set(names)) < len(names):
-                twice = next(name for place, name in enumerate(names) if name in names[:place])
+                twice = Counter(names).most_common(1)[0][0]
                 raise _YAMLRefusal(f"the name {shown(twice)} occurs twice")
             nodes += [value for _, value in one.value]

@@ -50,15 +50,15 @@ def parse_pieces(text: str, name: str | os.PathLike) -> list[str]:
     numbered = [line.rsplit(maxsplit=1) for line in lines]
     if all(len(parts) == 2 and parts[1].isdecimal() for parts in numbered):
         return _in_order([(parts[0], int(parts[1])) for parts in numbered], name)
-    return with_spaces(lines)
+    pieces = with_spaces(lines)
+    return [UNKNOWN[0], *pieces] if pieces is not lines and not any(piece in UNKNOWN for piece in pieces) else pieces
 
 
 def with_spaces(pieces: list[str]) -> list[str]:
-    """Pieces with `▁` before those that begin a word, where a list of NeMo's has `##` before the others; and <unk>."""
+    """Pieces with `▁` before those that begin a word, where a list of NeMo's has `##` before the others."""
     if not any(piece.startswith(CONTINUED) for piece in pieces):
         return pieces
-    pieces = [_from_nemo(piece) for piece in pieces]
-    return pieces if any(piece in UNKNOWN for piece in pieces) else [UNKNOWN[0], *pieces]
+    return [_from_nemo(piece) for piece in pieces]
 
 
 def make_vocabulary(pieces: Iterable[str], classes: int, source: str = "") -> dict[str, int]:

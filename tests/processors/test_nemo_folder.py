@@ -103,7 +103,7 @@ def test_sentencepiece(tmp_path):
     files = members(settings, with_classes(len(pieces) + 1))
     (tmp_path / "x.nemo").write_bytes(packed({**files, "./5b_tokenizer.model": SENTENCEPIECE.read_bytes()}))
     tokenizer = npconformer.AutoTokenizer.from_pretrained(tmp_path / "x.nemo")
-    assert list(tokenizer.get_vocab()) == [*pieces, "<blk>"]
+    assert tokenizer.get_vocab() == {piece: number for number, piece in enumerate([*pieces, "<blk>"])}
     from npconformer.processors.checkpoint_files import checkpoint_folder
     from npconformer.storage.hub_options import AS_USUAL
 
@@ -136,7 +136,7 @@ def test_letters(tmp_path):
         ({"decoder__num_classes": -1, "decoder__vocabulary": []}, "it has no word pieces"),
         ({"encoder__self_attention_model": "abs_pos"}, "encoder.self_attention_model is 'abs_pos'"),
         ({"target": "a.EncDecRNNTBPEModel"}, "it is a transducer"),
-        ({"encoder__dropout": 1.5}, "hidden_dropout is 1.5"),
+        ({"encoder__dropout": 1.5}, "'hidden_dropout' is 1.5"),
     ],
 )
 def test_what_is_refused(tmp_path, changes, message):
@@ -150,7 +150,7 @@ def test_a_tokenizer_that_does_not_fit(tmp_path):
     more = {"_5b_tokenizer__model": b""}
     path = tmp_path / "x.nemo"
     path.write_bytes(packed({**members(), "./5b_tokenizer.model": SENTENCEPIECE.read_bytes(), **more}))
-    with pytest.raises(ValueError, match=r"x\.nemo cannot be loaded: \d+ pieces do not fit a model of 7 classes"):
+    with pytest.raises(ValueError, match=r"x\.nemo cannot be loaded: 5b_tokenizer\.model: \d+ pieces do not fit a model of 7 classes"):
         npconformer.AutoModelForCTC.from_pretrained(path)
 
 

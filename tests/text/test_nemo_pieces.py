@@ -31,14 +31,15 @@ def test_a_damaged_one():
 
 def test_a_list():
     assert pieces_of(listed(BPE, ["▁the", "s"]), {}) == ["▁the", "s"]
+    assert pieces_of(listed(BPE, ["the", "##s"]), {}) == ["▁the", "s"]  # all classes, as they are
     assert pieces_of(listed(BPE, ["<unk>", "the", "##s"]), {"vocab.txt": b"no\n"}) == ["<unk>", "▁the", "s"]
 
 
 @pytest.mark.parametrize("kind", ["bpe", "wpe"])
 def test_vocab_txt(kind):
     settings = {"tokenizer": {"type": kind, "vocab_path": "nemo:./1_vocab.txt"}, "decoder": {"vocabulary": []}}
-    assert pieces_of(settings, {"1_vocab.txt": b"the\n##s\n"}) == ["▁the", "s"]
-    assert pieces_of(settings, {"9_vocab.txt": b"the\n##s\n"}) == ["▁the", "s"]
+    assert pieces_of(settings, {"1_vocab.txt": b"the\n##s\n"}) == ["<unk>", "▁the", "s"]
+    assert pieces_of(settings, {"9_vocab.txt": b"the\n##s\n"}) == ["<unk>", "▁the", "s"]
     assert tokenizer_file(settings, {"1_vocab.txt": b""}) is None
 
 
