@@ -6,11 +6,11 @@ the mean power of the five frames around each, so that a single pulse of a voice
     p(f) = mean of the squared samples of frame f
     level(f) = 10 log10 of the mean of p(f - 2) ... p(f + 2)
 
-Of the levels that are looked at together, about as much as a cut is sought in, the noise floor q is that which a tenth
-lie below, and speech p that which a twentieth lie above. Neither a click nor a gap of digital zeros moves these far,
-as the quietest and the loudest frame would. Quiet is what lies below
+Of the levels that are looked at together, about as much as a cut is sought in, speech p is that which a twentieth lie
+above, so that a click does not count, and the noise floor q that which a fiftieth lie below, but p - 45 at least, so
+that a gap of digital zeros does not hide the pauses of the room. Quiet is what lies below
 
-    max(q + 0.2 (p - q), q + 6, p - 45)
+    q + max(0.2 (p - q), 6)
 
 and where p - q is less than 10 dB nothing is: noise, music, silence, or speech without a pause. A pause is a quiet
 stretch of at least 0.2 s; shorter ones are the closures of consonants. The cut is in the middle of the longest one:
@@ -31,7 +31,7 @@ import numpy as np
 FRAME_S = 0.01
 SMOOTHED_FRAMES = 5
 SILENCE_DB = -120.0  # digital silence
-FLOOR, SPEECH = 10, 95  # percentiles of the levels
+FLOOR, SPEECH = 2, 95  # percentiles of the levels
 SHARE, LEAST_RISE, DEEPEST = 0.2, 6.0, 45.0
 LEAST_RANGE = 10.0
 SHORTEST_PAUSE_S = 0.2
@@ -64,7 +64,8 @@ def find_pauses(waveform: np.ndarray, sampling_rate: int) -> list[Pause]:
     floor, speech = np.percentile(levels, [FLOOR, SPEECH])
     if speech - floor < LEAST_RANGE:
         return []
-    quiet = levels < max(floor + SHARE * (speech - floor), floor + LEAST_RISE, speech - DEEPEST)
+    floor = max(floor, speech - DEEPEST)
+    quiet = levels < floor + max(SHARE * (speech - floor), LEAST_RISE)
     edges = np.flatnonzero(np.diff(quiet, prepend=False, append=False)).reshape(-1, 2)  # (pauses, 2)
     long = edges[:, 1] - edges[:, 0] >= math.ceil(SHORTEST_PAUSE_S * sampling_rate / size - 1e-6)
     return [Pause(start * size, stop * size) for start, stop in edges[long].tolist()]
@@ -75,11 +76,10 @@ def smoothed_levels(waveform: np.ndarray, size: int) -> np.ndarray:
     count = len(waveform) // size
     frames = waveform[: count * size].reshape(count, size)
     power = np.einsum("fs,fs->f", frames, frames, dtype=np.float64) / size  # (F,)
-    around = SMOOTHED_FRAMES // 2
-    sums = np.cumsum(np.pad(power, (around + 1, around)))  # what lies beyond the ends is silent
-    power = np.maximum(sums[SMOOTHED_FRAMES:] - sums[:-SMOOTHED_FRAMES], 0.0) / SMOOTHED_FRAMES if count else power
+    padded = np.pad(power, SMOOTHED_FRAMES // 2)  # what lies beyond the ends is silent
+    mean = sum(padded[i : i + count] for i in range(SMOOTHED_FRAMES)) / SMOOTHED_FRAMES  # (F,)
     with np.errstate(divide="ignore"):
-        return np.maximum(10 * np.log10(power), SILENCE_DB)
+        return np.maximum(10 * np.log10(mean), SILENCE_DB)
 
 
 def find_cut(waveform: np.ndarray, sampling_rate: int, first: int, last: int) -> int | None:

@@ -14,7 +14,7 @@ is between words; a tokenizer reads each utterance by itself.
 The cut is sought between `shortest` and C frames behind the last one, and never so that less than `shortest` is left.
 Where there is no pause within reach, in music, noise, or long silence, or with someone who does not breathe, chunks
 overlap as in chunking.py until there is one: of C frames the last R are dropped, and the next one begins L frames
-before those, which is no seam.
+before those, which is no seam. (The last chunk is as long as the others, that is it reaches further back.)
 
     run 1   keep keep keep keep keep |              cut at a pause
     run 2                            | keep keep keep keep |  R       no pause within C
@@ -23,6 +23,7 @@ before those, which is no seam.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
@@ -61,11 +62,12 @@ def find_utterances(
     """
     size, longest, shortest = chunking.samples_per_frame, chunking.frames, chunking.shortest
     buffer, start, kept = np.zeros(0, np.float32), 0, 0  # the buffer begins with frame `start`, the next run's first
+    begins = True  # whether the next run is an utterance, and does not go on with one
 
     def window(stop: int, dropped: int = 0) -> Window:
         """That of the frames from `start` up to `stop`, of which so many are context on the right."""
         samples = buffer[: chunking.samples - (longest - (stop - start)) * size]
-        return Window(samples, kept - start, stop - start - dropped, begins=kept == start)
+        return Window(samples, kept - start, stop - start - dropped, begins)
 
     def cut(stop: int) -> int | None:
         """The frame where the next utterance begins if there is a pause, at most so many frames behind `start`."""
@@ -73,16 +75,17 @@ def find_utterances(
         sample = find_cut(buffer[: (longest + shortest) * size], sampling_rate, first * size, stop * size)
         return None if sample is None else start + round(sample / size)
 
-    def step(stop: int) -> Window:
-        """The next window, which ends with frame `stop` at the latest."""
-        nonlocal buffer, start, kept
+    def step(stop: int, latest: float = math.inf) -> Window:
+        """The next window, to a pause before frame `stop`, or a chunk, and then the next one begins with `latest`."""
+        nonlocal buffer, start, kept, begins
         pause = cut(stop - start)
         if pause is None:
             found, kept = window(start + longest, chunking.right), start + longest - chunking.right
-            following = kept - chunking.left
+            following = int(min(kept - chunking.left, latest))
         else:
             found = window(pause)
             following = kept = pause
+        begins = pause is not None
         buffer, start = buffer[(following - start) * size :], following
         return found
 
@@ -91,5 +94,5 @@ def find_utterances(
         while len(buffer) >= chunking.samples + shortest * size + chunking.samples_beyond:
             yield step(start + longest)
     while (total := start + frames_of(len(buffer))) - start > longest:
-        yield step(total - shortest)
-    yield Window(buffer, kept - start, total - start, begins=kept == start)
+        yield step(total - shortest, latest=total - longest)  # a run at the end is as long as the others
+    yield Window(buffer, kept - start, total - start, begins)
