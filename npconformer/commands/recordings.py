@@ -90,9 +90,9 @@ class Recordings:
         """Yield (name, result) in order, or (name, error), which is also reported.
 
         Progress bars are shown while somebody watches: of the recordings, and of the seconds of a long one. note:
-        what is said, of the pipeline, when the first recording is run in chunks, with {name} replaced. only: the indices of the recordings to
-        be asked, in `names`; by default all. quiet: without bars and the note. verbose: say what is done. options: of
-        the pipeline's calls.
+        what to say, of this pipeline, when the first recording is run in chunks, with {name} replaced. only: the
+        indices of the recordings to be asked, in `names`; by default all. quiet: without bars and the note. verbose:
+        say what is done. options: of the pipeline's calls.
         """
         from tqdm import tqdm
 
