@@ -314,3 +314,8 @@ def test_without_the_library_reading_works_and_splitting_says_what_it_needs(monk
     with pytest.raises(ImportError, match=r'pip install "npconformer\[nemo\]".*sentencepiece_model=None'):
         tokenizer("the day")
     assert of_case("bpe", sentencepiece_model=None).tokenize("the day") == ["▁the", "▁day"]
+
+
+def test_the_longest_piece_of_all_is_found():
+    tokenizer = PieceCTCTokenizer({"▁nineteen": 0, "▁nine": 1, "teen": 2, "<unk>": 3, "<blk>": 4})
+    assert tokenizer.tokenize("nineteen nineteens nine") == ["▁nineteen", "▁nineteen", "s", "▁nine"]
