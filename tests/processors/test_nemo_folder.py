@@ -150,7 +150,9 @@ def test_a_tokenizer_that_does_not_fit(tmp_path):
     more = {"_5b_tokenizer__model": b""}
     path = tmp_path / "x.nemo"
     path.write_bytes(packed({**members(), "./5b_tokenizer.model": SENTENCEPIECE.read_bytes(), **more}))
-    with pytest.raises(ValueError, match=r"x\.nemo cannot be loaded: 5b_tokenizer\.model: \d+ pieces do not fit a model of 7 classes"):
+    with pytest.raises(
+        ValueError, match=r"x\.nemo cannot be loaded: 5b_tokenizer\.model: \d+ pieces do not fit a model of 7 classes"
+    ):
         npconformer.AutoModelForCTC.from_pretrained(path)
 
 
