@@ -11,7 +11,11 @@ from __future__ import annotations
 
 import importlib
 import os
+from pathlib import Path
 from typing import Any
+
+from npconformer.storage.archives import KINDS as _KINDS
+from npconformer.storage.archives import Kind as _Kind
 
 # OpenBLAS reads this when NumPy is first imported, here or by the caller. Its threads wait actively for their next
 # matrix product, by default for 2^26 cycles, on the very cores on which we share the work between products.
@@ -60,7 +64,10 @@ _HOMES = {
     ],
     "npconformer.models.nemo_conformer": [
         "NemoConformerConfig",
+        "NemoConformerForAudioFrameClassification",
         "NemoConformerForCTC",
+        "NemoConformerForSequenceClassification",
+        "NemoConformerForXVector",
         "NemoConformerModel",
         "NemoConformerPreTrainedModel",
     ],
@@ -154,3 +161,18 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return __all__
+
+
+def _write_nemo_settings(archive: Path, folder: Path) -> None:
+    from npconformer.processors.nemo_folder import write_archive_settings
+
+    write_archive_settings(archive, folder)
+
+
+def _open_nemo_weights(archive: Path) -> Any:
+    from npconformer.checkpoints.nemo_weights import open_nemo_weights
+
+    return open_nemo_weights(archive)
+
+
+_KINDS[".nemo"] = _Kind(_write_nemo_settings, _open_nemo_weights)

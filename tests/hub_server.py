@@ -7,6 +7,8 @@ second server, which is no part of the hub and must never see a token.
 from __future__ import annotations
 
 import hashlib
+import json
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +19,8 @@ from urllib.parse import unquote
 
 import pytest
 
-LARGE = (".safetensors", ".bin")
+LARGE = (".safetensors", ".bin", ".nemo")
+LISTING = r"/api/models/([^/]+/[^/]+)/tree/([^/?]+)\?.*"
 
 
 @dataclass
@@ -35,6 +38,7 @@ class Hub:
         stand_ins: for a file, what is sent in place of its content.
         status: what everything is answered with, if not None.
         lies: for a file, headers that replace those of each answer in turn, the last one for ever.
+        lists: it tells which files a repository has.
     """
 
     files: dict[str, dict[str, dict[str, bytes]]] = field(default_factory=dict)
@@ -49,6 +53,7 @@ class Hub:
     stand_ins: dict[str, bytes] = field(default_factory=dict)
     status: int | None = None
     lies: dict[str, list[dict[str, str]]] = field(default_factory=dict)
+    lists: bool = False
     url: str = ""
     storage_url: str = ""
 
@@ -150,7 +155,7 @@ def _handler(hub: Hub) -> type[_Handler]:
     class Handler(_Handler):
         def answer(self) -> None:
             if self.path.startswith("/api/"):  # newer versions ask what else there is
-                return self.empty(404)
+                return self.list_files(*re.fullmatch(LISTING, self.path).groups()) if hub.lists else self.empty(404)
             name, _, rest = self.path.lstrip("/").partition("/resolve/")
             revision, _, path = map(unquote, rest.partition("/"))
             hub.requests.append(f"{self.command} {path}")
@@ -183,6 +188,15 @@ def _handler(hub: Hub) -> type[_Handler]:
                     Location=f"{hub.storage_url}/{name}/{commit}/{path}?signature=secret",
                 )
             self.send_file(path, content, {"ETag": f'"{sha}"', "X-Repo-Commit": commit})
+
+        def list_files(self, name: str, revision: str) -> None:
+            """What is in a repository, as huggingface_hub's `list_repo_files` asks for it."""
+            hub.requests.append("LIST")
+            files = hub.files.get(name, {}).get(unquote(revision))
+            if files is None:
+                return self.empty(404, X_Error_Code="RepoNotFound")
+            entries = [{"type": "file", "path": path, "size": len(files[path]), "oid": "0" * 40} for path in files]
+            self.send_file("", json.dumps(entries).encode(), {"Content-Type": "application/json"})
 
     Handler.hub = hub
     return Handler

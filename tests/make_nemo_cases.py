@@ -2,7 +2,7 @@
 
     python tests/make_nemo_cases.py
 
-writes reference_cases/nemo_conformer/FACTOR.npz: arrays "weight NAME" under NeMo's names, "features" (B, T, J) with
+writes reference_cases/nemo_conformer/CASE.npz: arrays "weight NAME" under NeMo's names, "features" (B, T, J) with
 "lengths" (B,), "state I" and "logits" of each utterance alone behind one another, and, of the CTC loss summed over the
 utterances, "loss" and "gradient NAME".
 """
@@ -28,16 +28,22 @@ SIZES = {
 LENGTHS = [38, 29]
 LABELS = [[1, 1, 4], [0, 5, -100]]
 FACTORS = (2, 4, 8)
+CASES: dict[int | str, tuple[str, int]] = {  # kind of subsampling, and its factor
+    **{factor: ("striding", factor) for factor in FACTORS},
+    "dw_striding-8": ("dw_striding", 8),
+    "vggnet-4": ("vggnet", 4),
+}
 
 
-def make(factor: int) -> dict[str, Any]:
+def make(case_name: int | str) -> dict[str, Any]:
     """One case."""
+    kind, factor = CASES[case_name]
     import torch
     from torch_nemo import Recogniser
 
     torch.manual_seed(factor)
     random = np.random.default_rng(factor)
-    model = Recogniser({**SIZES, "subsampling_factor": factor}).double().eval()
+    model = Recogniser({**SIZES, "subsampling_factor": factor}, kind).double().eval()
     with torch.no_grad():
         for name, array in model.state_dict().items():
             if name.endswith("running_var"):
@@ -68,5 +74,5 @@ def make(factor: int) -> dict[str, Any]:
 
 if __name__ == "__main__":
     FOLDER.mkdir(exist_ok=True)
-    for factor in FACTORS:
-        np.savez_compressed(FOLDER / f"{factor}.npz", **make(factor))
+    for name in CASES:
+        np.savez_compressed(FOLDER / f"{name}.npz", **make(name))

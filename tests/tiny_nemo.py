@@ -28,9 +28,9 @@ DROPOUTS = dict(
 
 
 @cache
-def read_case(factor: int) -> dict[str, np.ndarray]:
+def read_case(name: int | str) -> dict[str, np.ndarray]:
     """A frozen case, whose names `make_nemo_cases` says."""
-    with np.load(Path(FOLDER, f"{factor}.npz")) as file:
+    with np.load(Path(FOLDER, f"{name}.npz")) as file:
         return {name: file[name] for name in file.files}
 
 

@@ -85,11 +85,19 @@ class Block(nn.Module):
 
 
 class Subsampling(nn.Module):
-    def __init__(self, bands: int, channels: int, width: int, halvings: int) -> None:
+    def __init__(self, kind: str, bands: int, channels: int, width: int, halvings: int) -> None:
         super().__init__()
         layers: list[nn.Module] = []
         for index in range(halvings):
-            layers += [nn.Conv2d(channels if index else 1, channels, 3, 2, 1), nn.ReLU()]
+            before = channels if index else 1
+            if kind == "vggnet":
+                layers += [nn.Conv2d(before, channels, 3, padding=1), nn.ReLU()]
+                layers += [nn.Conv2d(channels, channels, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2, 2, ceil_mode=True)]
+            elif kind == "dw_striding" and index:
+                layers += [nn.Conv2d(channels, channels, 3, 2, 1, groups=channels), nn.Conv2d(channels, channels, 1)]
+                layers += [nn.ReLU()]
+            else:
+                layers += [nn.Conv2d(before, channels, 3, 2, 1), nn.ReLU()]
             bands = (bands - 1) // 2 + 1
         self.conv = nn.Sequential(*layers)
         self.out = nn.Linear(channels * bands, width)
@@ -101,11 +109,11 @@ class Subsampling(nn.Module):
 
 
 class Encoder(nn.Module):
-    def __init__(self, sizes: dict[str, int]) -> None:
+    def __init__(self, sizes: dict[str, int], kind: str) -> None:
         super().__init__()
         width = sizes["hidden_size"]
         halvings = sizes["subsampling_factor"].bit_length() - 1
-        self.pre_encode = Subsampling(sizes["num_mel_bins"], sizes["subsampling_conv_channels"], width, halvings)
+        self.pre_encode = Subsampling(kind, sizes["num_mel_bins"], sizes["subsampling_conv_channels"], width, halvings)
         of_block = (sizes["num_attention_heads"], sizes["intermediate_size"], sizes["conv_depthwise_kernel_size"])
         self.layers = nn.ModuleList(Block(width, *of_block) for _ in range(sizes["num_hidden_layers"]))
 
@@ -130,9 +138,9 @@ class Decoder(nn.Module):
 class Recogniser(nn.Module):
     """Features (T, J) of one utterance to the states of the encoder and the logits (T', V)."""
 
-    def __init__(self, sizes: dict[str, int]) -> None:
+    def __init__(self, sizes: dict[str, int], kind: str = "striding") -> None:
         super().__init__()
-        self.encoder, self.decoder = Encoder(sizes), Decoder(sizes["hidden_size"], sizes["vocab_size"])
+        self.encoder, self.decoder = Encoder(sizes, kind), Decoder(sizes["hidden_size"], sizes["vocab_size"])
 
     def forward(self, x: torch.Tensor) -> tuple[list[torch.Tensor], torch.Tensor]:
         states = self.encoder(x)

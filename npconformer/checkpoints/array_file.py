@@ -19,6 +19,7 @@ import numpy as np
 
 from npconformer.checkpoints.safetensors_file import SafetensorsFile
 from npconformer.checkpoints.sharded_file import ShardedFile
+from npconformer.storage.archives import weights_of
 
 WEIGHTS_NAME = "model.safetensors"
 TORCH_WEIGHTS_NAME = "pytorch_model.bin"
@@ -70,11 +71,17 @@ def accepted_formats(use_safetensors: bool | None = None) -> list[str]:
 
 
 def open_weights(folder: Path, use_safetensors: bool | None = None) -> ArrayFile:
-    """The weights in a checkpoint folder, in the first of the accepted formats that it has.
+    """The weights in a checkpoint folder, in the first of the accepted formats that it has, or in its archive.
 
     Raises:
         FileNotFoundError: it has none, or only some. ValueError: they are damaged.
     """
+    if (archived := weights_of(folder)) is not None:
+        if use_safetensors:
+            raise FileNotFoundError(
+                f"{archived.path} holds no safetensors file, and use_safetensors=True excludes others"
+            )
+        return archived
     accepted = accepted_formats(use_safetensors)
     for name in accepted:
         if (folder / name).is_file():

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from npconformer.checkpoints.array_file import accepted_formats
 from npconformer.checkpoints.sharded_file import read_index
+from npconformer.storage.archives import opened_folder
 from npconformer.storage.hub import Repository, is_repository
 from npconformer.storage.hub_options import HubOptions
 
@@ -25,9 +26,12 @@ def weights_folder(name: str | os.PathLike, options: HubOptions, use_safetensors
     Raises as `local_folder` does, and ValueError for an index that is damaged or names files elsewhere.
     """
     if not is_repository(name):
-        return Path(name, options.subfolder)
+        return opened_folder(Path(name, options.subfolder))
     repository = Repository(str(name), options)
-    path = repository.first_of(accepted_formats(use_safetensors))
+    try:
+        path = repository.first_of(accepted_formats(use_safetensors))
+    except FileNotFoundError as error:
+        return repository.opened_archive(error)
     if path.name.endswith(INDEX):
         repository.folder(sorted(set(read_index(path).values())))
     return path.parent

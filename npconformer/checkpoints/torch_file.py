@@ -34,6 +34,7 @@ class TorchFile(ListedArrays):
 
     Args:
         path: the file.
+        data: its bytes, where they are not all that is in `path`: a member of an archive.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -43,10 +44,12 @@ class TorchFile(ListedArrays):
 
     machine: ClassVar[type[PickleMachine]] = PickleMachine  # what reads its pickle
 
-    def __init__(self, path: str | os.PathLike) -> None:
+    def __init__(self, path: str | os.PathLike, data: np.ndarray | None = None) -> None:
         self.path = Path(path)
-        check_download(self.path)
-        self._bytes = np.memmap(self.path, dtype=np.uint8, mode="r").view(np.ndarray)
+        if data is None:
+            check_download(self.path)
+            data = np.memmap(self.path, dtype=np.uint8, mode="r").view(np.ndarray)
+        self._bytes = data
         try:
             root, self._order = _read_any(self._bytes.data, self.machine)
             self.entries: dict[str, TensorEntry] = self.find_tensors(root)

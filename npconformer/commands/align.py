@@ -11,6 +11,7 @@ from typing import Any
 from npconformer.commands.aligned_formats import ENDINGS, WRITERS, Answer
 from npconformer.commands.arguments import (
     add_batch_size,
+    add_chunk_at,
     add_chunks,
     add_device,
     add_model,
@@ -92,6 +93,7 @@ def add_parser(subcommands: Any) -> None:
         meaning="run the recording in overlapping chunks of S seconds; 0: as a whole; auto, the default: in chunks of "
         "30 seconds if it is longer than five minutes",
     )
+    add_chunk_at(parser)
     add_reading(parser, split=False)
     add_batch_size(parser)
     add_device(parser)
@@ -147,7 +149,7 @@ def _align(arguments: argparse.Namespace, source: Any, recogniser: Any, text: st
     from npconformer.pipelines.recording_aligner import RecordingAligner
 
     try:
-        aligner = RecordingAligner(recogniser, arguments.chunk_length_s, arguments.stride_length_s)
+        aligner = RecordingAligner(recogniser, arguments.chunk_length_s, arguments.stride_length_s, arguments.chunk_at)
     except ValueError as error:
         raise SystemExit(say(str(error), status=2)) from None
     bar = SecondsBar(hidden=sys.stderr is None or not sys.stderr.isatty())

@@ -49,6 +49,17 @@ def add_chunks(parser: argparse.ArgumentParser, default: float | str, meaning: s
     )
 
 
+def add_chunk_at(parser: argparse.ArgumentParser) -> None:
+    """Declare --chunk-at."""
+    parser.add_argument(
+        "--chunk-at",
+        choices=("pauses", "fixed"),
+        help="where chunks end: in the longest pause, at most S seconds from the last one, and each is an utterance of "
+        "its own; or after S seconds, overlapping; default: pauses where S is auto and the model is one of NeMo's "
+        "Conformers (in utterances of at most 15 seconds, of recordings longer than 30), else fixed",
+    )
+
+
 def add_output(parser: argparse.ArgumentParser) -> None:
     """Declare --output."""
     parser.add_argument("--output", metavar="FILE", help="write here, all or nothing, instead of to standard output")

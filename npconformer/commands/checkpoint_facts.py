@@ -34,6 +34,7 @@ def checkpoint_facts(folder: Path) -> dict[str, Any]:
     from npconformer.checkpoints.pretrained import compare_weights
     from npconformer.models.auto import AutoConfig, heads_of, model_class
     from npconformer.nn.init import no_init
+    from npconformer.storage.archives import source_of
 
     config = AutoConfig.from_pretrained(folder)
     file = open_weights(folder)
@@ -46,7 +47,7 @@ def checkpoint_facts(folder: Path) -> dict[str, Any]:
     fields = [*MAIN_FIELDS, *(ADAPTER_FIELDS if config.add_adapter else ())]
     settings = config.to_dict()
     return {
-        "folder": str(folder),
+        "folder": str(source_of(folder) or folder),
         "model_type": config.model_type,
         "class": type(model).__name__,
         "architectures": config.architectures,

@@ -23,6 +23,8 @@ examples:
 
   npconformer convert conformer_100h.pt my-checkpoint
       a checkpoint of fairseq, with dict.ltr.txt beside it for the letters
+  npconformer convert stt_en_conformer_ctc_small.nemo english
+      an archive of NeMo's with a Conformer-CTC, without NeMo and torch; needs PyYAML (the extra "nemo")
   npconformer convert conformer-ctc-small english
       a folder of arrays under the names of NeMo's Conformer-CTC, with tokens.txt or vocab.txt for the word pieces
 
@@ -50,7 +52,7 @@ def add_parser(subcommands: Any) -> None:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    add_checkpoint(parser, also=", or a file of fairseq")
+    add_checkpoint(parser, also=", or a file of fairseq or NeMo (.nemo)")
     parser.add_argument("out_dir", metavar="OUT_DIR", help="the folder to make")
     parser.add_argument(
         "--format", choices=("safetensors", "bin"), default="safetensors", help="of the weights; default: safetensors"
@@ -66,15 +68,20 @@ def run(arguments: argparse.Namespace) -> int:
     """Convert the checkpoint; returns the exit status."""
     from npconformer.checkpoints.shards import parse_size
     from npconformer.commands.convert_fairseq import convert_file
-    from npconformer.commands.convert_nemo import convert_folder_of_arrays, is_nemo_folder
+    from npconformer.commands.convert_nemo import convert_archive, convert_folder_of_arrays, is_nemo_folder
+    from npconformer.storage.archives import archive_at, source_of
     from npconformer.storage.folders import whole_folder
 
     check_out_dir(arguments)
-    convert = convert_file if Path(arguments.checkpoint).is_file() else convert_folder
-    if convert is convert_folder:
-        fetch_checkpoint(arguments)
     try:
-        if convert is convert_folder and is_nemo_folder(arguments.checkpoint):
+        convert = convert_folder
+        if Path(arguments.checkpoint).is_file() and archive_at(Path(arguments.checkpoint)) is None:
+            convert = convert_file
+        else:
+            fetch_checkpoint(arguments)
+        if source_of(arguments.checkpoint) is not None:
+            convert = convert_archive
+        elif convert is convert_folder and is_nemo_folder(arguments.checkpoint):
             convert = convert_folder_of_arrays
         largest = parse_size(arguments.max_shard_size)
         with whole_folder(arguments.out_dir) as folder:

@@ -1,12 +1,12 @@
 """A folder of arrays under NeMo's names becomes a checkpoint folder.
 
 >>> from npconformer.commands.convert_nemo import convert_nemo_folder
->>> convert_nemo_folder("conformer-ctc-small", "english")  # model.safetensors and tokens.txt or vocab.txt in it
+>>> convert_nemo_folder("conformer-ctc-small", "english")  # model.safetensors and its word pieces in it
 >>> npconformer.pipeline("automatic-speech-recognition", "english")("speech.wav")
 {'text': 'and so my fellow americans ...'}
 
-`npconformer convert conformer-ctc-small english` does the same. (A `.nemo` archive holds such arrays and a list of
-pieces, too: whatever reads one gives them to `fill_folder`.)
+`npconformer convert conformer-ctc-small english` does the same. A `.nemo` archive holds such arrays, a configuration
+and a tokenizer: `npconformer convert model.nemo english`.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from typing import Any
 
 from npconformer.checkpoints.array_file import ArrayFile, open_weights
 from npconformer.checkpoints.nemo_arrays import FIRST_KERNEL, NemoArrays, config_of_shapes
+from npconformer.text.piece_files import FILES, read_pieces
+from npconformer.text.tokenizer_files import SENTENCEPIECE_FILE
 
 SHARD_SIZE = 5 * 10**9
 
@@ -39,7 +41,7 @@ def convert_nemo_folder(folder: str | os.PathLike, out: str | os.PathLike, **set
 
     Args:
         folder: has the weights of a Conformer-CTC under NeMo's names, as safetensors or .bin, and its pieces as
-            tokens.txt or vocab.txt.
+            tokenizer.model, tokens.txt or vocab.txt; of several the first one is taken.
         out: a folder to make; it is there when all is written.
         **settings: of `NemoConformerConfig`, in place of what the weights tell and of its defaults, such as
             ``scale_input=False`` for a model that NeMo trained with ``xscaling: false``.
@@ -54,7 +56,7 @@ def convert_nemo_folder(folder: str | os.PathLike, out: str | os.PathLike, **set
     file, pieces = open_weights(Path(folder)), find_pieces(Path(folder))
     write = partial(convert_weights, format="safetensors", dtype=None, largest=SHARD_SIZE)
     with whole_folder(out) as made:
-        fill_folder(file, pieces, made, settings, write)
+        fill_folder(file, read_pieces(pieces), made, settings, write, pieces, sentencepiece_model(pieces))
 
 
 def convert_folder_of_arrays(arguments: argparse.Namespace, out: Path, largest: int) -> None:
@@ -69,19 +71,47 @@ def convert_folder_of_arrays(arguments: argparse.Namespace, out: Path, largest: 
         paths.extend(write_weights(arguments, weights, made, largest))
 
     settings = {} if arguments.dtype is None else {"dtype": arguments.dtype}
-    config = fill_folder(open_weights(folder), find_pieces(folder), out, settings, write)
+    pieces = find_pieces(folder)
+    config = fill_folder(
+        open_weights(folder), read_pieces(pieces), out, settings, write, pieces, sentencepiece_model(pieces)
+    )
     say(f"{folder}: a NeMo Conformer-CTC of {config.num_hidden_layers} layers of {config.hidden_size}")
     tell(arguments, paths, [])
 
 
-def find_pieces(folder: Path) -> list[str]:
-    """The word pieces in a folder. Raises FileNotFoundError where there are none, ValueError where they are damaged."""
-    from npconformer.text.piece_files import FILES, read_pieces
+def convert_archive(arguments: argparse.Namespace, out: Path, largest: int) -> None:
+    """Fill the folder `out` with the model in an archive; `arguments` name the folder that stands for it."""
+    from npconformer.checkpoints.folder_files import copy_other_files, set_config_dtype
+    from npconformer.commands.arguments import say
+    from npconformer.commands.converted_weights import tell, write_weights
+    from npconformer.models.auto import AutoConfig
 
+    folder = Path(arguments.checkpoint)
+    weights = open_weights(folder)
+    config = AutoConfig.from_pretrained(folder)
+    try:
+        check_fit(weights, config.to_dict())
+    except ValueError as error:
+        raise ValueError(f"{weights.path} cannot be converted: {error}") from None
+    copy_other_files(folder, out)
+    if arguments.dtype is not None:
+        set_config_dtype(out, arguments.dtype)
+    paths = write_weights(arguments, weights, out, largest)
+    say(f"{weights.path}: a NeMo Conformer-CTC of {config.num_hidden_layers} layers of {config.hidden_size}")
+    tell(arguments, paths, [])
+
+
+def find_pieces(folder: Path) -> Path:
+    """The file with the word pieces in a folder. Raises FileNotFoundError where there is none."""
     lists = [folder / name for name in FILES if (folder / name).is_file()]
     if not lists:
         raise FileNotFoundError(f"{folder} has no word pieces: neither {' nor '.join(FILES)}")
-    return read_pieces(lists[0])
+    return lists[0]
+
+
+def sentencepiece_model(pieces: Path) -> bytes | None:
+    """The bytes of the file with the word pieces, where it is a tokenizer.model."""
+    return pieces.read_bytes() if pieces.name == SENTENCEPIECE_FILE else None
 
 
 def fill_folder(
@@ -90,32 +120,31 @@ def fill_folder(
     out: Path,
     settings: dict[str, Any],
     write: Callable[[ArrayFile, Path], object],
+    source: str | os.PathLike = "",
+    sentencepiece_model: bytes | None = None,
 ) -> Any:
     """Fill the folder `out` with a model whose arrays have NeMo's names, and its processor; returns its configuration.
 
-    settings: as for `convert_nemo_folder`. write: writes weights into a folder.
+    settings: as for `convert_nemo_folder`. write: writes weights into a folder. source: the file that the pieces are
+    from, for messages. sentencepiece_model: a tokenizer.model, which the folder gets, so that texts are split as the
+    model learnt them.
     """
-    from npconformer.checkpoints.fairseq_original import Original
-    from npconformer.commands.convert_fairseq import fitting_model, usual_dtype
-    from npconformer.processors.auto import AutoFeatureExtractor, AutoProcessor
-    from npconformer.text.piece_files import make_vocabulary
-    from npconformer.text.piece_tokenizer import PieceCTCTokenizer
+    from npconformer.processors.nemo_folder import write_settings
 
     try:
         weights = NemoArrays(file)
         told = {**config_of_shapes({name: tuple(file.shape(name)) for name in file}), **settings}
-        model = fitting_model(Original("nemo-conformer", "ctc", weights, {"dtype": usual_dtype(weights), **told}))
-        config = model.config
-        vocabulary = make_vocabulary(pieces, config.vocab_size)
+        check_fit(weights, told)
+        config = write_settings(weights, told, pieces, out, os.fspath(source), sentencepiece_model)
     except ValueError as error:
         raise ValueError(f"{file.path} cannot be converted: {error}") from None
-    tokenizer = PieceCTCTokenizer(
-        vocabulary,
-        unk_token="<unk>" if "<unk>" in vocabulary else None,
-        pad_token=list(vocabulary)[config.pad_token_id],
-    )
-    config.architectures = [type(model).__name__]
-    config.save_pretrained(out)
-    AutoProcessor.from_parts(AutoFeatureExtractor.for_config(config), tokenizer).save_pretrained(out)
     write(weights, out)
     return config
+
+
+def check_fit(weights: ArrayFile, settings: dict[str, Any]) -> None:
+    """Raises ValueError where weights, under our names, are not those of a recogniser with these settings."""
+    from npconformer.checkpoints.fairseq_original import Original
+    from npconformer.commands.convert_fairseq import fitting_model
+
+    fitting_model(Original("nemo-conformer", "ctc", weights, settings))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +81,7 @@ class Recordings:
     def answers(
         self,
         pipeline: Any,
-        note: str | None = None,
+        note: Callable[[Any], str | None] = lambda pipeline: None,
         only: Sequence[int] | None = None,
         quiet: bool = False,
         verbose: bool = False,
@@ -90,9 +90,9 @@ class Recordings:
         """Yield (name, result) in order, or (name, error), which is also reported.
 
         Progress bars are shown while somebody watches: of the recordings, and of the seconds of a long one. note:
-        said when the first recording is run in chunks, with {name} replaced. only: the indices of the recordings to
-        be asked, in `names`; by default all. quiet: without bars and the note. verbose: say what is done. options: of
-        the pipeline's calls.
+        what to say, of this pipeline, when the first recording is run in chunks, with {name} replaced. only: the
+        indices of the recordings to be asked, in `names`; by default all. quiet: without bars and the note. verbose:
+        say what is done. options: of the pipeline's calls.
         """
         from tqdm import tqdm
 
@@ -100,7 +100,7 @@ class Recordings:
 
         self.complain()
         hidden = quiet or sys.stderr is None or not sys.stderr.isatty()
-        seconds = SecondsBar(hidden, None if quiet else note)
+        seconds = SecondsBar(hidden, None if quiet else note(pipeline))
         names = self.names if only is None else [self.names[i] for i in only]
         sources = self.sources if only is None else [self.sources[i] for i in only]
         results = zip(names, pipeline.stream(sources, return_errors=True, progress=seconds, **options))

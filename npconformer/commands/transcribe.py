@@ -11,6 +11,7 @@ from typing import Any
 from npconformer.commands.answering import answer
 from npconformer.commands.arguments import (
     add_batch_size,
+    add_chunk_at,
     add_chunks,
     add_device,
     add_model,
@@ -56,6 +57,9 @@ long recordings: the time that a model takes for a recording as a whole grows wi
   otherwise. The file is read piece by piece, and an hour takes no more memory than ten minutes. Chunks are joined
   frame by frame, so words and times go on across their seams; --batch-size chunks are run at once. The text may
   differ a little from that of the whole, because a chunk hears nothing of what is further away.
+  NeMo's Conformers hear everyone against the mean of all who speak in a chunk: theirs, of recordings of more than 30
+  seconds, end where people pause, 15 seconds apart at most, and do not overlap, unless no pause is to be found. So do
+  those of any model with --chunk-at pauses.
 
 output formats:
   text  one line per recording: the text, after "NAME: " when there are several;
@@ -79,6 +83,9 @@ exit status: 0 all transcribed, 1 some failed, 2 could not start.
 NOTE = (
     "{name} is longer than five minutes: transcribed in overlapping chunks of 30 seconds "
     "(--chunk-length-s 0: as a whole)"
+)
+NOTE_AT_PAUSES = (
+    "{name} is longer than 30 seconds: transcribed in utterances, cut at pauses (--chunk-length-s 0: as a whole)"
 )
 
 
@@ -113,6 +120,7 @@ def add_parser(subcommands: Any) -> None:
         meaning="transcribe recordings in overlapping chunks of S seconds; 0: as a whole, whatever their length; "
         "auto, the default: in chunks of 30 seconds if they are longer than five minutes, else as a whole",
     )
+    add_chunk_at(parser)
     add_device(parser)
     add_threads(parser)
     add_batch_size(parser)
@@ -151,7 +159,7 @@ def run(arguments: argparse.Namespace) -> int:
     loaded: list[Any] = []
 
     def load() -> Any:
-        chunks = {"chunk_length_s": arguments.chunk_length_s, "stride_length_s": arguments.stride_length_s}
+        chunks = {name: getattr(arguments, name) for name in ("chunk_length_s", "stride_length_s", "chunk_at")}
         recognise = load_pipeline("automatic-speech-recognition", arguments, batch_size=arguments.batch_size, **chunks)
         if arguments.clip_timestamps is not None:
             recognise = ClippedRecogniser(recognise, arguments.clip_timestamps)
@@ -163,12 +171,19 @@ def run(arguments: argparse.Namespace) -> int:
     of_words = not set(SEGMENTED).isdisjoint(names)
     timestamps = "word" if arguments.timestamps == "segment" or of_words else None
     timestamps = arguments.timestamps if arguments.timestamps in ("word", "char") else timestamps
-    note = NOTE if arguments.chunk_length_s == "auto" else None
     rated = not set(names) <= {"text", "srt"}
-    status = answer(recordings, place, load, note=note, return_timestamps=timestamps, return_confidence=rated)
+    status = answer(recordings, place, load, note=_note, return_timestamps=timestamps, return_confidence=rated)
     if loaded and arguments.plot is not None and status == 0:
         _plot(loaded[0].recognition(), recordings.names[0], arguments.plot)
     return status
+
+
+def _note(recognise: Any) -> str | None:
+    """What is said when the first recording is cut that nobody asked to cut."""
+    recogniser = getattr(recognise, "recognise", recognise)  # inside of what clips or plots
+    if recogniser.options["chunk_length_s"] != "auto":
+        return None
+    return NOTE_AT_PAUSES if recogniser.chunking(recogniser.options).shortest else NOTE
 
 
 def _written(arguments: argparse.Namespace) -> Written:

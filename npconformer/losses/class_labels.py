@@ -5,6 +5,8 @@ Lesson: notebooks/07_heads.ipynb
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
@@ -55,10 +57,10 @@ def class_labels(
     return array
 
 
-def check_reduction(reduction: str) -> None:
+def check_reduction(reduction: str, known: Sequence[str] = REDUCTIONS) -> None:
     """Raises ValueError for an unknown reduction."""
-    if reduction not in REDUCTIONS:
-        raise ValueError(f"reduction: expected one of {', '.join(REDUCTIONS)}, got {reduction!r}")
+    if reduction not in known:
+        raise ValueError(f"reduction: expected one of {', '.join(known)}, got {reduction!r}")
 
 
 def check_logits(name: str, logits: Tensor | Array, ndim: int | None = None) -> Array:

@@ -38,11 +38,13 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from npconformer.arrays.backend import asarray, get_array_module
 from npconformer.arrays.types import Array
+from npconformer.losses.class_labels import REDUCTIONS as USUAL_REDUCTIONS
 from npconformer.losses.class_labels import check_reduction
 from npconformer.losses.ctc_targets import CTCTargets, prepare_targets
 from npconformer.ops.softmax import log_softmax_of
 from npconformer.tape.autograd import Operation, Tensor
 
+REDUCTIONS = (*USUAL_REDUCTIONS, "mean_batch", "mean_volume")
 _LOWEST = float(np.finfo(np.float64).min)
 
 
@@ -197,11 +199,16 @@ class CTCLoss(Operation):
         return logits_grad.astype(self.grad_dtype, copy=False)
 
     def _item_weights(self) -> np.ndarray:
-        """What each item's loss counts for in the result: 1, or for the mean 1 / (B max(labels, 1))."""
+        """What each item's loss counts for in the result, as `ctc_loss` says."""
         lengths = self.targets.target_lengths
+        one = np.ones(len(lengths))
         if self.reduction == "mean":
-            return 1.0 / (len(lengths) * np.maximum(lengths, 1))
-        return np.ones(len(lengths))
+            return one / (len(lengths) * np.maximum(lengths, 1))
+        if self.reduction == "mean_batch":
+            return one / len(lengths)
+        if self.reduction == "mean_volume":
+            return one / max(lengths.sum(), 1)
+        return one
 
 
 def ctc_loss(
@@ -225,7 +232,8 @@ def ctc_loss(
             whatever is not -100.
         blank: the class of the blank.
         reduction: "none" gives (B,); "sum"; "mean" divides each loss by its number of labels (at least 1) and
-            averages over the batch.
+            averages over the batch, as torch does. Of NeMo's two, "mean_batch" averages the losses as they are, and
+            "mean_volume" divides their sum by the number of all labels (at least 1).
         zero_infinity: gives items without alignment (more labels and repeats than frames) loss and gradient
             0. Without it their loss is inf and the gradient in their frames NaN, as torch's, so that nobody
             trains on them unaware.
@@ -242,7 +250,7 @@ def ctc_loss(
     data = logits.data if isinstance(logits, Tensor) else logits
     if data.ndim != 3 or data.dtype.kind != "f" or 0 in data.shape:
         raise ValueError(f"logits: expected a floating array (batch, frames, classes), got {data.dtype} {data.shape}")
-    check_reduction(reduction)
+    check_reduction(reduction, REDUCTIONS)
     targets = prepare_targets(data.shape, labels, input_lengths, target_lengths, blank)
     if compute_dtype is None:
         compute_dtype = np.result_type(data.dtype, np.float32)

@@ -57,7 +57,13 @@ FAMILIES: dict[str, Family] = {
     "nemo-conformer": Family(
         "npconformer.models.nemo_conformer",
         "NemoConformerConfig",
-        {None: "NemoConformerModel", "ctc": "NemoConformerForCTC"},
+        {
+            None: "NemoConformerModel",
+            "ctc": "NemoConformerForCTC",
+            "sequence_classification": "NemoConformerForSequenceClassification",
+            "audio_frame_classification": "NemoConformerForAudioFrameClassification",
+            "xvector": "NemoConformerForXVector",
+        },
     ),
 }
 

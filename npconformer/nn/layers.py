@@ -104,27 +104,38 @@ class PointwiseConv1d(Module):
 
 
 class Conv2d(Module):
-    """Convolution over time and bands, channels last. Weight (out, in, K, K): He's normal; bias as for `Conv1d`.
+    """Convolution over time and bands, channels last. Weight (out, in / groups, K, K): He's normal.
 
-    padding: zeros at both ends of the bands, and of the time unless a call says otherwise.
+    padding: zeros at both ends of the time and of the bands. groups: 1, or one for each channel.
     """
 
-    def __init__(self, in_channels: int, out_channels: int, kernel_size: int, stride: int = 1, padding: int = 0):
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int,
+        stride: int = 1,
+        padding: int = 0,
+        groups: int = 1,
+    ) -> None:
         super().__init__()
-        self.kernel_size, self.stride, self.padding = kernel_size, stride, padding
-        bound = math.sqrt(1 / (in_channels * kernel_size**2))
-        self.weight = Parameter(init.kaiming_normal(out_channels, in_channels, kernel_size, kernel_size))
+        self.kernel_size, self.stride, self.padding, self.groups = kernel_size, stride, padding, groups
+        width = in_channels // groups
+        bound = math.sqrt(1 / (width * kernel_size**2))
+        self.weight = Parameter(init.kaiming_normal(out_channels, width, kernel_size, kernel_size))
         self.bias = Parameter(init.uniform(-bound, bound, out_channels))
 
     def forward(self, x: Tensor | Array) -> Tensor:
         """(B, T, F, C) -> (B, U, V, O)"""
         padding = (self.padding, self.padding)
-        return ops.conv2d(x, self.weight, self.bias, self.stride, padding)
+        return ops.conv2d(x, self.weight, self.bias, self.stride, padding, self.groups)
 
     def extra_repr(self) -> str:
-        out_channels, channels, kernel, _ = self.weight.shape
-        sizes = f"kernel_size=({kernel}, {kernel}), stride=({self.stride}, {self.stride})"
-        return f"{channels}, {out_channels}, {sizes}, padding=({self.padding}, {self.padding})"
+        out_channels, width, kernel, _ = self.weight.shape
+        parts = [f"{width * self.groups}, {out_channels}, kernel_size=({kernel}, {kernel})"]
+        parts += [f"stride=({self.stride}, {self.stride})"]
+        parts += [f"padding=({self.padding}, {self.padding})"] if self.padding else []
+        return ", ".join(parts + ([f"groups={self.groups}"] if self.groups != 1 else []))
 
 
 class LayerNorm(Module):

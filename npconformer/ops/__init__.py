@@ -20,6 +20,7 @@ from npconformer.ops.layer_norm import layer_norm
 from npconformer.ops.linear import gated_linear, linear, linear_together
 from npconformer.ops.matmul import matmul
 from npconformer.ops.plane_convolution import conv2d
+from npconformer.ops.plane_pooling import max_pool2d
 from npconformer.ops.pooling import mean_pool, statistics_pool
 from npconformer.ops.rare_activations import prelu, xielu
 from npconformer.ops.reductions import mean, sum
@@ -60,6 +61,7 @@ __all__ = [
     "log_softmax",
     "masked_assign",
     "matmul",
+    "max_pool2d",
     "mean",
     "mean_pool",
     "multiply",

@@ -21,6 +21,7 @@ from npconformer.arrays.backend import backend_of, sliding_view
 from npconformer.arrays.column_sums import column_sums
 from npconformer.arrays.types import Array
 from npconformer.ops.depthwise import output_length
+from npconformer.ops.plane_depthwise import PlaneDepthwise
 from npconformer.tape.autograd import Operation, Tensor
 
 ROWS_SIZE = 8  # pieces of the backend's size that the copied rows of one product may take
@@ -110,15 +111,17 @@ def conv2d(
     bias: Tensor | Array | None = None,
     stride: int = 1,
     padding: tuple[int, int] = (0, 0),
+    groups: int = 1,
 ) -> Tensor:
     """The convolution (cross-correlation) over time and bands, as torch's of this name, channels last.
 
     Args:
         x: (B, T, F, C).
-        weight: (O, C, K, K), as checkpoints store it.
+        weight: (O, C / groups, K, K), as checkpoints store it.
         bias: (O,) or None.
         stride: along both axes, at least 1.
         padding: zeros at both ends of the time, and at both ends of the bands.
+        groups: 1, or the number of channels where O is that, too: each channel then meets itself alone.
 
     Returns:
         (B, U, V, O) with U = floor((T + 2 p - K) / s) + 1, and V likewise.
@@ -128,10 +131,12 @@ def conv2d(
     """
     if len(x.shape) != 4 or len(weight.shape) != 4 or weight.shape[2] != weight.shape[3]:
         raise ValueError(f"conv2d: expected x (B, T, F, C) and weight (O, C, K, K), got {x.shape} and {weight.shape}")
-    out, channels, kernel, _ = weight.shape
+    out, width, kernel, _ = weight.shape
     if stride < 1 or len(padding) != 2 or min(padding) < 0:
         raise ValueError(f"conv2d: bad stride {stride} or padding {padding}")
-    if channels != x.shape[3]:
+    if groups != 1 and not groups == x.shape[3] == out:
+        raise ValueError(f"conv2d: {groups} groups of {x.shape[3]} channels to {out}; expected 1, or one for each")
+    if width * groups != x.shape[3]:
         raise ValueError(f"conv2d: weight {weight.shape} does not fit {x.shape[3]} input channels")
     if x.dtype != weight.dtype:
         raise ValueError(f"conv2d: x is {x.dtype} but the weight is {weight.dtype}")
@@ -139,4 +144,6 @@ def conv2d(
         raise ValueError(f"conv2d: expected a bias of shape {(out,)}, got {bias.shape}")
     if min(size + 2 * zeros for size, zeros in zip(x.shape[1:3], padding)) < kernel:
         raise ValueError(f"conv2d: x {x.shape} with padding {padding} is smaller than a kernel of {kernel}")
+    if groups > 1:
+        return PlaneDepthwise(stride, padding)(x, weight, bias)
     return Conv2d(stride, padding)(x, weight, bias)

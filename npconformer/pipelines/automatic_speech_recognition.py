@@ -6,6 +6,7 @@ Letters: B utterances in a batch, N samples, T frames, V vocabulary.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any, ClassVar
 
 import numpy as np
@@ -15,6 +16,7 @@ from npconformer.pipelines.chunk_iter import chunk_iter, rescale_stride
 from npconformer.pipelines.finite import not_finite
 from npconformer.pipelines.frames import FramePipeline, Frames
 from npconformer.pipelines.inputs import is_path, load_waveform
+from npconformer.processors.fitting_vocabulary import check_vocabulary
 from npconformer.storage.hub_options import HubOptions
 from npconformer.text.confidence import best_path_log_probs, segment_confidence, span_confidences
 
@@ -42,7 +44,7 @@ class AutomaticSpeechRecognitionPipeline(FramePipeline):
 
     def __init__(self, model: Any, *parts: Any, **options: Any) -> None:
         super().__init__(model, *parts, **options)
-        _check_vocabulary(self.tokenizer, self.model.config.vocab_size)
+        check_vocabulary(self.tokenizer, self.model.config.vocab_size)
 
     @classmethod
     def load_parts(
@@ -104,23 +106,21 @@ class AutomaticSpeechRecognitionPipeline(FramePipeline):
         path, ids = output.rows, output.rows["id"]
         if wrong := int((ids == NO_CLASS).sum()):
             raise not_finite(wrong, len(ids), "frames")
-        tokenizer, unit, rated = self.processor.tokenizer, options["return_timestamps"], options["return_confidence"]
-        units = {"word", unit} if rated else {unit}
-        decoded = tokenizer.decode(ids, **{f"output_{one}_offsets": True for one in units if one is not None})
-        if units == {None}:
-            return {"text": decoded}
-        result = {"text": decoded["text"]}
+        unit, rated = options["return_timestamps"], options["return_confidence"]
+        units = [one for one in TIMESTAMPS if one is not None and (one == unit or (rated and one == "word"))]
+        text, offsets = decode_utterances(self.processor.tokenizer, ids, output.seams, units)
+        result: dict[str, Any] = {"text": text}
         if rated:
-            result["confidence"] = segment_confidence(self._confidences(path, decoded["word_offsets"]))
+            result["confidence"] = segment_confidence(self._confidences(path, offsets["word"]))
         if unit is None:
             return result
-        offsets, start = decoded[f"{unit}_offsets"], self.clock.start
+        start = self.clock.start
         result["chunks"] = [
             {"text": offset[unit], "timestamp": (start(offset["start_offset"]), start(offset["end_offset"]))}
-            for offset in offsets
+            for offset in offsets[unit]
         ]
         if rated:
-            for chunk, confidence in zip(result["chunks"], self._confidences(path, offsets)):
+            for chunk, confidence in zip(result["chunks"], self._confidences(path, offsets[unit])):
                 chunk["confidence"] = confidence
         return result
 
@@ -129,6 +129,38 @@ class AutomaticSpeechRecognitionPipeline(FramePipeline):
         no_letters = {tokenizer.pad_token_id, tokenizer.word_delimiter_token_id}
         spans = [(offset["start_offset"], offset["end_offset"]) for offset in offsets]
         return span_confidences(path["id"], path["log_prob"], spans, no_letters)
+
+
+def decode_utterances(
+    tokenizer: Any, ids: np.ndarray, seams: Sequence[int], units: Sequence[str]
+) -> tuple[str, dict[str, list[dict[str, Any]]]]:
+    """The text of a best path (T,), and for each of the units, "char" and "word", its offsets in frames.
+
+    seams: the frames with which further utterances begin. Each is read by itself: a word ends there, and a letter that
+    comes again behind one is another one.
+    """
+    asked = {f"output_{unit}_offsets": True for unit in units}
+    text, offsets = "", {unit: list[dict[str, Any]]() for unit in units}
+    for first, last in pairwise([0, *seams, len(ids)]):
+        decoded = tokenizer.decode(ids[first:last], **asked)
+        said = decoded["text"] if asked else decoded
+        for unit in units:
+            further = [
+                {**one, "start_offset": one["start_offset"] + first, "end_offset": one["end_offset"] + first}
+                for one in decoded[f"{unit}_offsets"]
+            ]
+            if unit == "char" and offsets[unit] and further:
+                offsets[unit] += _space_between(offsets[unit][-1], further[0])
+            offsets[unit] += further
+        text = f"{text} {said}" if text and said else text or said
+    return text, offsets
+
+
+def _space_between(before: dict[str, Any], after: dict[str, Any]) -> list[dict[str, Any]]:
+    """The space, if there is none yet, between the last letter of an utterance and the first of the next one."""
+    if before["char"].endswith(" ") or after["char"].startswith(" "):
+        return []
+    return [{"char": " ", "start_offset": before["end_offset"], "end_offset": after["start_offset"]}]
 
 
 def best_path(logits: np.ndarray) -> np.ndarray:
@@ -145,27 +177,6 @@ def _path(ids: np.ndarray, log_probs: np.ndarray | None) -> np.ndarray:
 def best_classes(logits: np.ndarray) -> np.ndarray:
     """(..., V) -> (...): the class with the largest logit; NO_CLASS where the logits are NaN or infinite."""
     return np.where(np.isfinite(logits).all(axis=-1), logits.argmax(axis=-1), NO_CLASS)
-
-
-def _check_vocabulary(tokenizer: Any, vocab_size: int) -> None:
-    """Raise a ValueError unless every class of the model is a token, and every token a class.
-
-    Special tokens may lie beyond the model's classes: tokenizers add <s> and </s> where the vocabulary lacks them.
-    """
-    vocabulary = tokenizer.get_vocab()
-    nameless = sorted(set(range(vocab_size)) - set(vocabulary.values()))
-    special = set(tokenizer.all_special_tokens)
-    beyond = [token for token, index in vocabulary.items() if index >= vocab_size and token not in special]
-    if nameless:
-        problem = f"has no token for {len(nameless)} of them, such as {nameless[0]}"
-    elif beyond:
-        problem = f"has {len(vocabulary)} tokens, and {len(beyond)} of them, such as {beyond[0]!r}, are no class"
-    else:
-        return
-    raise ValueError(
-        f"the model tells {vocab_size} classes apart (vocab_size), and the tokenizer {problem}: "
-        "use the tokenizer, with the vocab.json, that the model was trained with"
-    )
 
 
 def _find_processor(processor: Any, tokenizer: Any, feature_extractor: Any, folder: Any, hub: HubOptions) -> Any:

@@ -30,6 +30,10 @@ from npconformer.models.frame_clock import FrameClock
 AUTO = "auto"
 AUTO_ABOVE_S = 300.0  # longer recordings are cut when chunk_length_s is "auto": attention takes time as T squared
 AUTO_CHUNK_S = 30.0
+AUTO_UTTERANCE_S = 15.0  # the longest utterance, where chunks end at pauses and chunk_length_s is "auto"
+AUTO_UTTERANCES_ABOVE_S = 30.0  # then: about the longest that models are trained on
+SHORTEST_UTTERANCE_S = 4.0  # a model sees badly what is very short, and so little gives no good mean
+SHORTEST_PER_CHUNK = 3  # and a third of the longest one at most
 STRIDES_PER_CHUNK = 6  # as in transformers: a stride is a sixth of the chunk on each side unless it is given
 
 
@@ -39,7 +43,7 @@ class Chunking:
 
     frames: C. left, right: L and R. samples_per_frame: how far apart frames are. samples: those that C frames
     are made of. samples_beyond: how many more make one frame more. longest_whole: recordings of up to this
-    many samples are not cut.
+    many samples are not cut. shortest: where chunks end at pauses, the fewest frames of one; 0 where they do not.
     """
 
     frames: int
@@ -49,14 +53,19 @@ class Chunking:
     samples: int
     samples_beyond: int
     longest_whole: int
+    shortest: int = 0
 
 
 class Window(NamedTuple):
-    """A chunk: its samples (N,), and that frames from `skip` up to `stop` of its frames are kept."""
+    """A chunk: its samples (N,), and that frames from `skip` up to `stop` of its frames are kept.
+
+    begins: whether an utterance begins with it, of a recording that is cut at pauses.
+    """
 
     samples: np.ndarray
     skip: int
     stop: int
+    begins: bool = False
 
 
 def find_windows(pieces: Iterable[np.ndarray], chunking: Chunking, frames_of: Callable[[int], int]) -> Iterator[Window]:
@@ -86,12 +95,15 @@ def find_windows(pieces: Iterable[np.ndarray], chunking: Chunking, frames_of: Ca
     yield Window(samples, kept - start, total - start)
 
 
-def make_chunking(chunk_length_s: Any, stride_length_s: Any, clock: FrameClock) -> Chunking | None:
+def make_chunking(
+    chunk_length_s: Any, stride_length_s: Any, clock: FrameClock, at_pauses: bool = False
+) -> Chunking | None:
     """The chunks for settings in seconds, rounded to whole frames of the clock; None for recordings as a whole.
 
+    at_pauses: they end at pauses (utterances.py), and chunk_length_s is that of the longest.
     Raises ValueError for settings that have no meaning, that nothing is kept of, or shorter than a frame.
     """
-    length, strides = check_lengths(chunk_length_s, stride_length_s)
+    length, strides = check_lengths(chunk_length_s, stride_length_s, at_pauses)
     if length is None:
         return None
     size, sampling_rate = clock.samples_per_frame, clock.sampling_rate
@@ -111,16 +123,24 @@ def make_chunking(chunk_length_s: Any, stride_length_s: Any, clock: FrameClock) 
     ratio = 1 if clock.is_centred else clock.samples_per_encoder_frame
     samples, longest_whole = one_more - ratio, one_more - 1
     if chunk_length_s == AUTO:
-        longest_whole = max(longest_whole, round(AUTO_ABOVE_S * sampling_rate))
-    return Chunking(frames, left, right, size, samples, ratio, longest_whole)
+        above_s = AUTO_UTTERANCES_ABOVE_S if at_pauses else AUTO_ABOVE_S
+        longest_whole = max(longest_whole, round(above_s * sampling_rate))
+    shortest = 0
+    if at_pauses:
+        shortest = max(min(round(SHORTEST_UTTERANCE_S * sampling_rate / size), frames // SHORTEST_PER_CHUNK), 1)
+    return Chunking(frames, left, right, size, samples, ratio, longest_whole, shortest)
 
 
-def check_lengths(chunk_length_s: Any, stride_length_s: Any) -> tuple[float | None, tuple[float, float]]:
+def check_lengths(
+    chunk_length_s: Any, stride_length_s: Any, at_pauses: bool = False
+) -> tuple[float | None, tuple[float, float]]:
     """The chunk's length, None for recordings as a whole, and its two strides, in seconds.
 
     Raises ValueError for what is not a length, and for a chunk that is not longer than its strides.
     """
-    length = AUTO_CHUNK_S if isinstance(chunk_length_s, str) and chunk_length_s == AUTO else chunk_length_s
+    length = chunk_length_s
+    if isinstance(length, str) and length == AUTO:
+        length = AUTO_UTTERANCE_S if at_pauses else AUTO_CHUNK_S
     if length is not None and not _is_length(length):
         raise ValueError(
             "chunk_length_s must be a number of seconds, None or 0 for recordings as a whole, "

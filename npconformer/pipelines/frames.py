@@ -16,13 +16,18 @@ from npconformer.pipelines.batching import AudioPipeline, Prepared, Progress, wi
 from npconformer.pipelines.chunk_iter import rescale_stride
 from npconformer.pipelines.chunking import Chunking, Window, check_lengths, find_windows, make_chunking
 from npconformer.pipelines.inputs import is_path
+from npconformer.pipelines.utterances import PAUSES, check_chunk_at, cuts_at_pauses, find_utterances
 
 
 class Frames(NamedTuple):
-    """What the model says of a recording: one row for each frame, rows (T, ...), of `samples` samples."""
+    """What the model says of a recording: one row for each frame, rows (T, ...), of `samples` samples.
+
+    seams: the frames with which its second and further utterances begin, where it is cut at pauses.
+    """
 
     samples: int
     rows: np.ndarray
+    seams: tuple[int, ...] = ()
 
 
 class FramePipeline(AudioPipeline):
@@ -33,8 +38,13 @@ class FramePipeline(AudioPipeline):
             for recordings longer than five minutes; others as a whole.
         stride_length_s: how much of a chunk is context only, in seconds: on each side, or (left, right). None is a
             sixth of the chunk.
+        chunk_at: where chunks end. "fixed": where chunk_length_s says. "pauses": in the longest pause, at most so far
+            from the last one, and each is run as an utterance of its own, without context, as utterances.py describes;
+            where there is no pause, chunks overlap by their strides. "auto" is then 15 seconds at most, for recordings
+            longer than 30. None: "pauses" where chunk_length_s is "auto" and the model is one of NeMo's Conformers,
+            which hear every speaker against the mean of all in the chunk; else "fixed", as in transformers.
 
-    Both are rounded to whole frames. A file is then read piece by piece and never is in memory as a whole.
+    Lengths are rounded to whole frames. A file is then read piece by piece and never is in memory as a whole.
     batch_size is the number of chunks that go through the model at once. Each chunk is normalised by itself (where
     the feature extractor normalises), as in transformers: models are trained on utterances about as long,
     normalised so, and a chunk's level does not depend on what is an hour away. (A minute of digits whose second half
@@ -42,7 +52,7 @@ class FramePipeline(AudioPipeline):
     30 s.) Recordings that fit one chunk give what they give without chunks.
     """
 
-    options: ClassVar = {"chunk_length_s": None, "stride_length_s": None}
+    options: ClassVar = {"chunk_length_s": None, "stride_length_s": None, "chunk_at": None}
 
     rows_name: ClassVar[str] = "logits"  # what `forward` calls the rows
 
@@ -56,11 +66,21 @@ class FramePipeline(AudioPipeline):
 
     @classmethod
     def check_options(cls, options: dict[str, Any]) -> None:
-        check_lengths(options["chunk_length_s"], options["stride_length_s"])
+        lengths = options["chunk_length_s"], options["stride_length_s"]
+        check_lengths(*lengths, options["chunk_at"] == PAUSES)
+        check_chunk_at(options["chunk_at"], options["chunk_length_s"])
 
     def chunking(self, options: dict[str, Any]) -> Chunking | None:
         """The chunks that the options ask for, in this model's frames; None for recordings as a whole."""
-        return make_chunking(options["chunk_length_s"], options["stride_length_s"], self.clock)
+        length, strides, chunk_at = (options[name] for name in ("chunk_length_s", "stride_length_s", "chunk_at"))
+        at_pauses = cuts_at_pauses(chunk_at, length, self.model.config.model_type)
+        return make_chunking(length, strides, self.clock, at_pauses)
+
+    def windows(self, pieces: Iterable[np.ndarray], chunking: Chunking) -> Iterator[Window]:
+        """The chunks of a recording that comes in pieces [(n,), ...]."""
+        if chunking.shortest:
+            return find_utterances(pieces, chunking, self.clock.frames, self.sampling_rate)
+        return find_windows(pieces, chunking, self.clock.frames)
 
     def _complete(self, given: dict[str, Any]) -> dict[str, Any]:
         options = super()._complete(given)
@@ -104,7 +124,8 @@ class FramePipeline(AudioPipeline):
         >>> answer = pipe.postprocess([pipe.forward(one) for one in pipe.preprocess("speech.wav")])
 
         Each has what the feature extractor gives; "is_last"; "num_samples", of the recording, in the last one and 0
-        elsewhere; the further entries of a dict; and, where parts of it are context, "stride": (samples, left, right).
+        elsewhere; the further entries of a dict; where parts of it are context, "stride": (samples, left, right); and,
+        of a recording that is cut at pauses, "begins": whether it is a new utterance.
         """
         chunking = self.chunking(self._complete(options))
         waveform, stride, extra = super()._prepare(inputs, sampling_rate, self.options)[:3]
@@ -115,13 +136,14 @@ class FramePipeline(AudioPipeline):
             yield {"is_last": True, **self._features([waveform]), **where, "num_samples": samples, **extra}
             return
         size = self.samples_per_frame
-        windows = list(find_windows([waveform], chunking, self.clock.frames))
+        windows = list(self.windows([waveform], chunking))
         for i, window in enumerate(windows):
             count, is_last = len(window.samples), i + 1 == len(windows)
             stride = (count, window.skip * size, (round(count / size) - window.stop) * size)
             samples = total if is_last else 0
             features = self._features([window.samples])
-            yield {"is_last": is_last, **features, "stride": stride, "num_samples": samples, **extra}
+            begins = {"begins": window.begins} if chunking.shortest else {}
+            yield {"is_last": is_last, **features, "stride": stride, "num_samples": samples, **begins, **extra}
 
     def forward(self, model_inputs: Mapping[str, Any]) -> dict[str, Any]:
         """What the model says of one dict of `preprocess`: its rows (1, T, ...), and its stride in frames."""
@@ -135,8 +157,9 @@ class FramePipeline(AudioPipeline):
     def postprocess(self, model_outputs: Sequence[Mapping[str, Any]], **options: Any) -> Any:
         """What a call with these options gives, made of what `forward` gives for every dict of `preprocess`."""
         rows = [_cut(one[self.rows_name][0], one.get("stride")) for one in model_outputs]
-        frames = Frames(sum(one.get("num_samples", 0) for one in model_outputs), np.concatenate(rows))
-        known = ("is_last", self.rows_name, "stride", "num_samples")
+        samples = sum(one.get("num_samples", 0) for one in model_outputs)
+        frames = _join(samples, rows, [one.get("begins", False) for one in model_outputs])
+        known = ("is_last", self.rows_name, "stride", "num_samples", "begins")
         extras = [{name: value for name, value in one.items() if name not in known} for one in model_outputs]
         return with_extra(self._answer(frames, Prepared(None), self._complete(options)), extras)
 
@@ -163,14 +186,28 @@ class FramePipeline(AudioPipeline):
                 progress(recording, done_s, seconds)
 
         tell(0.0)
-        kept = []
-        for batch in _batches(find_windows(counted(), chunking, self.clock.frames), batch_size):
+        kept, begins = [], []
+        for batch in _consecutive(self.windows(counted(), chunking), batch_size, one_length=not chunking.shortest):
             self._check_long_enough(len(batch[0].samples), recording)  # a header may promise more than there is
-            for window, rows in zip(batch, self.run_frames([window.samples for window in batch])):
+            for window, rows in zip(batch, self._run_windows(batch)):
                 kept.append(rows[window.skip : window.stop].copy())  # the rest is let go
+                begins.append(window.begins)
                 done += len(kept[-1])
             tell(min(done * self.seconds_per_frame, seconds))
-        return Frames(samples, np.concatenate(kept))
+        return _join(samples, kept, begins)
+
+    def _run_windows(self, windows: list[Window]) -> list[np.ndarray]:
+        """All frames of each window: [(T_1, ...), ...]; those that may be padded to one length run together."""
+        rows: dict[int, np.ndarray] = {}
+        for batch in self._batches({i: len(one.samples) for i, one in enumerate(windows)}, len(windows)):
+            rows |= zip(batch, self.run_frames([windows[i].samples for i in batch]))
+        return [rows[i] for i in range(len(windows))]
+
+
+def _join(samples: int, rows: list[np.ndarray], begins: list[bool]) -> Frames:
+    """The rows of a recording's chunks [(T_1, ...), ...], with the seams where an utterance begins."""
+    firsts = np.cumsum([0, *map(len, rows)])[:-1].tolist()
+    return Frames(samples, np.concatenate(rows), tuple(first for first, new in zip(firsts, begins) if new and first))
 
 
 def _cut(rows: np.ndarray, stride: tuple[int, int, int] | None) -> np.ndarray:
@@ -181,11 +218,12 @@ def _cut(rows: np.ndarray, stride: tuple[int, int, int] | None) -> np.ndarray:
     return rows[left : max(frames - right, left)]
 
 
-def _batches(windows: Iterable[Window], batch_size: int) -> Iterator[list[Window]]:
-    """Windows of one length in groups of batch_size; all but the last one are of one length."""
+def _consecutive(windows: Iterable[Window], batch_size: int, one_length: bool) -> Iterator[list[Window]]:
+    """Windows in groups of batch_size. one_length: of one length in a group; of fixed chunks all but the last are."""
     batch: list[Window] = []
     for window in windows:
-        if batch and (len(batch) == batch_size or len(batch[0].samples) != len(window.samples)):
+        differs = one_length and batch and len(batch[0].samples) != len(window.samples)
+        if len(batch) == batch_size or differs:
             yield batch
             batch = []
         batch.append(window)

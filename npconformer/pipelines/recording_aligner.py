@@ -40,12 +40,16 @@ class _Logits(AutomaticSpeechRecognitionPipeline):
 class RecordingAligner:
     """Aligns texts with recordings by the model of a speech recognition pipeline.
 
-    chunk_length_s, stride_length_s, batch_size: as in FramePipeline; "auto" runs what is longer than five minutes in
-    chunks of 30 seconds.
+    chunk_length_s, stride_length_s, chunk_at, batch_size: as in FramePipeline; "auto" runs what is longer than five
+    minutes in chunks of 30 seconds, or, with NeMo's Conformers, than 30 seconds in utterances cut at pauses.
     """
 
     def __init__(
-        self, recogniser: AutomaticSpeechRecognitionPipeline, chunk_length_s: Any = "auto", stride_length_s: Any = None
+        self,
+        recogniser: AutomaticSpeechRecognitionPipeline,
+        chunk_length_s: Any = "auto",
+        stride_length_s: Any = None,
+        chunk_at: str | None = None,
     ) -> None:
         self.tokenizer = recogniser.processor.tokenizer
         self.logits = _Logits(
@@ -54,6 +58,7 @@ class RecordingAligner:
             batch_size=recogniser.batch_size,
             chunk_length_s=chunk_length_s,
             stride_length_s=stride_length_s,
+            chunk_at=chunk_at,
         )
 
     def __call__(

@@ -9,6 +9,7 @@ from pathlib import Path
 from npconformer.audio.extractor_files import PROCESSOR_FILE, SETTINGS_FILE
 from npconformer.checkpoints.hub_weights import weights_folder
 from npconformer.models.configuration import CONFIG_NAME
+from npconformer.storage.archives import opened_folder, source_of
 from npconformer.storage.files import existing_folder
 from npconformer.storage.hub import is_repository, local_folder
 from npconformer.storage.hub_options import HubOptions
@@ -19,6 +20,7 @@ SETTINGS_OF_TOKENIZER = (
     tokenizer_files.SETTINGS_FILE,
     tokenizer_files.SPECIAL_TOKENS_FILE,
     tokenizer_files.ADDED_TOKENS_FILE,
+    tokenizer_files.SENTENCEPIECE_FILE,
 )
 
 
@@ -36,11 +38,14 @@ def processor_folder(name: str | os.PathLike, hub: HubOptions, also: Sequence[st
 def checkpoint_folder(name: str | os.PathLike, hub: HubOptions) -> Path:
     """The folder with all of a checkpoint: its configuration, a processor's files as far as there are, its weights.
 
-    What is no repository is given back as it is. Raises what `storage.hub.local_folder` raises.
+    What is no repository is given back as it is, an archive as the folder that stands for it. Raises what
+    `storage.hub.local_folder` raises.
     """
     if not is_repository(name):
-        return Path(name, hub.subfolder)
+        return opened_folder(Path(name, hub.subfolder))
     optional = (*EXTRACTOR_FILES, tokenizer_files.VOCABULARY_FILE, *SETTINGS_OF_TOKENIZER)
     folder = local_folder(name, hub, [CONFIG_NAME], optional)
+    if source_of(folder) is not None:  # weights and all
+        return folder
     weights_folder(name, hub.pinned_to(folder))
     return folder

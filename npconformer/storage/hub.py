@@ -22,14 +22,16 @@ from types import ModuleType
 from typing import Any
 
 from npconformer import __version__
+from npconformer.storage.archives import opened_folder
 from npconformer.storage.hub_answers import UnsafeAnswer, guard
+from npconformer.storage.hub_archives import find_archives
 from npconformer.storage.hub_errors import by_hand, explain
 from npconformer.storage.hub_options import COMMIT, HubOptions
 
 # One slash; letters, digits and -_. on both sides of it, with no mark at an end and no -- or .. inside.
 _REPOSITORY = re.compile(r"(?!.*(--|\.\.))[A-Za-z0-9_]([\w.-]*\w)?/[A-Za-z0-9_]([\w.-]*\w)?", re.ASCII)
 LONGEST_NAME = 96
-_NO_REPOSITORY = (".git", ".json")  # the hub refuses the one; the other is a configuration's file, its name misspelt
+_NO_REPOSITORY = (".git", ".json", ".nemo")  # the hub refuses the first; others are files, their names misspelt
 
 
 def is_repository(name: Any) -> bool:
@@ -52,15 +54,20 @@ def local_folder(
 
     Returns:
         For a repository, the folder in the cache with these files. Else `name` with the subfolder; whether it exists,
-        and what it has, is for the caller to see.
+        and what it has, is for the caller to see. Where there is an archive in their place, here or in the repository,
+        the folder that stands for it (`storage.archives`).
 
     Raises:
         FileNotFoundError: there is no such repository, revision or file, or no huggingface_hub to ask for them.
         PermissionError: the repository is not open to who asks. ConnectionError: the hub cannot be reached.
     """
     if not is_repository(name):
-        return Path(name, options.subfolder)
-    return Repository(str(name), options).folder(needed, optional)
+        return opened_folder(Path(name, options.subfolder))
+    repository = Repository(str(name), options)
+    try:
+        return repository.folder(needed, optional)
+    except FileNotFoundError as error:
+        return repository.opened_archive(error)
 
 
 class Repository:
@@ -89,6 +96,16 @@ class Repository:
             if (path := self.file(file)) is not None:
                 return path
         raise self._lacks(files)
+
+    def opened_archive(self, error: FileNotFoundError) -> Path:
+        """The folder that stands for the one archive in the repository; raises `error` where there is none, or more."""
+        names = find_archives(self._hub, self.name, self.options, self._offline)
+        if len(names) > 1:
+            raise FileNotFoundError(f"{error}, and several archives: {', '.join(names[:8])}. Download one, and name it")
+        path = self.file(names[0]) if names else None
+        if path is None:
+            raise error
+        return opened_folder(path)
 
     def file(self, file: str) -> Path | None:
         """A file, in the cache; None where the repository has none, or, offline, where the cache has none."""

@@ -20,7 +20,8 @@ def by_hand(name: str) -> str:
         f"installed: {INSTALL}. Or download it by hand into a folder of your own and name that: open "
         f'https://huggingface.co/{name}, choose "Files and versions" and take config.json, the weights '
         "(model.safetensors, else pytorch_model.bin) and, as far as they are there, preprocessor_config.json, "
-        "processor_config.json, tokenizer_config.json, vocab.json, special_tokens_map.json and added_tokens.json. "
+        "processor_config.json, tokenizer_config.json, vocab.json, special_tokens_map.json, added_tokens.json and "
+        "tokenizer.model. "
         f"A file's address is https://huggingface.co/{name}/resolve/main/ and its name"
     )
 

@@ -13,6 +13,8 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
+from npconformer.storage.archives import source_of
+
 SECRETS = ("token", "use_auth_token")
 # Downloads are always resumed; of each tokenizer there is one; code beside a checkpoint is never run, whatever it is.
 WITHOUT_EFFECT = ("resume_download", "use_fast", "code_revision")
@@ -95,6 +97,7 @@ class HubOptions:
 
     def pinned_to(self, folder: Path) -> HubOptions:
         """The same at the very commit that a folder in the cache is of, so that all files come from one."""
+        folder = source_of(folder) or folder
         for place in (folder, *folder.parents):
             in_cache = place.parent.name == "snapshots" and place.parent.parent.name.startswith("models--")
             if in_cache and COMMIT.fullmatch(place.name):

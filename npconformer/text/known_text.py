@@ -68,7 +68,7 @@ def read_known_text(text: str, tokenizer: Any, fit: bool = False) -> KnownText:
         if word == WILDCARD_WORD and wildcards:
             _add(words, KnownWord(word, None, place))
             continue
-        tokens = tokenizer.tokenize(word)
+        tokens = tokenizer.tokenize_word(word, is_first=not words)
         strange = any(token not in vocabulary or (fit and token in special) for token in tokens)
         if strange and not fit:
             _refuse(text, tokenizer, vocabulary, wildcards)

@@ -14,6 +14,7 @@ import copy
 import os
 from collections.abc import Mapping
 from itertools import groupby
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ from npconformer.text.ctc_decoding import Span, cut, group_words, runs
 from npconformer.text.text_encoding import TextEncoder
 from npconformer.text.tokenizer_files import (
     ADDED_TOKENS_FILE,
+    SENTENCEPIECE_FILE,
     SETTINGS_FILE,
     VOCABULARY_FILE,
     read_settings,
@@ -216,6 +218,10 @@ class Wav2Vec2CTCTokenizer(TextEncoder):
         fields = ["text"] + [n for n in ("char_offsets", "word_offsets") if options.get(f"output_{n}")]
         return Wav2Vec2CTCTokenizerOutput(**{name: [getattr(one, name) for one in decoded] for name in fields})
 
+    def tokenize_word(self, word: str, is_first: bool) -> list[str]:
+        """The tokens of a word of a text, without what stands for the space before it unless that is in a token."""
+        return self.tokenize(word)
+
     # ---- files
 
     @classmethod
@@ -235,15 +241,20 @@ class Wav2Vec2CTCTokenizer(TextEncoder):
         folder = tokenizer_folder(pretrained_model_name_or_path, HubOptions.take(overrides))
         if not (folder / VOCABULARY_FILE).is_file():
             raise FileNotFoundError(f"{folder} has no tokenizer: no {VOCABULARY_FILE}")
-        settings = read_settings(folder)
+        settings = {**read_settings(folder), **cls._beside_the_vocabulary(folder)}
         try:
             tokenizer = cls(folder / VOCABULARY_FILE, **{**settings, **overrides})
         except (TypeError, ValueError) as error:  # TypeError: a setting called "self"
-            if str(folder / VOCABULARY_FILE) in str(error):
+            if any(str(folder / name) in str(error) for name in (VOCABULARY_FILE, SENTENCEPIECE_FILE)):
                 raise
             raise ValueError(f"{folder / SETTINGS_FILE}: {error}") from error
         tokenizer.name_or_path = os.fspath(pretrained_model_name_or_path)
         return tokenizer
+
+    @classmethod
+    def _beside_the_vocabulary(cls, folder: Path) -> dict[str, Any]:
+        """Further arguments, from files that only this class reads."""
+        return {}
 
     def save_pretrained(
         self,

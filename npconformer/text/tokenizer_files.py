@@ -20,6 +20,7 @@ from npconformer.text.special_tokens import ROLES
 VOCABULARY_FILE = "vocab.json"
 SETTINGS_FILE = "tokenizer_config.json"
 ADDED_TOKENS_FILE = "added_tokens.json"
+SENTENCEPIECE_FILE = "tokenizer.model"
 SPECIAL_TOKENS_FILE = "special_tokens_map.json"
 
 NAMED_TOKENS = ROLES[:-1]  # without the word delimiter, which those files do not have
@@ -28,7 +29,7 @@ ABOUT_THE_FILES = ("tokenizer_class", "name_or_path", "special_tokens_map_file",
 
 def tokenizer_folder(name: str | os.PathLike, hub: HubOptions) -> Path:
     """The folder with a tokenizer's files; of a repository at the hub, only these are downloaded."""
-    others = (SETTINGS_FILE, SPECIAL_TOKENS_FILE, ADDED_TOKENS_FILE)
+    others = (SETTINGS_FILE, SPECIAL_TOKENS_FILE, ADDED_TOKENS_FILE, SENTENCEPIECE_FILE)
     folder = local_folder(name, hub, needed=[VOCABULARY_FILE], optional=others)
     return existing_folder(folder, f"{VOCABULARY_FILE} and {SETTINGS_FILE}")
 

@@ -13,6 +13,7 @@ from npconformer.models.auto import AutoConfig, config_class, heads_of, read_mod
 from npconformer.models.configuration import configuration_file
 from npconformer.models.unknown_fields import known_fields, unknown_fields
 from npconformer.processors.auto import AutoFeatureExtractor, AutoTokenizer
+from npconformer.storage.archives import source_of
 from npconformer.storage.files import read_json_object
 from npconformer.storage.messages import shown
 from npconformer.text.tokenizer import Wav2Vec2CTCTokenizer
@@ -95,6 +96,8 @@ class Source:
 
 
 def _has_weights(folder: Path | None) -> bool:
+    if folder is not None and source_of(folder) is not None:
+        return True
     return folder is not None and (any(folder.glob("*.safetensors")) or any(folder.glob("pytorch_model*")))
 
 

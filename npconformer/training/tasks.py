@@ -30,6 +30,8 @@ from npconformer.training.validation_measures import (
 )
 
 MEAN, SUM, NORMALISED_SUM = "mean", "sum", "normalised sum"
+OF_LABELS = "mean_volume"
+CTC_MEANS = (MEAN, "mean_batch", OF_LABELS)  # see `ctc_loss`
 
 
 class Task:
@@ -89,9 +91,17 @@ class CTCTask(Task):
 
     def __init__(self, config: Any) -> None:
         super().__init__(config)
-        if config.ctc_loss_reduction not in (MEAN, SUM):
-            raise ValueError(f"config.ctc_loss_reduction: expected mean or sum, got {config.ctc_loss_reduction!r}")
-        self.reduction = config.ctc_loss_reduction
+        if config.ctc_loss_reduction not in (*CTC_MEANS, SUM):
+            expected = f"{', '.join(CTC_MEANS)} or sum"
+            raise ValueError(f"config.ctc_loss_reduction: expected {expected}, got {config.ctc_loss_reduction!r}")
+        self.reduction = SUM if config.ctc_loss_reduction == SUM else MEAN
+
+    def count(self, batch: dict[str, np.ndarray]) -> int:
+        """The utterances; where the loss is a mean over labels, these."""
+        if self.config.ctc_loss_reduction != OF_LABELS:
+            return super().count(batch)
+        labels = np.asarray(batch["labels"])
+        return int(((labels != IGNORED) & (labels != self.config.pad_token_id)).sum())
 
     def measures(self, processor: Any) -> Measures:
         if processor is None:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from functools import partial
 
 import numpy as np
 import pytest
@@ -105,6 +106,56 @@ def test_vocab_txt_will_do(folder, tmp_path):
     check(tmp_path / "out")
 
 
+# ---- SentencePiece's file
+
+FEW_PIECES = b"".join(  # with <s> and </s>, which are classes, too
+    bytes([10, len(piece.encode()) + 4, 10, len(piece.encode())]) + piece.encode() + bytes([24, kind])
+    for piece, kind in [("<unk>", 2), ("<s>", 3), ("</s>", 3), ("▁the", 1), ("s", 1), ("▁", 1)]
+)
+
+
+def test_a_tokenizer_model_comes_first_and_goes_with_the_folder(folder, tmp_path, capsys):
+    (folder / "tokenizer.model").write_bytes(FEW_PIECES)
+    assert run(capsys, "convert", folder, tmp_path / "by command")[0] == 0
+    convert_nemo_folder(folder, tmp_path / "out")
+    for out in (tmp_path / "out", tmp_path / "by command"):
+        assert (out / "tokenizer.model").read_bytes() == FEW_PIECES
+        tokenizer = AutoProcessor.from_pretrained(out).tokenizer
+        assert sorted(tokenizer.get_vocab(), key=tokenizer.get_vocab().get) == [
+            "<unk>",
+            "<s>",
+            "</s>",
+            "▁the",
+            "s",
+            "▁",
+            "<blk>",
+        ]
+        assert tokenizer.sentencepiece_model == FEW_PIECES and (tokenizer.bos_token, tokenizer.eos_token) == (
+            "<s>", "</s>",
+        )  # fmt: skip
+        assert tokenizer.decode([3, 4, 2, 6], skip_special_tokens=True) == "thes"
+
+
+def test_a_tokenizer_model_of_another_model(folder, tmp_path, refused):
+    (folder / "tokenizer.model").write_bytes(FEW_PIECES + b"\x0a\x03\x0a\x01x" * 1 + b"\x0a\x03\x0a\x01y")
+    refused(r"tokenizer\.model: 8 pieces do not fit a model of 7 classes; expected 6, or 7 with the blank")
+    (folder / "tokenizer.model").write_bytes(FEW_PIECES[:-3])
+    refused(r"tokenizer\.model is no SentencePiece model: a value of 7 bytes")
+
+
+def test_a_vocabulary_that_was_put_beside_another_model(folder, tmp_path):
+    convert_nemo_folder(folder, tmp_path / "out")
+    vocabulary = tmp_path / "out/vocab.json"
+    held = json.loads(vocabulary.read_text())
+    for changed, count in [({**held, "▁more": 7, "▁and": 8}, 9), ({"<unk>": 0, "s": 1, "<blk>": 2}, 3)]:
+        vocabulary.write_text(json.dumps(changed))
+        for load in (AutoProcessor.from_pretrained, partial(pipeline, "automatic-speech-recognition")):
+            with pytest.raises(
+                ValueError, match=rf"out/config\.json: .* 7 classes .* has {count} tokens.*out/vocab\.json"
+            ):
+                load(tmp_path / "out")
+
+
 # ---- what is refused, with nothing written
 
 
@@ -124,7 +175,7 @@ def refused(folder, tmp_path, capsys):
 
 def test_no_pieces(folder, refused):
     (folder / "tokens.txt").unlink()
-    refused(r"has no word pieces: neither tokens\.txt nor vocab\.txt", FileNotFoundError)
+    refused(r"has no word pieces: neither tokenizer\.model nor tokens\.txt nor vocab\.txt", FileNotFoundError)
 
 
 def test_pieces_of_another_model(folder, refused):
@@ -140,6 +191,23 @@ def test_another_model(folder, refused):
 def test_other_kinds_of_subsampling():
     with pytest.raises(ValueError, match=r"'encoder\.pre_encode\.conv\.3\.weight' is no array"):
         own_name("encoder.pre_encode.conv.3.weight")
+    with pytest.raises(
+        ValueError, match=r"conv has convolutions at \[0, 3\]: no striding, dw_striding, vggnet by 2, 4"
+    ):
+        config_of_shapes({name.replace("conv.2.", "conv.3."): array.shape for name, array in WEIGHTS.items()})
+
+
+@pytest.mark.parametrize("case", ["dw_striding-8", "vggnet-4"])
+def test_folders_of_the_other_kinds(folder, tmp_path, case):
+    weights = under(read_case(case), "weight")
+    save_file(weights, folder / "model.safetensors")
+    convert_nemo_folder(folder, tmp_path / "out")
+    model, report = AutoModelForCTC.from_pretrained(tmp_path / "out", dtype="float64", output_loading_info=True)
+    assert not report.missing and not report.unexpected
+    assert f"{model.config.subsampling}-{model.config.subsampling_factor}" == case
+    features, length = read_case(case)["features"], read_case(case)["lengths"][0]
+    logits = model(features[:1, :length]).logits.numpy()[0]
+    np.testing.assert_allclose(logits, read_case(case)["logits"][: len(logits)], rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", ["encoder.layers.0.self_attn.pos_bias_u", "decoder.decoder_layers.0.weight"])
@@ -178,6 +246,7 @@ def test_the_real_one(shared):
         "num_attention_heads": 4,
         "intermediate_size": 704,
         "conv_depthwise_kernel_size": 31,
+        "subsampling": "striding",
         "subsampling_factor": 4,
         "subsampling_conv_channels": 176,
         "num_mel_bins": 80,

@@ -3,9 +3,10 @@
     python -m tests.fuzz --files 20000
     python -m tests.fuzz --files 1 --seed 4711        # one of them again
 
-Settings, tokenizers, processors, weights, recordings, manifests, RTTM and checkpoints of trainings are refused with a
-ValueError or OSError, whose message is short and printable, or loaded, used and saved; within 5 seconds and 1 GB of
-memory. Anything else is printed with its seed, and the exit status is 1. `kinds` says what is damaged, `mutations` how.
+Settings, tokenizers, processors, weights, archives, recordings, manifests, RTTM and checkpoints of trainings are
+refused with a ValueError or OSError, whose message is short and printable, or loaded, used and saved; within 5 seconds
+and 1 GB of memory. Anything else is printed with its seed, and the exit status is 1. `kinds` says what is damaged,
+`mutations` how.
 Files of weights in all their formats have a command of their own, `python -m tests.checkpoints.fuzz`.
 """
 

@@ -1,5 +1,6 @@
 """The kinds of files that are damaged: a folder of whole ones for each, and what is done with the folder then."""
 
+import importlib.util
 import io
 import json
 import sys
@@ -12,6 +13,7 @@ import numpy as np
 
 sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[1] / "training")]
 
+from nemo_archives import members, packed, settings_with  # noqa: E402
 from tiny_checkpoints import lay_out_as_in_4, make_waveforms, save_recogniser  # noqa: E402
 
 import npconformer  # noqa: E402
@@ -21,6 +23,7 @@ from npconformer.audio.streaming import duration_of, stream_audio  # noqa: E402
 from npconformer.data.folder import read_examples  # noqa: E402
 from npconformer.segments.rttm import read_rttm, to_rttm  # noqa: E402
 
+PARTS = ("config.json", "weights", "vocab.txt")  # of an archive, under names that say how they are damaged
 WAVEFORM = make_waveforms([3200])[0]
 
 
@@ -36,7 +39,7 @@ class Kind:
 
 def all_kinds():
     """Every kind; takes a second, for the models."""
-    return [*checkpoints(), *recordings(), *texts(), *trainings()]
+    return [*checkpoints(), *archives(), *recordings(), *texts(), *trainings()]
 
 
 def contents(folder):
@@ -64,9 +67,10 @@ def checkpoints():
         yield Kind(f"{kind} weights", files, ("model.safetensors",), use_model)
 
 
-def use_model(folder):
-    AutoConfig.from_pretrained(folder).save_pretrained(folder / "saved")
-    assert AutoConfig.from_pretrained(folder / "saved") == AutoConfig.from_pretrained(folder)
+def use_model(folder, saved=None):
+    saved = saved or folder / "saved"
+    AutoConfig.from_pretrained(folder).save_pretrained(saved)
+    assert AutoConfig.from_pretrained(saved) == AutoConfig.from_pretrained(folder)
     npconformer.pipeline(model=folder)(WAVEFORM)
 
 
@@ -84,6 +88,34 @@ def use_tokenizer(folder):
     assert AutoTokenizer.from_pretrained(folder / "saved").get_vocab() == tokenizer.get_vocab()
     tokenizer(["AB <s>C", "D"], padding=True, return_tensors="np")
     tokenizer.decode([2, 2, 1, 3, 77], output_word_offsets=True)
+
+
+# ---- archives of NeMo's: whole ones, and those whose configuration, weights or vocabulary alone is damaged
+
+
+def archives():
+    if importlib.util.find_spec("yaml") is None:
+        return
+    for mode in ("w", "w:gz"):
+        yield Kind(f"nemo {mode}", {"x.nemo": packed(members(), mode)}, ("x.nemo",), use_archive)
+    parts = dict(
+        zip(PARTS, members(settings_with(decoder__vocabulary=[], decoder__num_classes=6)).values(), strict=False)
+    )
+    parts["vocab.txt"] = b"<unk>\nthe\na\n##s\n##n\n##i\n"
+    for part in PARTS:
+        yield Kind(f"nemo's {part}", parts, (part,), use_parts)
+
+
+def use_archive(folder):
+    use_model(folder / "x.nemo", folder / "saved")
+    AutoProcessor.from_pretrained(folder / "x.nemo")
+
+
+def use_parts(folder):
+    names = ("model_config.yaml", "model_weights.ckpt", "1_vocab.txt")
+    files = {name: (folder / part).read_bytes() for name, part in zip(names, PARTS, strict=True)}
+    (folder / "x.nemo").write_bytes(packed(files))
+    use_archive(folder)
 
 
 # ---- recordings

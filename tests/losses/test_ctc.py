@@ -11,7 +11,7 @@ from npconformer import Tensor
 from npconformer.losses import ctc_loss
 from npconformer.verify.gradient_check import check_gradients
 
-REDUCTIONS = ["none", "sum", "mean"]
+REDUCTIONS = ["none", "sum", "mean", "mean_batch", "mean_volume"]
 # Repeats, a single label, no label, and one that needs every frame (a blank between equal labels).
 LABELS = np.array([[1, 1, 2, 1], [3, -100, -100, -100], [-100, -100, -100, -100], [2, 2, 2, -100]])
 LENGTHS = np.array([7, 6, 4, 5])
@@ -88,6 +88,10 @@ def test_promises_of_an_operation(backend, reduction, blank):
         expected = expected.sum()
     if reduction == "mean":
         expected = (expected / [max(len(t), 1) for t in targets]).mean()
+    if reduction == "mean_batch":
+        expected = expected.mean()
+    if reduction == "mean_volume":
+        expected = expected.sum() / sum(map(len, targets))
     check_operation(
         lambda x: ctc_loss(x, labels, LENGTHS, blank=blank, reduction=reduction, compute_dtype=None),
         x,
@@ -166,7 +170,9 @@ def test_zero_infinity(backend, reduction):
     x, alone = (Tensor(backend.from_host(h), requires_grad=True) for h in (host, host[:1]))
     loss = ctc_loss(x, INFEASIBLE, INFEASIBLE_LENGTHS, reduction=reduction, zero_infinity=True)
     fits = ctc_loss(alone, INFEASIBLE[:1], INFEASIBLE_LENGTHS[:1], reduction=reduction)
-    share = 1 / 3 if reduction == "mean" else 1.0  # the others count in the mean, as 0
+    counts = [len(one) for one in unpadded(np.array(INFEASIBLE))]
+    of_labels = counts[0] / sum(counts)  # the others count in a mean, as 0
+    share = {"mean": 1 / 3, "mean_batch": 1 / 3, "mean_volume": of_labels}.get(reduction, 1.0)
     np.testing.assert_allclose(loss.numpy().sum(), fits.numpy().sum() * share, rtol=1e-6)
     for output in (loss, fits):
         output.backward(backend.from_host(np.ones(output.shape, np.float32)))
@@ -226,7 +232,7 @@ def test_gradient_sums_to_zero_over_the_classes():
         (r"blank: expected a class in 0..4, got 5", {"blank": 5}),
         (r"blank: expected a class in 0..4, got -1", {"blank": -1}),
         (r"blank: expected a class in 0..4, got None \(of a model it is config.pad_token_id", {"blank": None}),
-        (r"reduction: expected one of none, sum, mean, got 'avg'", {"reduction": "avg"}),
+        (r"reduction: expected one of none, sum, mean, mean_batch, mean_volume, got 'avg'", {"reduction": "avg"}),
     ],
 )
 def test_bad_input(message, changes):

@@ -46,6 +46,24 @@ def batches(draw):
 
 
 @given(batches())
+@settings(max_examples=50, deadline=None)
+@pytest.mark.parametrize("reduction", ["mean_batch", "mean_volume"])
+def test_the_means_of_nemo(reduction, case):
+    """Of torch's losses one by one, as NeMo takes them: `losses.mean()`, or their sum by the number of all labels."""
+    x, labels, lengths, counts, options = case
+    counts[0] = max(counts[0], 1)  # without any label, NeMo divides by 0
+    options = {"blank": options["blank"], "zero_infinity": True}
+    tensor = torch.tensor(x, requires_grad=True)
+    criterion = torch.nn.CTCLoss(reduction="none", **options)
+    losses = criterion(tensor.log_softmax(-1).transpose(0, 1), *map(torch.tensor, (labels, lengths, counts)))
+    expected = losses.mean() if reduction == "mean_batch" else losses.sum() / counts.sum()
+    expected.backward()
+    loss, grad = ours(x, labels, lengths, counts, reduction=reduction, **options)
+    np.testing.assert_allclose(loss, expected.item(), rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(grad, tensor.grad.numpy(), rtol=0, atol=1e-10)
+
+
+@given(batches())
 @settings(max_examples=200, deadline=None)
 @pytest.mark.parametrize(("dtype", "tolerance"), [(np.float64, 1e-10), (np.float32, 1e-5)])
 def test_loss_and_gradient(dtype, tolerance, case):

@@ -45,8 +45,7 @@ EVERY_MODEL = [
     (auto_class, model_type)
     for auto_class in SUFFIXES
     for model_type in NAMES
-    if (auto_class, model_type) != (AutoModelForPreTraining, "wav2vec2-bert")
-    and (model_type != "nemo-conformer" or auto_class in (AutoModel, AutoModelForCTC))
+    if auto_class is not AutoModelForPreTraining or model_type == "wav2vec2-conformer"
 ]
 every_model = pytest.mark.parametrize(
     ("auto_class", "model_type"), EVERY_MODEL, ids=lambda x: getattr(x, "__name__", x)

@@ -10,7 +10,7 @@ from npconformer.ops import plane_convolution as module
 from npconformer.tape.autograd import Tensor
 
 
-def naive(x, weight, bias=None, stride=1, padding=(0, 0)):
+def naive(x, weight, bias=None, stride=1, padding=(0, 0), groups=1):
     """As the definition says: loops and a bounds check."""
     (batch, time, bands, _), (out, _, kernel, _) = x.shape, weight.shape
     sizes = [(n + 2 * p - kernel) // stride + 1 for n, p in zip((time, bands), padding)]

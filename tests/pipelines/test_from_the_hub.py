@@ -5,11 +5,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from hub_server import Hub
+from make_sentencepiece_cases import FOLDER
 from tiny_checkpoints import MODELS, lay_out_as_in_4, make_waveforms, save_checkpoint, save_recogniser
 
 import npconformer
+from npconformer import PieceCTCTokenizer
 from npconformer.models.auto import model_class
 from npconformer.pipelines import pipeline
+from npconformer.text.piece_files import make_vocabulary, read_pieces
 
 NAME = "owner/name"
 TOKENIZER_FILES = ["added_tokens.json", "special_tokens_map.json", "tokenizer_config.json", "vocab.json"]
@@ -194,3 +197,14 @@ def test_a_recogniser_is_begun_from_a_pretrained_model_without_a_tokenizer(hub, 
     assert processor.tokenizer.get_vocab()
     state, other = model.state_dict(), expected.state_dict()
     assert all(np.array_equal(state[name], other[name]) for name in state)
+
+
+def test_word_pieces_come_with_their_tokenizer_model(hub, tmp_path):
+    model = (FOLDER / "bpe.model").read_bytes()
+    pieces = read_pieces(FOLDER / "bpe.model")
+    PieceCTCTokenizer(make_vocabulary(pieces, len(pieces) + 1), sentencepiece_model=model).save_pretrained(
+        tmp_path / "a"
+    )
+    hub.add("owner/pieces", contents(tmp_path / "a"))
+    tokenizer = npconformer.AutoTokenizer.from_pretrained("owner/pieces", cache_dir=tmp_path / "cache")
+    assert tokenizer.sentencepiece_model == model

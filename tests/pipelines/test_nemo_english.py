@@ -6,11 +6,13 @@ lie beside the recordings, rounded to float16.
 
 import csv
 import threading
+from difflib import SequenceMatcher
 
 import numpy as np
 import pytest
 
 from npconformer import pipeline
+from npconformer.audio import read_audio
 from npconformer.commands.convert_nemo import convert_nemo_folder
 from npconformer.metrics import word_error_rate
 
@@ -94,3 +96,36 @@ def test_words_have_times(recognise, utterances, texts):
 def test_another_recording(recognise, shared):
     """At another rate, with two channels."""
     assert recognise(shared / "data/jfk.flac")["text"] == JFK
+
+
+# ---- ten minutes: the utterances one after the other, again and again
+
+
+@pytest.fixture(scope="module")
+def ten_minutes(utterances):
+    """(waveform, which utterance is where, where each begins in seconds)."""
+    waveforms = [read_audio(path) for path, _ in utterances]
+    order = [i % len(waveforms) for i in range(82)]
+    starts = np.cumsum([0, *(len(waveforms[i]) for i in order)])[:-1] / 16000
+    return np.concatenate([waveforms[i] for i in order]), order, starts.tolist()
+
+
+def test_ten_minutes_lose_nothing(recognise, utterances, texts, ten_minutes):
+    waveform, order, starts = ten_minutes
+    assert len(waveform) > 600 * 16000
+    found = recognise(waveform, return_timestamps="word", chunk_length_s="auto", batch_size=4)
+    alone = word_error_rate([utterances[i][1] for i in order], [texts[i] for i in order])
+    joined = word_error_rate([" ".join(utterances[i][1] for i in order)], [found["text"]])
+    assert alone.length == joined.length == 1490
+    assert joined.rate <= alone.rate + 0.025
+    assert joined.rate <= 0.084  # cut so, it is no worse at all
+
+    own = [recognise(path, return_timestamps="word")["chunks"] for path, _ in utterances]
+    ends, gaps = [*starts[1:], len(waveform) / 16000], []
+    for i, start, end in zip(order, starts, ends):
+        here = [word for word in found["chunks"] if start <= sum(word["timestamp"]) / 2 < end]
+        words = [[word["text"] for word in some] for some in (own[i], here)]
+        for a, b, size in SequenceMatcher(None, *words, autojunk=False).get_matching_blocks():
+            for ours, alone in zip(here[b : b + size], own[i][a : a + size]):
+                gaps.append(np.abs(np.subtract(ours["timestamp"], alone["timestamp"]) - start))
+    assert len(gaps) > 1350 and np.max(gaps) <= 2 * recognise.seconds_per_frame + 1e-6

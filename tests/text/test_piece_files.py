@@ -1,6 +1,10 @@
 """Lists of pieces: tokens.txt, vocab.txt as NeMo and as others write it, lists; the blank; what does not fit."""
 
+import json
+import re
+
 import pytest
+from make_sentencepiece_cases import FOLDER, KINDS
 
 from npconformer.text.piece_files import make_vocabulary, read_pieces
 
@@ -21,8 +25,9 @@ def write(folder, name, text):
         ("tokens.txt", "<unk>\t0\r\n▁the\t1\r\ns\t2\r\n▁\t3\r\nn\t4"),
         ("vocab.txt", "<unk>\n▁the\ns\n▁\nn\n"),
         ("vocab.txt", "<unk>\nthe\n##s\n▁\n##n\n"),
+        ("vocab.txt", "the\n##s\n▁\n##n\n"),
     ],
-    ids=["tokens", "in any order", "tabs", "pieces", "as NeMo writes them"],
+    ids=["tokens", "in any order", "tabs", "pieces", "of NeMo's kind", "as NeMo writes them"],
 )
 def test_reading(tmp_path, name, text):
     assert read_pieces(write(tmp_path, name, text)) == EXPECTED
@@ -46,6 +51,25 @@ def test_what_is_no_list(tmp_path, text, message):
         read_pieces(write(tmp_path, "tokens.txt", text))
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_model_of_sentencepiece(tmp_path, kind):
+    """All its pieces are there; NeMo's vocab.txt of the same model, without special pieces, gives the same."""
+    said = json.loads((FOLDER / f"{kind}.json").read_text(encoding="utf-8"))["pieces"]
+    path = tmp_path / "tokenizer.model"
+    path.write_bytes((FOLDER / f"{kind}.model").read_bytes())
+    assert read_pieces(path) == said
+    if kind != "special":
+        lines = [piece[1:] or piece if piece[0] == "▁" else f"##{piece}" for piece in said[1:]]
+        assert read_pieces(write(tmp_path, "vocab.txt", "\n".join(lines))) == said
+    path.write_bytes(b"\x0a\x05ab")
+    with pytest.raises(ValueError, match=rf"^{re.escape(str(path))} is no SentencePiece model: a value of 5 bytes"):
+        read_pieces(path)
+
+
+def test_pieces_of_another_kind_have_an_unknown_one_of_their_own(tmp_path):
+    assert read_pieces(write(tmp_path, "vocab.txt", "[UNK]\nthe\n##s\n")) == ["[UNK]", "▁the", "s"]
+
+
 def test_what_is_no_text(tmp_path):
     path = tmp_path / "vocab.txt"
     path.write_bytes(b"\xff\xfe\x00")
@@ -67,3 +91,5 @@ def test_what_does_not_fit():
         make_vocabulary(["a", "b"], 5)
     with pytest.raises(ValueError, match="the piece 'a' is in the list twice"):
         make_vocabulary(["a", "b", "a"], 4)
+    with pytest.raises(ValueError, match=r"^x/tokens.txt: 2 pieces do not fit a model of 5 classes"):
+        make_vocabulary(["a", "b"], 5, "x/tokens.txt")

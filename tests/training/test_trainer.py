@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from tiny_nemo import batch_of, make_model
 from tiny_training import CASES, KINDS, TinyLoader, digest, tiny_model, tiny_processor, tiny_trainer
 
 import npconformer
@@ -96,6 +97,24 @@ def test_accumulation_is_one_large_batch(reduction):
         weights.append(model.lm_head.weight.data)
     np.testing.assert_allclose(losses[0], losses[1], rtol=1e-6)  # the CTC loss is rounded to float32
     np.testing.assert_allclose(weights[0], weights[1], rtol=1e-6)
+
+
+@pytest.mark.parametrize("reduction", ["mean", "mean_batch", "mean_volume"])
+def test_so_it_is_with_the_means_that_nemo_takes(reduction):
+    """The mean over all labels weighs a batch by its labels, the others by its utterances."""
+    features, mask = batch_of([60, 50, 44, 60])
+    labels = np.array([[1, 2, 3], [4, -100, -100], [5, 1, -100], [2, 6, -100]])  # 6 is the blank
+    large = {"input_features": features, "attention_mask": mask, "labels": labels}
+    small = [{name: array[part] for name, array in large.items()} for part in (slice(0, 1), slice(1, 4))]
+    outcomes, counts = [], []
+    for batches in ([large], small):
+        model = make_model(ctc_loss_reduction=reduction)
+        task = task_for(model)
+        result = run_step(model, batches, task, SGD(model, lr=0.1), None)
+        outcomes.append([result.loss, result.gradient_norm, *model.lm_head.weight.data.ravel()])
+        counts.append([task.count(batch) for batch in batches])
+    np.testing.assert_allclose(outcomes[0], outcomes[1], rtol=1e-9)
+    assert counts == ([[7], [3, 4]] if reduction == "mean_volume" else [[4], [1, 3]])
 
 
 @pytest.mark.parametrize(("kind", "head"), CASES)

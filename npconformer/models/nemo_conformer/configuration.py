@@ -16,7 +16,7 @@ FACTORS = (2, 4, 8)  # of subsampling: one convolution for each factor of two
 
 @dataclass(init=False, repr=False, eq=False)
 class NemoConformerConfig(SpeechEncoderConfig):
-    """Settings of a Conformer as NVIDIA's NeMo trains it (`ConformerEncoder` with `subsampling: striding`).
+    """Settings of a Conformer as NVIDIA's NeMo trains it (`ConformerEncoder` with convolutions over time and bands).
 
     Fields that the models of transformers have too are called as there; beside each is NeMo's name. Defaults are those
     of the small English recogniser. The blank of CTC, `pad_token_id`, is NeMo's: the last class.
@@ -37,6 +37,8 @@ class NemoConformerConfig(SpeechEncoderConfig):
     choices: ClassVar[dict[str, tuple[str | None, ...]]] = {
         **SpeechEncoderConfig.choices,
         "position_embeddings_type": ("relative",),
+        "subsampling": ("striding", "dw_striding", "vggnet"),
+        "ctc_loss_reduction": ("mean_batch", "mean_volume", "sum", "mean", "none"),
     }
 
     # vocabulary
@@ -55,6 +57,7 @@ class NemoConformerConfig(SpeechEncoderConfig):
 
     # front end
     num_mel_bins: int = 80  # feat_in
+    subsampling: str = "striding"  # how convolutions halve the frames; see the file of that name
     subsampling_factor: int = 4
     subsampling_conv_channels: int = 176
 
@@ -66,7 +69,7 @@ class NemoConformerConfig(SpeechEncoderConfig):
 
     # heads
     final_dropout: float = 0.0
-    ctc_loss_reduction: str = "mean"  # NeMo takes the mean of the utterances' losses, not of their labels'
+    ctc_loss_reduction: str = "mean_batch"  # ctc_reduction
     ctc_zero_infinity: bool = True
 
     @property

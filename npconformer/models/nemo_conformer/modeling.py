@@ -1,4 +1,4 @@
-"""NemoConformerModel: mel features in, hidden states out; and the recogniser made of it.
+"""NemoConformerModel: mel features in, hidden states out; and the models with a head.
 
 NeMo's Conformer (Gulati et al. 2020; Kuchaiev et al. 2019, "NeMo") is the encoder of Wav2Vec2-Conformer with relative
 positions but for four things: convolutions over a mel spectrogram bring the frames, which are multiplied by the square
@@ -22,7 +22,12 @@ from npconformer.models.base import PreTrainedModel
 from npconformer.models.conformer.convolution import BiasedConvolutionModule
 from npconformer.models.conformer.encoder import ConformerEncoder
 from npconformer.models.frame_clock import Stage
-from npconformer.models.heads import CTCHead
+from npconformer.models.heads import (
+    AudioFrameClassificationHead,
+    CTCHead,
+    SequenceClassificationHead,
+    XVectorHead,
+)
 from npconformer.models.nemo_conformer.configuration import NemoConformerConfig
 from npconformer.models.nemo_conformer.spectrogram_masks import hide_stripes
 from npconformer.models.nemo_conformer.subsampling import NemoConformerSubsampling, subsampling_stages
@@ -110,3 +115,15 @@ class NemoConformerModel(NemoConformerPreTrainedModel):
 
 class NemoConformerForCTC(CTCHead, NemoConformerPreTrainedModel):
     """Speech recognition: one distribution over the word pieces for each frame; the blank is the last class."""
+
+
+class NemoConformerForSequenceClassification(SequenceClassificationHead, NemoConformerPreTrainedModel):
+    """One label, several labels or numbers for each utterance, as `config.problem_type` and `num_labels` say."""
+
+
+class NemoConformerForAudioFrameClassification(AudioFrameClassificationHead, NemoConformerPreTrainedModel):
+    """One label for each frame, or independent ones (overlapping speakers) where `config.problem_type` says so."""
+
+
+class NemoConformerForXVector(XVectorHead, NemoConformerPreTrainedModel):
+    """One vector for each utterance, near those of the same speaker."""

@@ -19,39 +19,60 @@ EXACTLY = dict(rtol=1e-9, atol=1e-11)
 LENGTHS = [41, 40, 39, 38, 37, 5, 1]
 
 
-def naive_subsampling(module, features: np.ndarray) -> np.ndarray:
-    """(T, J) -> (T', H): loops over what each output sees, zeros outside."""
-    x = features[:, :, None]
-    for layer in module.layers:
-        weight, bias = layer.weight.data, layer.bias.data
-        y = np.zeros(((x.shape[0] + 1) // 2, (x.shape[1] + 1) // 2, len(weight)))
-        for u, v, i, j in np.ndindex(*y.shape[:2], 3, 3):
-            t, f = 2 * u + i - 1, 2 * v + j - 1
-            if 0 <= t < x.shape[0] and 0 <= f < x.shape[1]:
-                y[u, v] += weight[:, :, i, j] @ x[t, f]
-        x = np.maximum(y + bias, 0)
+KINDS = [("striding", 2), ("striding", 4), ("striding", 8), ("dw_striding", 4), ("dw_striding", 8), ("vggnet", 4)]
+every_kind = pytest.mark.parametrize(("kind", "factor"), [*KINDS, ("vggnet", 8)])
+
+
+def naive_convolution(x: np.ndarray, layer, stride: int) -> np.ndarray:
+    """(T, J, C) -> (T', J', O): loops over what each output sees, zeros outside."""
+    weight, kernel = layer.weight.data, layer.weight.shape[2]
+    y = np.zeros((-(-x.shape[0] // stride), -(-x.shape[1] // stride), len(weight)))
+    for u, v, i, j in np.ndindex(*y.shape[:2], kernel, kernel):
+        t, f = stride * u + i - kernel // 2, stride * v + j - kernel // 2
+        if 0 <= t < x.shape[0] and 0 <= f < x.shape[1]:
+            is_depthwise = weight.shape[1] == 1 < x.shape[2]
+            y[u, v] += weight[:, 0, i, j] * x[t, f] if is_depthwise else weight[:, :, i, j] @ x[t, f]
+    return y + layer.bias.data
+
+
+def naive_subsampling(module, kind: str, features: np.ndarray) -> np.ndarray:
+    """(T, J) -> (T', H)"""
+    x, layers = features[:, :, None], [*module.layers]
+    while layers:
+        if kind == "vggnet":
+            for _ in range(2):
+                x = np.maximum(naive_convolution(x, layers.pop(0), 1), 0)
+            halves = np.ndindex(-(-x.shape[0] // 2), -(-x.shape[1] // 2))
+            shape = (-(-x.shape[0] // 2), -(-x.shape[1] // 2), x.shape[2])
+            x = np.array([x[2 * u : 2 * u + 2, 2 * v : 2 * v + 2].max(axis=(0, 1)) for u, v in halves]).reshape(shape)
+            continue
+        x = naive_convolution(x, layers.pop(0), 2)
+        if kind == "dw_striding" and len(layers) + 1 < len(module.layers):
+            x = naive_convolution(x, layers.pop(0), 1)
+        x = np.maximum(x, 0)
     flat = np.array([[x[t, f, c] for c in range(x.shape[2]) for f in range(x.shape[1])] for t in range(len(x))])
     return flat @ module.linear.weight.data.T + module.linear.bias.data
 
 
 @pytest.mark.parametrize("bands", [8, 7])
-@pytest.mark.parametrize("factor", [2, 4, 8])
-def test_subsampling_is_what_its_equations_say(factor, bands):
-    module = make_model(NemoConformerModel, subsampling_factor=factor, num_mel_bins=bands).subsampling
+@every_kind
+def test_subsampling_is_what_its_equations_say(kind, factor, bands):
+    settings = dict(subsampling=kind, subsampling_factor=factor, num_mel_bins=bands)
+    module = make_model(NemoConformerModel, **settings).subsampling
     assert type(module) is NemoConformerSubsampling
     x = np.random.default_rng(1).standard_normal((2, 21, bands))
-    for lengths in (None, np.array([21, 14])):
+    for lengths in (None, np.array([21, 13])):
         found = module(Tensor(x), lengths).numpy()
         for b, length in enumerate([21, 21] if lengths is None else lengths):
-            expected = naive_subsampling(module, x[b, :length])
+            expected = naive_subsampling(module, kind, x[b, :length])
             np.testing.assert_allclose(found[b, : len(expected)], expected, **EXACTLY)
 
 
 @pytest.mark.parametrize("frames", [40, 41, 44, 45, 47])
-@pytest.mark.parametrize("factor", [2, 4, 8])
-def test_stretches_change_nothing(monkeypatch, factor, frames):
+@every_kind
+def test_stretches_change_nothing(monkeypatch, kind, factor, frames):
     """Where nothing is recorded, and whatever the lengths of a batch."""
-    module = make_model(NemoConformerModel, subsampling_factor=factor).subsampling
+    module = make_model(NemoConformerModel, subsampling=kind, subsampling_factor=factor).subsampling
     x = Tensor(np.random.default_rng(1).standard_normal((4, frames, 8)))
     for lengths in (None, np.array([frames, 33, 7, 1])):
         expected = module(x, lengths).numpy()
@@ -64,9 +85,12 @@ def test_stretches_change_nothing(monkeypatch, factor, frames):
 # ---- padding
 
 
-@pytest.mark.parametrize("mode", ["reference", "exact"])
-def test_an_utterance_in_a_batch_is_as_it_is_alone(mode):
-    model = make_model()
+@pytest.mark.parametrize(
+    ("mode", "kind", "factor"),
+    [("reference", "striding", 4), *(("exact", *kind) for kind in [KINDS[1], *KINDS[3:]])],
+)
+def test_an_utterance_in_a_batch_is_as_it_is_alone(mode, kind, factor):
+    model = make_model(subsampling=kind, subsampling_factor=factor)
     features, mask = batch_of(LENGTHS)
     with no_grad():
         together = model(features, mask, padding_mode=mode, output_hidden_states=True)
@@ -205,6 +229,8 @@ def test_bad_input(features, message):
     ("setting", "message"),
     [
         (dict(subsampling_factor=3), r"'subsampling_factor' is 3 \(int\); expected one of \(2, 4, 8\)"),
+        (dict(subsampling="striding_conv1d"), "'subsampling' is 'striding_conv1d'"),
+        (dict(ctc_loss_reduction="average"), "'ctc_loss_reduction' is 'average'"),
         (dict(add_adapter=True), "'add_adapter' is True"),
         (dict(position_embeddings_type="rotary"), "'position_embeddings_type' is 'rotary'"),
         (dict(num_mel_bins=0), "'num_mel_bins' is 0"),
