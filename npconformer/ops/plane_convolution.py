@@ -19,6 +19,8 @@ from collections.abc import Iterator
 from npconformer.arrays import threads
 from npconformer.arrays.backend import backend_of, sliding_view
 from npconformer.arrays.column_sums import column_sums
+from npconformer.arrays.kept_memory import empty
+from npconformer.arrays.products import product
 from npconformer.arrays.types import Array
 from npconformer.ops.depthwise import output_length
 from npconformer.ops.plane_depthwise import PlaneDepthwise
@@ -36,13 +38,19 @@ class Conv2d(Operation):
     def forward(self, x: Array, weight: Array, bias: Array | None) -> Array:
         self.save(x, weight)
         windows = self._windows(self._pad(x), weight.shape[2])  # (B, U, V, K, K*C)
-        y = self.xp.empty((*windows.shape[:3], weight.shape[0]), dtype=x.dtype)
+        batch, times, bands, kernel, run = windows.shape
+        y = empty(self.xp, (batch, times, bands, weight.shape[0]), x.dtype)
         matrix = self._matrix(weight)
-        for item, times in self._pieces(windows):
-            rows = self._rows(windows, item, times)
-            self.xp.matmul(rows, matrix, out=y[item, times].reshape(len(rows), -1))
-        if bias is not None:
-            threads.add_to_rows(y.reshape(-1, y.shape[3]), bias)
+
+        def convolve(first: int, stop: int) -> None:
+            for item in range(batch):
+                rows, part = self._rows(windows, item, slice(first, stop)), y[item, first:stop]
+                self.xp.matmul(rows, matrix, out=part.reshape(len(rows), -1))
+                if bias is not None:
+                    part += bias
+
+        backend = backend_of(x)
+        threads.run_products(convolve, times, bands * kernel * run, backend, ROWS_SIZE * backend.piece_size)
         return y
 
     def backward(self, grad: Array) -> tuple[Array | None, Array | None, Array | None]:
@@ -56,9 +64,9 @@ class Conv2d(Operation):
         for item, times in self._pieces(windows):
             part = grad[item, times].reshape(-1, grad.shape[3])  # (rows, O)
             if dmatrix is not None:
-                dmatrix += self._rows(windows, item, times).T @ part
+                dmatrix += product(xp, self._rows(windows, item, times).T, part)
             if dx is not None:
-                self._add_rows(dx[item], part @ matrix.T, times, windows.shape[2], kernel)
+                self._add_rows(dx[item], product(xp, part, matrix.T), times, windows.shape[2], kernel)
         if dx is not None:
             dx = dx[:, left : left + x.shape[1], up : up + x.shape[2]]
         dweight = None
