@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from npconformer.arrays.device import mapped_device
-from npconformer.checkpoints.quantization import Quantization
+from npconformer.checkpoints.quantization import NONE, Quantization
 from npconformer.storage.messages import shown
 
 WITHOUT_EFFECT_LOADING = frozenset(
@@ -64,7 +64,7 @@ class LoadingKeywords:
     device: str | None = None
     use_safetensors: bool | None = None
     state_dict: dict[str, Any] | None = None
-    quantization: Quantization = Quantization()
+    quantization: Quantization = NONE
 
     @classmethod
     def take(cls, options: dict[str, Any]) -> LoadingKeywords:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from npconformer.arrays.dtypes import dtype_name
-from npconformer.checkpoints.quantization import Quantization
+from npconformer.checkpoints.quantization import NONE, Quantization
 from npconformer.nn.stored_layers import KINDS
 
 AS_IN_THE_FILE = "as in the file"
@@ -35,7 +35,7 @@ class Precision(NamedTuple):
 
 
 def resolve_precision(
-    dtype: Any, config: Any, file: Any, device: str | None, quantization: Quantization = Quantization()
+    dtype: Any, config: Any, file: Any, device: str | None, quantization: Quantization = NONE
 ) -> Precision:
     """What `from_pretrained` loads in.
 

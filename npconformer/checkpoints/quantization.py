@@ -50,9 +50,7 @@ class Quantization(NamedTuple):
         if method is not None and method not in METHODS:
             raise ValueError(f"quantization_config: quant_method {shown(method)} is not offered; expected bitsandbytes")
         if _yes_or_no("quantization_config: load_in_4bit", _of(config, "load_in_4bit")):
-            raise ValueError(
-                "quantization_config: load_in_4bit is not offered: 8 bits are the fewest; load_in_8bit=True"
-            )
+            raise ValueError("quantization_config: load_in_4bit is not offered; use load_in_8bit=True")
         in_8_bit = _of(config, "load_in_8bit")
         if in_8_bit is None and method is None:
             raise ValueError(f'quantization_config is {shown(config)}; expected {{"load_in_8bit": True}}')
@@ -60,6 +58,9 @@ class Quantization(NamedTuple):
         if isinstance(skipped, str) or not all(isinstance(name, str) for name in skipped):
             raise ValueError(f"quantization_config: llm_int8_skip_modules is {shown(skipped)}; expected modules' names")
         return cls(asked or _yes_or_no("quantization_config: load_in_8bit", in_8_bit), tuple(skipped))
+
+
+NONE = Quantization()
 
 
 def _of(config: Any, name: str) -> Any:
