@@ -22,6 +22,7 @@ from npconformer.checkpoints.streamed_weights import Layout, Writer, write_safet
 from npconformer.checkpoints.torch_writer import write_torch_stream
 
 FLOATS = ("float32", "float16", "bfloat16", "float64")
+OF_INT8_FILES = ("int8",)  # `int8_file` reads them as floating-point numbers; no other weights are int8
 
 
 class Target(NamedTuple):
@@ -89,7 +90,9 @@ def target_layouts(file: ArrayFile, dtype: str | None) -> dict[str, Layout]:
     """What each weight will be stored as."""
     stored = {name: file.stored_dtype(name) for name in file}
     return {
-        name: Layout(dtype if dtype is not None and kind in FLOATS else kind, tuple(file.shape(name)))
+        name: Layout(
+            dtype if dtype is not None and kind in (*FLOATS, *OF_INT8_FILES) else kind, tuple(file.shape(name))
+        )
         for name, kind in stored.items()
     }
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Callable, Iterable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +51,10 @@ def convert_nemo_folder(folder: str | os.PathLike, out: str | os.PathLike, **set
     from npconformer.storage.folders import whole_folder
 
     file, pieces = open_weights(Path(folder)), find_pieces(Path(folder))
-    write = partial(convert_weights, format="safetensors", dtype=None, largest=SHARD_SIZE)
+
+    def write(weights: ArrayFile, made: Path, model: Any) -> None:
+        convert_weights(weights, made, format="safetensors", dtype=None, largest=SHARD_SIZE)
+
     with whole_folder(out) as made:
         fill_folder(file, pieces, made, settings, write)
 
@@ -65,11 +67,10 @@ def convert_folder_of_arrays(arguments: argparse.Namespace, out: Path, largest: 
     folder = Path(arguments.checkpoint)
     paths: list[Path] = []
 
-    def write(weights: ArrayFile, made: Path) -> None:
-        paths.extend(write_weights(arguments, weights, made, largest))
+    def write(weights: ArrayFile, made: Path, model: Any) -> None:
+        paths.extend(write_weights(arguments, weights, made, largest, model))
 
-    settings = {} if arguments.dtype is None else {"dtype": arguments.dtype}
-    config = fill_folder(open_weights(folder), find_pieces(folder), out, settings, write)
+    config = fill_folder(open_weights(folder), find_pieces(folder), out, {}, write, arguments.dtype)
     say(f"{folder}: a NeMo Conformer-CTC of {config.num_hidden_layers} layers of {config.hidden_size}")
     tell(arguments, paths, [])
 
@@ -89,14 +90,16 @@ def fill_folder(
     pieces: Iterable[str],
     out: Path,
     settings: dict[str, Any],
-    write: Callable[[ArrayFile, Path], object],
+    write: Callable[[ArrayFile, Path, Any], object],
+    dtype: str | None = None,
 ) -> Any:
     """Fill the folder `out` with a model whose arrays have NeMo's names, and its processor; returns its configuration.
 
-    settings: as for `convert_nemo_folder`. write: writes weights into a folder.
+    settings: as for `convert_nemo_folder`. write: writes weights into a folder, told the model without weights.
+    dtype: that it writes, if another than the weights have.
     """
     from npconformer.checkpoints.fairseq_original import Original
-    from npconformer.commands.convert_fairseq import fitting_model, usual_dtype
+    from npconformer.commands.convert_fairseq import fitting_model, set_dtype, usual_dtype
     from npconformer.processors.auto import AutoFeatureExtractor, AutoProcessor
     from npconformer.text.piece_files import make_vocabulary
     from npconformer.text.piece_tokenizer import PieceCTCTokenizer
@@ -115,7 +118,8 @@ def fill_folder(
         pad_token=list(vocabulary)[config.pad_token_id],
     )
     config.architectures = [type(model).__name__]
+    set_dtype(config, dtype or config.dtype)
     config.save_pretrained(out)
     AutoProcessor.from_parts(AutoFeatureExtractor.for_config(config), tokenizer).save_pretrained(out)
-    write(weights, out)
+    write(weights, out, model)
     return config
