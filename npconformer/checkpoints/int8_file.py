@@ -31,12 +31,12 @@ class Int8File:
     def __init__(self, file: ArrayFile) -> None:
         self.file, self.path = file, file.path
         self.shards = getattr(file, "shards", ())
-        self._int8 = set(int8_names(file))
-        for name in self._int8:
+        self.int8_weights = set(int8_names(file))
+        for name in self.int8_weights:
             missing = [name + ending for ending in ENDINGS if name + ending not in file]
             if missing:
                 raise ValueError(f"{self.path}: {name} is int8, and lacks {', '.join(missing)}")
-        parts = {name + ending for name in self._int8 for ending in ENDINGS[1:]}
+        parts = {name + ending for name in self.int8_weights for ending in ENDINGS[1:]}
         self._names = [name for name in file if name not in parts]
 
     def __iter__(self) -> Iterator[str]:
@@ -58,7 +58,7 @@ class Int8File:
 
     def read(self, name: str, dtype: Any = None) -> np.ndarray:
         """A weight; one in int8 as floating-point numbers, in `dtype` or float32."""
-        if name not in self._int8:
+        if name not in self.int8_weights:
             return self.file.read(name, dtype)
         return self.weight(name).whole().reshape(self.shape(name)).astype(dtype or np.float32, copy=False)
 
