@@ -110,7 +110,7 @@ def compare(models: Path, model: str, seconds: float, rounds: int, samples: int)
     lines += ["| stored as | file, MB | peak, MB | of float32's | load, s | time, s | of float32's | largest | rms |"]
     lines += ["|---|---:|---:|---:|---:|---:|---:|---:|---:|"]
     kept = True
-    for name, folder, kind in sides:
+    for name, folder, _ in sides:
         row, base = middle[name], middle["float32"]
         memory = row["peak"] / base["peak"]
         slower = median(a["time"] / b["time"] for a, b in zip(found[name], found["float32"], strict=True))
