@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+import mmap
 import os
 import sys
 from pathlib import Path
+
+import numpy as np
 
 OF_CONTAINER = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")  # of Linux's cgroups
 UNKNOWN = 64 * 2**30  # bytes; where the system does not say
@@ -34,3 +37,25 @@ def _of_process() -> float:
 
     limit, _ = resource.getrlimit(resource.RLIMIT_AS)
     return math.inf if limit == resource.RLIM_INFINITY else limit
+
+
+def give_pages_back(array: np.ndarray) -> None:
+    """Lets the system take the pages of an array that lies in a mapped, read-only file out of the process's memory.
+
+    They are read again when somebody asks for them. Other arrays, and systems without this, stay as they are.
+    """
+    owner: object = array
+    while isinstance(owner, np.ndarray):
+        owner = owner.base
+    owner = owner.obj if isinstance(owner, memoryview) else owner
+    if not isinstance(owner, mmap.mmap) or not hasattr(owner, "madvise") or not array.size:
+        return
+    first_byte = np.frombuffer(owner, np.uint8, 1)
+    if first_byte.flags.writeable:  # what has been written would be lost
+        return
+    start = first_byte.ctypes.data
+    low, high = np.lib.array_utils.byte_bounds(array)
+    page = mmap.PAGESIZE
+    first, stop = -(-(low - start) // page) * page, (high - start) // page * page  # whole pages alone
+    if 0 <= first < stop:
+        owner.madvise(mmap.MADV_DONTNEED, first, stop - first)

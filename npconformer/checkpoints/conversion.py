@@ -17,6 +17,7 @@ import numpy as np
 
 from npconformer.checkpoints.array_file import FORMATS, INDEX_NAME, TORCH_INDEX_NAME, ArrayFile
 from npconformer.checkpoints.bfloat16 import bfloat16_to_float32, to_bfloat16
+from npconformer.checkpoints.int8_file import Int8File
 from npconformer.checkpoints.shards import plan_shards, shard_names
 from npconformer.checkpoints.streamed_weights import Layout, Writer, write_safetensors_stream
 from npconformer.checkpoints.torch_writer import write_torch_stream
@@ -88,8 +89,11 @@ def convert_weights(
 def target_layouts(file: ArrayFile, dtype: str | None) -> dict[str, Layout]:
     """What each weight will be stored as."""
     stored = {name: file.stored_dtype(name) for name in file}
+    numbers = {name for name, kind in stored.items() if kind in FLOATS}
+    if isinstance(file, Int8File):
+        numbers |= file.int8_weights
     return {
-        name: Layout(dtype if dtype is not None and kind in FLOATS else kind, tuple(file.shape(name)))
+        name: Layout(dtype if dtype is not None and name in numbers else kind, tuple(file.shape(name)))
         for name, kind in stored.items()
     }
 

@@ -9,6 +9,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from npconformer.checkpoints.quantization import OF_INT8_FOLDER
 from npconformer.storage.files import read_json_object, write_json_atomically
 from npconformer.storage.hub_options import SECRETS
 
@@ -56,8 +57,14 @@ def _without_tokens(settings: Any) -> Any:
 
 
 def set_config_dtype(folder: Path, dtype: str) -> None:
-    """Write into config.json which dtype the weights are stored in, under the name that it has there already."""
+    """Write into config.json which dtype the weights are stored in, under the name that it has there already.
+
+    With int8 some are float32 beside those, and a quantization_config says so.
+    """
     settings = read_json_object(folder / CONFIG_NAME)
+    settings.pop("quantization_config", None)
+    if dtype == "int8":
+        dtype, settings["quantization_config"] = "float32", dict(OF_INT8_FOLDER)
     for name in [name for name in DTYPE_FIELDS if name in settings] or DTYPE_FIELDS[:1]:
         settings[name] = dtype
     write_json_atomically(folder / CONFIG_NAME, settings)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from npconformer.arrays.device import mapped_device
+from npconformer.checkpoints.quantization import NONE, Quantization
 from npconformer.storage.messages import shown
 
 WITHOUT_EFFECT_LOADING = frozenset(
@@ -20,15 +21,12 @@ WITHOUT_EFFECT_LOADING = frozenset(
 )
 WITHOUT_EFFECT_SAVING = frozenset("safe_serialization save_peft_format save_original_format".split())
 
-_ONE_FORMAT = "weights here are floating-point numbers; use dtype= for their precision"
 _ONE_IMPLEMENTATION = "there is one implementation here, in NumPy or CuPy"
 _ONE_PLACE = "a model is on one device here; use device="
 _TORCH_FORMATS = "weights are read from model.safetensors or pytorch_model.bin"
 _NAMES = "the weights' files have the names model.safetensors or pytorch_model.bin here; rename the file"
 REFUSED_LOADING = {
-    "quantization_config": _ONE_FORMAT,
-    "load_in_8bit": _ONE_FORMAT,
-    "load_in_4bit": _ONE_FORMAT,
+    "load_in_4bit": "8 bits are the fewest here; use load_in_8bit=True",
     "fusion_config": _ONE_IMPLEMENTATION,
     "gguf_file": _TORCH_FORMATS,
     "from_tf": _TORCH_FORMATS,
@@ -59,12 +57,14 @@ class LoadingKeywords:
         device: of `device_map`.
         use_safetensors: True for safetensors alone, False for .bin files alone, None for whichever there is.
         state_dict: arrays in the place of those of a file.
+        quantization: of `load_in_8bit` and `quantization_config`.
     """
 
     dtype: Any = None
     device: str | None = None
     use_safetensors: bool | None = None
     state_dict: dict[str, Any] | None = None
+    quantization: Quantization = NONE
 
     @classmethod
     def take(cls, options: dict[str, Any]) -> LoadingKeywords:
@@ -82,6 +82,7 @@ class LoadingKeywords:
             device=mapped_device(options.pop("device_map", None)),
             use_safetensors=use_safetensors,
             state_dict=options.pop("state_dict", None),
+            quantization=Quantization.take(options),
         )
 
 

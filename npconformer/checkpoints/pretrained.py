@@ -10,14 +10,13 @@ import math
 import os
 from typing import Any, ClassVar
 
-import numpy as np
-
 from npconformer.arrays.backend import backend_of, to_backend, to_host
 from npconformer.arrays.memory import machine_memory
 from npconformer.arrays.weight_layout import lay_out
 from npconformer.checkpoints.array_file import TORCH_WEIGHTS_NAME, WEIGHTS_NAME, ArrayFile, open_weights
 from npconformer.checkpoints.given_arrays import GivenArrays
 from npconformer.checkpoints.hub_weights import weights_folder
+from npconformer.checkpoints.int8_file import with_int8
 from npconformer.checkpoints.loading_keywords import (
     REFUSED_SAVING,
     WITHOUT_EFFECT_SAVING,
@@ -31,9 +30,13 @@ from npconformer.checkpoints.names import (
     match_names,
     may_start_at_random,
 )
+from npconformer.checkpoints.precision import Precision, one_of, resolve_precision
+from npconformer.checkpoints.quantization import Quantization
 from npconformer.checkpoints.report import LoadReport, describe_mismatches, shorten
-from npconformer.checkpoints.safetensors_file import write_safetensors
 from npconformer.checkpoints.shards import parse_size, whole_weights
+from npconformer.checkpoints.stored_state import count_stored, describe_storage, read_stored, say_int8, state_to_save
+from npconformer.checkpoints.streamed_weights import write_safetensors_stream
+from npconformer.nn.stored_layers import storable_layers, store
 from npconformer.storage.files import atomic_path, existing_folder, make_folder
 from npconformer.storage.hub import local_folder
 from npconformer.storage.hub_options import HubOptions, refuse_upload
@@ -61,7 +64,8 @@ class PretrainedMixin:
         if attn_implementation is not None:
             config = type(config).from_dict(config.to_dict(), attn_implementation=attn_implementation)
         dtype = torch_dtype if dtype is None else dtype
-        return cls(config).to(_resolve_dtype(dtype, config, (), None))
+        dtype = one_of(dtype, ("float32", "float64"), "for random weights") if dtype not in (None, "auto") else None
+        return cls(config).to(resolve_precision(dtype, config, (), None).dtype)
 
     _from_config = from_config  # what transformers calls it on the classes themselves
 
@@ -90,10 +94,12 @@ class PretrainedMixin:
                 in shards, and, unless ``config`` is given, ``config.json``. A .bin file is a program for torch; here
                 it is read and never run (`torch_file`). Or "owner/name", a repository at the hub (`storage.hub`), of
                 which the files that are needed are downloaded. None where config and state_dict are given.
-            dtype: "float32", "float64", or "auto", the same as None: "float64" where the config names it, or, if it
-                names none, the weights are stored in it; "float32" for all others, also "float16" and "bfloat16",
-                which a CPU computes slowly or not at all. "float16" with a GPU as device. Its former name
-                torch_dtype will do.
+            dtype: "float32", "float64" or None: "float64" where the config names it, or, if it names none, the weights
+                are stored in it, else "float32". On a CPU "float16", "bfloat16" and "int8" (as load_in_8bit=True) are
+                what the matrices of linear layers and 1x1 convolutions are stored in; all else, and the arithmetic, is
+                float32 then, and so is ``model.dtype``; such a model cannot be trained. "auto" is None, but leaves
+                matrices in 16 bits that the file has so, unless it is small. int8 ones stay int8 unless "float32" or
+                "float64" is asked for. With a GPU as device "float16" is computed in. torch_dtype will do.
             device: as in ``model.to(device)``; None leaves the weights on the host. device_map will do for one device.
             config: a config object, or a folder or repository to read it from.
             output_loading_info: return (model, LoadReport). The report is also ``model.load_report``.
@@ -106,7 +112,8 @@ class PretrainedMixin:
                 raising, such as a new head with another ``num_labels`` or ``vocab_size``.
             **options: fields of the config to replace. revision, token, subfolder, cache_dir, force_download and
                 local_files_only say where at the hub and how, as `HubOptions` has it; use_safetensors and state_dict
-                where weights come from, as `LoadingKeywords` has it.
+                where weights come from, as `LoadingKeywords` has it; load_in_8bit and quantization_config as
+                `Quantization` has it.
 
         Raises:
             FileNotFoundError: no such folder or repository, or it lacks one of the files.
@@ -117,12 +124,14 @@ class PretrainedMixin:
         config, hub = cls._read_config(pretrained_model_name_or_path, config, options, hub)
         file = _open(pretrained_model_name_or_path, hub, keywords)
         device = keywords.device if device is None else device
-        resolved = _resolve_dtype(keywords.dtype if dtype is None else dtype, config, file, device)
-        config.dtype = resolved.name
+        wanted = keywords.dtype if dtype is None else dtype
+        precision = resolve_precision(wanted, config, file, device, keywords.quantization)
+        resolved = precision.dtype
 
         model, report = cls._build_for(file, config, allow_missing, allow_unexpected, ignore_mismatched_sizes)
-        model._assign(file, resolved)
-        report.note_dtypes(resolved.name, (file.stored_dtype(name) for name in file))
+        model._assign(file, precision, keywords.quantization)
+        describe_storage(model, model.config, resolved.name)
+        report.note_dtypes(resolved.name, (file.stored_dtype(name) for name in file), count_stored(model))
         model.load_report = report
         model.to(resolved)  # what the file lacks; leaves what was read in this dtype as it is
         model.eval()
@@ -164,24 +173,25 @@ class PretrainedMixin:
         if not is_main_process:
             return
         largest = parse_size(max_shard_size)
-        dtype = None if dtype is None else _one_of(dtype, ("float16", "float32", "float64"), "to save in")
+        dtype = None if dtype is None else one_of(dtype, ("float16", "float32", "float64"), "to save in")
         folder = make_folder(save_directory)
         arrays = {name: to_host(array) for name, array in self.state_dict().items()}
         if state_dict is not None:
             given = GivenArrays(state_dict)
             arrays = {name: given.read(name) for name in given}
-        if dtype is not None:
-            arrays = {
-                name: array.astype(dtype, copy=False) if array.dtype.kind == "f" else array
-                for name, array in arrays.items()
-            }
+        layouts, read = state_to_save(self, arrays, dtype)
         config = copy.copy(self.config)
+        config.extra = dict(self.config.extra)
         config.architectures = [type(self).__name__]
-        config.dtype = next((array.dtype.name for array in arrays.values() if array.dtype.kind == "f"), None)
-        sizes = {name: array.nbytes for name, array in arrays.items()}
+        floats = (layout.dtype for layout in layouts.values() if "float" in layout.dtype)
+        describe_storage(self, config, next(floats, None))
+        if dtype is not None:
+            config.dtype = dtype.name
+            say_int8(config, False)
+        sizes = {name: layout.size for name, layout in layouts.items()}
         with whole_weights(folder, sizes, largest) as shards, atomic_path(folder / "config.json") as settings:
             for weights, names in shards:
-                write_safetensors(weights, {name: arrays[name] for name in names}, metadata={"format": "pt"})
+                write_safetensors_stream(weights, {name: layouts[name] for name in names}, read)
             settings.write_text(config.to_json_string(), encoding="utf-8")
 
     # ---- steps of from_pretrained ----
@@ -251,12 +261,18 @@ class PretrainedMixin:
             )
         return cls(config), report
 
-    def _assign(self, file: ArrayFile, dtype: np.dtype) -> None:
+    def _assign(self, file: ArrayFile, precision: Precision, quantization: Quantization) -> None:
         """Put the file's arrays in the place of the model's own, in the memory it was built in."""
         parameters = dict(self.named_parameters())
-        own = self.state_dict()
+        own, dtype = self.state_dict(), precision.dtype
+        layers = {f"{layer}.weight": (layer, *place) for layer, *place in storable_layers(self)}
         for stored, name in match_names(file, own, self.base_model_prefix).items():
             if name not in own or file.shape(stored) != tuple(own[name].shape):
+                continue
+            kind = precision.kind_of(file.stored_dtype(stored)) if name in layers else None
+            if kind is not None and not quantization.skips(layers[name][0]):
+                _, parent, last = layers[name]
+                store(parent, last, kind, read_stored(file, stored, kind), name)
                 continue
             is_float = own[name].dtype.kind == "f"
             array = file.read(stored, dtype).astype(dtype if is_float else own[name].dtype, copy=False)
@@ -296,30 +312,8 @@ def compare_weights(file: ArrayFile, own: dict[str, tuple[int, ...]], prefix: st
 def _open(path: str | os.PathLike | None, hub: HubOptions, keywords: LoadingKeywords) -> ArrayFile:
     """The weights that were given, or those of the checkpoint."""
     if keywords.state_dict is not None:
-        return GivenArrays(keywords.state_dict)
+        return with_int8(GivenArrays(keywords.state_dict))
     if path is None:
         raise ValueError("pretrained_model_name_or_path is None: then config and state_dict are needed")
     folder = existing_folder(weights_folder(path, hub, keywords.use_safetensors), NEEDED)
-    return open_weights(folder, keywords.use_safetensors)
-
-
-def _resolve_dtype(dtype: Any, config: Any, file: Any, device: str | None) -> np.dtype:
-    """What to compute in; of the floating weights in a file, the first one's dtype counts, as in transformers."""
-    if dtype is None or (isinstance(dtype, str) and dtype == "auto"):
-        stored = config.dtype or next((kind for name in file if "float" in (kind := file.stored_dtype(name))), None)
-        dtype = "float64" if stored == "float64" else "float32"
-    on_gpu = device is not None and not str(device).startswith("cpu")
-    allowed = ("float32", "float64", "float16") if on_gpu else ("float32", "float64")
-    return _one_of(dtype, allowed, "or 'auto'" + ("" if on_gpu else " ('float16' needs a GPU as device)"))
-
-
-def _one_of(dtype: Any, allowed: tuple[str, ...], more: str) -> np.dtype:
-    """The NumPy dtype of that name, or of NumPy's or torch's object; ValueError, ending in `more`, for any other."""
-    is_of_numpy = isinstance(dtype, np.dtype) or (isinstance(dtype, type) and issubclass(dtype, np.generic | float))
-    try:
-        resolved = np.dtype(dtype if is_of_numpy else str(dtype).removeprefix("torch."))
-    except TypeError:
-        resolved = None
-    if dtype is None or resolved is None or resolved.name not in allowed:
-        raise ValueError(f"dtype is {dtype!r}; expected one of {', '.join(allowed)} {more}")
-    return resolved
+    return with_int8(open_weights(folder, keywords.use_safetensors))

@@ -5,8 +5,9 @@ Lesson: notebooks/08_parity.ipynb
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 from npconformer.storage.messages import printable
@@ -30,7 +31,8 @@ class LoadReport:
         mismatched: (name, shape in the file, shape in the model); loading stops at these, or, where asked
             to ignore them, leaves the model's at random.
         dtype: what the model computes in.
-        stored_dtypes: the floating dtypes that the file stores weights in.
+        stored_dtypes: the floating dtypes that the file stores weights in, and "int8" where it has such.
+        held: how many layers' weights the model holds in which dtype of fewer bits, as in {"float16": 130}.
 
     It also reads as the dictionary that transformers returns in its place: ``report["missing_keys"]``.
     """
@@ -44,6 +46,7 @@ class LoadReport:
     mismatched: list[tuple[str, tuple[int, ...], tuple[int, ...]]] = field(default_factory=list)
     dtype: str | None = None
     stored_dtypes: list[str] = field(default_factory=list)
+    held: dict[str, int] = field(default_factory=dict)
 
     _AS_IN_TRANSFORMERS: ClassVar[dict[str, Callable[[LoadReport], Any]]] = {
         "missing_keys": lambda report: set(report.missing),
@@ -62,10 +65,10 @@ class LoadReport:
     def __iter__(self) -> Iterator[str]:
         return iter(self.keys())
 
-    def note_dtypes(self, dtype: str, stored: Iterable[str]) -> None:
-        """Notes what the model computes in, and the stored dtypes of all weights of the file."""
-        self.dtype = dtype
-        self.stored_dtypes = sorted({name for name in stored if "float" in name})
+    def note_dtypes(self, dtype: str, stored: Iterable[str], held: Mapping[str, int] = MappingProxyType({})) -> None:
+        """Notes what the model computes in, the stored dtypes of all weights of the file, and those that it holds."""
+        self.dtype, self.held = dtype, dict(held)
+        self.stored_dtypes = sorted({name for name in stored if "float" in name or name == "int8"})
 
     def __str__(self) -> str:
         lines = [f"{self.path}: {len(self.loaded)} loaded"]
@@ -82,6 +85,8 @@ class LoadReport:
         others = [name for name in self.stored_dtypes if name != self.dtype]
         if others and self.dtype is not None:
             lines.append(f"stored in {', '.join(others)}, computed in {self.dtype}")
+        for kind, count in self.held.items():
+            lines.append(f"held in {kind}: the weights of {count} layers")
         if self.mismatched:
             lines.append(f"{len(self.mismatched)} of another shape: {describe_mismatches(self.mismatched)}")
         return "\n  ".join(lines)

@@ -108,12 +108,19 @@ class SafetensorsFile(ListedArrays):
         Returns:
             A read-only view of the memory map where no conversion is needed, otherwise a new array.
         """
-        entry = self.entries[name]
-        raw = self._bytes[self._data_start + entry.begin : self._data_start + entry.end]
-        array = raw.view(DTYPES[entry.dtype]).reshape(entry.shape)
-        if entry.dtype == "BF16":
+        array = self._view(name)
+        if self.entries[name].dtype == "BF16":
             array = bfloat16_to_float32(array)
         return in_dtype(array, dtype)
+
+    def read_bits(self, name: str) -> np.ndarray:
+        """Tensor ``name`` as it is stored, bfloat16 as uint16: a view of the memory map."""
+        return in_dtype(self._view(name), None)
+
+    def _view(self, name: str) -> np.ndarray:
+        entry = self.entries[name]
+        raw = self._bytes[self._data_start + entry.begin : self._data_start + entry.end]
+        return raw.view(DTYPES[entry.dtype]).reshape(entry.shape)
 
 
 def write_safetensors(

@@ -73,6 +73,10 @@ class ShardedFile:
         """Array ``name``, as its shard gives it."""
         return self._file_of[name].read(name, dtype)
 
+    def read_bits(self, name: str) -> np.ndarray:
+        """Array ``name`` as it is stored, bfloat16 as uint16."""
+        return self._file_of[name].read_bits(name)
+
 
 def read_index(path: Path) -> dict[str, str]:
     """The shard of each weight, by name. Raises ValueError for an index that is damaged or names files elsewhere."""

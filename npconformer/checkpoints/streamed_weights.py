@@ -50,8 +50,8 @@ def write_safetensors_stream(path: Path, layouts: Mapping[str, Layout], read: Re
         ValueError: a weight has a dtype that the format lacks.
     """
     header: dict[str, dict] = {"__metadata__": {"format": "pt"}}  # which transformers asks for
-    # widest numbers first: then each weight begins at a multiple of its numbers' size
-    names = sorted(layouts, key=lambda name: -layouts[name].item_size)
+    # widest numbers first: then each weight begins at a multiple of its numbers' size; the order is safetensors' own
+    names = sorted(layouts, key=lambda name: (-layouts[name].item_size, name))
     position = 0
     for name in names:
         layout = layouts[name]

@@ -75,17 +75,23 @@ class TorchFile(ListedArrays):
         Returns:
             A read-only view of the memory map where no conversion is needed, otherwise a new array.
         """
+        array = self._view(name)
+        if self.entries[name].dtype == "bfloat16":
+            array = bfloat16_to_float32(array)
+        return in_dtype(array, dtype)
+
+    def read_bits(self, name: str) -> np.ndarray:
+        """Tensor ``name`` as it is stored, bfloat16 as uint16: a view of the memory map, in this machine's order."""
+        return in_dtype(self._view(name), None)
+
+    def _view(self, name: str) -> np.ndarray:
         entry = self.entries[name]
         stored = np.dtype(DTYPES[entry.dtype]).newbyteorder(self._order)
         if 0 in entry.shape:
-            array = np.empty(entry.shape, stored)
-        else:
-            begin = entry.storage.first_byte() + entry.offset * stored.itemsize
-            strides = [stride * stored.itemsize for stride in entry.strides]
-            array = np.ndarray(entry.shape, stored, self._bytes, begin, strides)  # which holds the bounds once more
-        if entry.dtype == "bfloat16":
-            array = bfloat16_to_float32(array)
-        return in_dtype(array, dtype)
+            return np.empty(entry.shape, stored)
+        begin = entry.storage.first_byte() + entry.offset * stored.itemsize
+        strides = [stride * stored.itemsize for stride in entry.strides]
+        return np.ndarray(entry.shape, stored, self._bytes, begin, strides)  # which holds the bounds once more
 
 
 def _read_any(data: memoryview, machine: type[PickleMachine]) -> tuple[Any, Literal["<", ">"]]:

@@ -89,11 +89,22 @@ def add_checkpoint(parser: argparse.ArgumentParser, also: str = "") -> None:
     _add_revision(parser)
 
 
+def _add_dtype(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--dtype",
+        choices=("auto", "float32", "float64", "float16", "bfloat16", "int8"),
+        default="auto",
+        help="of the weights: on a CPU the last three are what large matrices are stored in, to take a half or a "
+        "quarter of the memory, and computing is in float32; default: as the checkpoint says",
+    )
+
+
 def _add_model(parser: argparse.ArgumentParser, what: str, without: str) -> None:
     parser.add_argument(
         "--model", metavar="PATH", help=f"{what}: a folder, or owner/name, a repository at the hub; {without}"
     )
     _add_revision(parser)
+    _add_dtype(parser)
 
 
 def _add_revision(parser: argparse.ArgumentParser) -> None:
@@ -210,7 +221,9 @@ def load_pipeline(task: str, arguments: argparse.Namespace, **options: Any) -> A
     """The pipeline for `task` that the arguments ask for; what prevents it ends the command with status 2."""
     from npconformer.pipelines import pipeline
 
+    options |= {name: getattr(arguments, name) for name in ("model", "revision", "device")}
+    dtype = getattr(arguments, "dtype", "auto")
     try:
-        return pipeline(task, model=arguments.model, revision=arguments.revision, device=arguments.device, **options)
+        return pipeline(task, dtype=None if dtype == "auto" else dtype, **options)
     except (ValueError, OSError, RuntimeError) as error:
         raise SystemExit(say(describe(error), status=2)) from None

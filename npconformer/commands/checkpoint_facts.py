@@ -31,13 +31,14 @@ def checkpoint_facts(folder: Path) -> dict[str, Any]:
         FileNotFoundError: there are no weights or no configuration. ValueError: something is damaged; named.
     """
     from npconformer.checkpoints.array_file import open_weights
+    from npconformer.checkpoints.int8_file import with_int8
     from npconformer.checkpoints.pretrained import compare_weights
     from npconformer.models.auto import AutoConfig, heads_of, model_class
     from npconformer.nn.init import no_init
     from npconformer.storage.archives import source_of
 
     config = AutoConfig.from_pretrained(folder)
-    file = open_weights(folder)
+    file = with_int8(open_weights(folder))
     head = next(iter(heads_of(config.architectures or ())), None)
     with no_init():
         model = model_class(config.model_type, head)(config)
@@ -100,8 +101,26 @@ def _weight_facts(file: Any, model: Any) -> dict[str, Any]:
             ],
         },
         "dtypes": dtypes,
-        "memory": {"dtype": computed_in, "bytes": model.num_parameters() * (8 if computed_in == "float64" else 4)},
+        "memory": _memory(file, model, computed_in),
     }
+
+
+def _memory(file: Any, model: Any, computed_in: str) -> dict[str, Any]:
+    """What the weights take as `from_pretrained(dtype="auto")` loads them: the kinds that they are stored in, bytes."""
+    from npconformer.checkpoints.int8_conversion import storable_names
+    from npconformer.checkpoints.precision import resolve_precision
+
+    size = 8 if computed_in == "float64" else 4
+    total, kinds = model.num_parameters() * size, set()
+    precision = resolve_precision("auto", model.config, file, None)
+    for name in storable_names(file, model) if precision.kind is not None else ():
+        kind = precision.kind_of(file.stored_dtype(name))
+        if kind is not None:
+            kinds.add(kind)
+            total += math.prod(file.shape(name)) * ((1 if kind == "int8" else 2) - size)
+    if "int8" in kinds:  # the scales and the kept columns
+        total += sum(4 * math.prod(file.file.shape(one)) for one in file.file if one not in file)
+    return {"dtype": " and ".join([*sorted(kinds), computed_in]), "bytes": total}
 
 
 def module_of(name: str, prefix: str) -> str:

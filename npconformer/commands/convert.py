@@ -8,7 +8,7 @@ from typing import Any
 
 from npconformer.commands.arguments import add_checkpoint, describe, fetch_checkpoint, say
 
-DTYPES = ("float32", "float16", "bfloat16", "float64")
+DTYPES = ("float32", "float16", "bfloat16", "float64", "int8")
 
 EXAMPLES = """\
 examples:
@@ -16,6 +16,8 @@ examples:
       pytorch_model.bin to model.safetensors, without torch and without running what is in the file
   npconformer convert my-checkpoint half --dtype float16
       half the size; npconformer computes in float32 from it all the same
+  npconformer convert my-checkpoint quarter --dtype int8
+      a quarter of the size: the matrices of linear layers and 1x1 convolutions in int8, for npconformer alone
   npconformer convert my-checkpoint shards --max-shard-size 500MB
       in several files with an index
   npconformer convert my-checkpoint for-old-tools --format bin
@@ -38,6 +40,8 @@ read as names and values; nothing of theirs is imported or called.
 
 Floating-point weights are rounded to the nearest number of the new dtype, of two as near to the even one. A weight that
 would become infinite ends the conversion. Counters stay integers. Without --dtype the weights keep their bits.
+int8: each row of a matrix has a scale, and columns that would make the others coarse stay float32, as does all that is
+no matrix product. transformers does not read such a folder; with --dtype float32 it becomes one that it reads.
 
 exit status: 0 converted; 2 not converted, with the reason, and nothing written.
 """
@@ -57,7 +61,7 @@ def add_parser(subcommands: Any) -> None:
     parser.add_argument(
         "--format", choices=("safetensors", "bin"), default="safetensors", help="of the weights; default: safetensors"
     )
-    parser.add_argument("--dtype", choices=DTYPES, help="of floating-point weights; default: as they are")
+    parser.add_argument("--dtype", choices=DTYPES, help="of the weights; default: as they are")
     parser.add_argument(
         "--max-shard-size", default="5GB", metavar="SIZE", help="of a file of weights, such as 200MB; default: 5GB"
     )
@@ -73,6 +77,8 @@ def run(arguments: argparse.Namespace) -> int:
     from npconformer.storage.folders import whole_folder
 
     check_out_dir(arguments)
+    if arguments.dtype == "int8" and arguments.format == "bin":
+        arguments.parser.error("--dtype int8 needs --format safetensors: nothing else reads such weights")
     try:
         convert = convert_folder
         if Path(arguments.checkpoint).is_file() and archive_at(Path(arguments.checkpoint)) is None:
@@ -106,6 +112,7 @@ def convert_folder(arguments: argparse.Namespace, out: Path, largest: int) -> No
     """Fill the folder `out` with the checkpoint, converted."""
     from npconformer.checkpoints.array_file import open_weights
     from npconformer.checkpoints.folder_files import CONFIG_NAME, copy_other_files, set_config_dtype
+    from npconformer.checkpoints.int8_file import with_int8
     from npconformer.checkpoints.pretrained import NEEDED
     from npconformer.commands.converted_weights import tell, write_weights
     from npconformer.storage.files import existing_folder
@@ -115,8 +122,22 @@ def convert_folder(arguments: argparse.Namespace, out: Path, largest: int) -> No
         raise FileNotFoundError(f"{source} holds no {CONFIG_NAME}; expected a checkpoint folder with {NEEDED}")
     file = open_weights(source)
     left = copy_other_files(source, out)
+    weights = file
     if arguments.dtype is not None:
         set_config_dtype(out, arguments.dtype)
-    paths = write_weights(arguments, file, out, largest)
+        weights = with_int8(file)
+    model = model_of(source) if arguments.dtype == "int8" else None
+    paths = write_weights(arguments, weights, out, largest, model)
     used = {file.path.name, *getattr(file, "shards", ())}
     tell(arguments, paths, [name for name in left if name not in used])
+
+
+def model_of(folder: Path) -> Any:
+    """The model in a checkpoint folder, without any weights."""
+    from npconformer.models.auto import AutoConfig, heads_of, model_class
+    from npconformer.nn.init import no_init
+
+    config = AutoConfig.from_pretrained(folder)
+    head = next(iter(heads_of(config.architectures or ())), None)
+    with no_init():
+        return model_class(config.model_type, head)(config)

@@ -30,10 +30,10 @@ def convert_file(arguments: argparse.Namespace, out: Path, largest: int) -> None
         raise ValueError(f"{path} cannot be converted: {error}") from None
     config = model.config
     config.architectures = [type(model).__name__]
-    config.dtype = arguments.dtype or usual_dtype(original.weights)
+    set_dtype(config, arguments.dtype or usual_dtype(original.weights))
     config.save_pretrained(out)
     save_processor(original, config, path, out)
-    paths = write_weights(arguments, original.weights, out, largest)
+    paths = write_weights(arguments, original.weights, out, largest, model)
     say(f"{path}: a {type(model).__name__} of {config.num_hidden_layers} layers of {config.hidden_size}")
     tell(arguments, paths, [])
 
@@ -52,6 +52,14 @@ def fitting_model(original: Any) -> Any:
     if report.missing or report.unexpected or report.mismatched:
         raise ValueError(f"its weights are not those of a {type(model).__name__} with its settings. {report}")
     return model
+
+
+def set_dtype(config: Any, dtype: str) -> None:
+    """Say in a configuration which dtype the weights are stored in; beside int8 ones the others are float32."""
+    from npconformer.checkpoints.stored_state import say_int8
+
+    config.dtype = "float32" if dtype == "int8" else dtype
+    say_int8(config, dtype == "int8")
 
 
 def usual_dtype(weights: Any) -> str:

@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Callable, Iterable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +53,10 @@ def convert_nemo_folder(folder: str | os.PathLike, out: str | os.PathLike, **set
     from npconformer.storage.folders import whole_folder
 
     file, pieces = open_weights(Path(folder)), find_pieces(Path(folder))
-    write = partial(convert_weights, format="safetensors", dtype=None, largest=SHARD_SIZE)
+
+    def write(weights: ArrayFile, made: Path, model: Any) -> None:
+        convert_weights(weights, made, format="safetensors", dtype=None, largest=SHARD_SIZE)
+
     with whole_folder(out) as made:
         fill_folder(file, read_pieces(pieces), made, settings, write, pieces, sentencepiece_model(pieces))
 
@@ -67,14 +69,12 @@ def convert_folder_of_arrays(arguments: argparse.Namespace, out: Path, largest: 
     folder = Path(arguments.checkpoint)
     paths: list[Path] = []
 
-    def write(weights: ArrayFile, made: Path) -> None:
-        paths.extend(write_weights(arguments, weights, made, largest))
+    def write(weights: ArrayFile, made: Path, model: Any) -> None:
+        paths.extend(write_weights(arguments, weights, made, largest, model))
 
-    settings = {} if arguments.dtype is None else {"dtype": arguments.dtype}
     pieces = find_pieces(folder)
-    config = fill_folder(
-        open_weights(folder), read_pieces(pieces), out, settings, write, pieces, sentencepiece_model(pieces)
-    )
+    model = sentencepiece_model(pieces)
+    config = fill_folder(open_weights(folder), read_pieces(pieces), out, {}, write, pieces, model, arguments.dtype)
     say(f"{folder}: a NeMo Conformer-CTC of {config.num_hidden_layers} layers of {config.hidden_size}")
     tell(arguments, paths, [])
 
@@ -90,13 +90,13 @@ def convert_archive(arguments: argparse.Namespace, out: Path, largest: int) -> N
     weights = open_weights(folder)
     config = AutoConfig.from_pretrained(folder)
     try:
-        check_fit(weights, config.to_dict())
+        model = fitting_recogniser(weights, config.to_dict())
     except ValueError as error:
         raise ValueError(f"{weights.path} cannot be converted: {error}") from None
     copy_other_files(folder, out)
     if arguments.dtype is not None:
         set_config_dtype(out, arguments.dtype)
-    paths = write_weights(arguments, weights, out, largest)
+    paths = write_weights(arguments, weights, out, largest, model)
     say(f"{weights.path}: a NeMo Conformer-CTC of {config.num_hidden_layers} layers of {config.hidden_size}")
     tell(arguments, paths, [])
 
@@ -119,32 +119,37 @@ def fill_folder(
     pieces: Iterable[str],
     out: Path,
     settings: dict[str, Any],
-    write: Callable[[ArrayFile, Path], object],
+    write: Callable[[ArrayFile, Path, Any], object],
     source: str | os.PathLike = "",
     sentencepiece_model: bytes | None = None,
+    dtype: str | None = None,
 ) -> Any:
     """Fill the folder `out` with a model whose arrays have NeMo's names, and its processor; returns its configuration.
 
-    settings: as for `convert_nemo_folder`. write: writes weights into a folder. source: the file that the pieces are
-    from, for messages. sentencepiece_model: a tokenizer.model, which the folder gets, so that texts are split as the
-    model learnt them.
+    settings: as for `convert_nemo_folder`. write: writes weights into a folder, told the model without weights.
+    source: the file that the pieces are from, for messages. sentencepiece_model: a tokenizer.model, which the folder
+    gets, so that texts are split as the model learnt them. dtype: that `write` writes, if not that of the weights.
     """
+    from npconformer.commands.convert_fairseq import set_dtype
     from npconformer.processors.nemo_folder import write_settings
 
     try:
         weights = NemoArrays(file)
         told = {**config_of_shapes({name: tuple(file.shape(name)) for name in file}), **settings}
-        check_fit(weights, told)
+        model = fitting_recogniser(weights, told)
         config = write_settings(weights, told, pieces, out, os.fspath(source), sentencepiece_model)
     except ValueError as error:
         raise ValueError(f"{file.path} cannot be converted: {error}") from None
-    write(weights, out)
+    if dtype is not None:
+        set_dtype(config, dtype)
+        config.save_pretrained(out)
+    write(weights, out, model)
     return config
 
 
-def check_fit(weights: ArrayFile, settings: dict[str, Any]) -> None:
-    """Raises ValueError where weights, under our names, are not those of a recogniser with these settings."""
+def fitting_recogniser(weights: ArrayFile, settings: dict[str, Any]) -> Any:
+    """The recogniser, without weights, that weights under our names are of. Raises ValueError where they do not fit."""
     from npconformer.checkpoints.fairseq_original import Original
     from npconformer.commands.convert_fairseq import fitting_model
 
-    fitting_model(Original("nemo-conformer", "ctc", weights, settings))
+    return fitting_model(Original("nemo-conformer", "ctc", weights, settings))

@@ -12,13 +12,21 @@ from typing import Any
 from npconformer.commands.arguments import say
 
 
-def write_weights(arguments: argparse.Namespace, file: Any, out: Path, largest: int) -> list[Path]:
-    """Write the weights of `file` as the arguments ask for, with a bar on a terminal; returns the files."""
+def write_weights(arguments: argparse.Namespace, file: Any, out: Path, largest: int, model: Any = None) -> list[Path]:
+    """Write the weights of `file` as the arguments ask for, with a bar on a terminal; returns the files.
+
+    model: whose weights they are, without any; needed for int8 alone.
+    """
     from npconformer.checkpoints.conversion import convert_weights, target_layouts
 
-    total = sum(layout.size for layout in target_layouts(file, arguments.dtype).values())
+    dtype = arguments.dtype
+    if dtype == "int8":
+        from npconformer.checkpoints.int8_conversion import Int8Conversion, storable_names
+
+        file, dtype = Int8Conversion(file, storable_names(file, model)), None
+    total = sum(layout.size for layout in target_layouts(file, dtype).values())
     with progress_bar(total) as progress:
-        return convert_weights(file, out, arguments.format, arguments.dtype, largest, progress)
+        return convert_weights(file, out, arguments.format, dtype, largest, progress)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from npconformer.arrays.backend import Backend, backend_of, is_array, to_backend
+from npconformer.arrays.backend import NUMPY, Backend, backend_of, is_array, to_backend
 from npconformer.arrays.device import device_backend
 from npconformer.arrays.dtypes import floating_dtype
 from npconformer.nn.hooks import Hook, HookHandle
@@ -35,9 +35,15 @@ class Module:
         training: whether dropout, LayerDrop, SpecAugment and batch statistics are on. New modules are in training
             mode, loaded models in evaluation mode.
         is_embedding: whether its parameters are a table of learned vectors.
+        keeps_dtype: whether its arrays are stored in a dtype that they are not computed in (`nn.stored_layers`).
+        takes_weights_of: names of the modules inside whose parameters it uses itself, without calling them.
+        stored_size: how many numbers it holds beside its parameters, in fewer bits than they are computed in.
     """
 
     is_embedding: ClassVar[bool] = False
+    keeps_dtype: ClassVar[bool] = False
+    takes_weights_of: ClassVar[tuple[str, ...]] = ()
+    stored_size: Any = 0
 
     def __init__(self) -> None:
         set_attribute = object.__setattr__
@@ -158,7 +164,7 @@ class Module:
             for module in self.modules()
             for parameter in module._parameters.values()
             if not (exclude_embeddings and module.is_embedding) and (parameter.requires_grad or not only_trainable)
-        )
+        ) + (0 if only_trainable else sum(module.stored_size for module in self.modules()))
 
     def extra_repr(self) -> str:
         """What printing says of this module beside its name and what is inside."""
@@ -255,6 +261,7 @@ class Module:
     def _to_one(self, target: Any) -> None:
         dtype = floating_dtype(target)
         if dtype is not None:
+            self._check_can_be(dtype, dtype == np.float32)
             self._map_arrays(lambda array: array.astype(dtype, copy=False) if array.dtype.kind == "f" else array)
             return
         if not isinstance(target, str | int | Backend) and type(target).__module__ != "torch":
@@ -263,7 +270,15 @@ class Module:
             backend = device_backend(target)
         except ValueError as error:
             raise ValueError(f"target: {target!r} is no floating dtype, and as a device: {error}") from None
+        self._check_can_be(target, backend is NUMPY)
         self._map_arrays(lambda array: to_backend(array, backend))
+
+    def _check_can_be(self, target: Any, is_as_it_is: bool) -> None:
+        if not is_as_it_is and any(module.keeps_dtype for module in self.modules()):
+            raise ValueError(
+                f"target: the model's weights are stored in fewer bits, for float32 on a CPU, and cannot be changed to "
+                f'{target}: load it again with dtype="float32" and that, or from its original checkpoint'
+            )
 
     def cpu(self) -> Any:
         """Moves everything to the host; returns self."""
@@ -290,8 +305,9 @@ class Module:
             for parameter in module._parameters.values():
                 parameter.data = function(parameter.data)
                 parameter.grad = None if parameter.grad is None else function(parameter.grad)
-            for name, array in module._buffers.items():
-                module._buffers[name] = function(array)
+            if not module.keeps_dtype:
+                for name, array in module._buffers.items():
+                    module._buffers[name] = function(array)
         return self
 
 

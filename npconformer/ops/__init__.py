@@ -27,6 +27,7 @@ from npconformer.ops.reductions import mean, sum
 from npconformer.ops.rotary import rotary
 from npconformer.ops.shaping import concatenate, pad, reshape, transpose
 from npconformer.ops.softmax import log_softmax, softmax
+from npconformer.ops.stored_linear import stored_linear
 from npconformer.ops.vector_quantization import choose_codewords, perplexity
 from npconformer.ops.weight_norm import weight_norm
 from npconformer.ops.weighted_sum import weighted_sum
@@ -80,6 +81,7 @@ __all__ = [
     "softmax",
     "sqrt",
     "statistics_pool",
+    "stored_linear",
     "subtract",
     "sum",
     "tanh",

@@ -94,7 +94,7 @@ def test_dtype_auto(folder):
     assert Wav2Vec2ConformerForCTC.from_pretrained(folder, dtype="auto").dtype == np.float64
 
 
-@pytest.mark.parametrize("dtype", ["float16", "int32", "float3", 7, object()])
+@pytest.mark.parametrize("dtype", ["int16", "int32", "float3", 7, object()])
 def test_refused_dtypes(folder, dtype):
     with pytest.raises(ValueError, match=r"dtype is .*expected one of float32, float64"):
         Wav2Vec2ConformerForCTC.from_pretrained(folder, dtype=dtype)

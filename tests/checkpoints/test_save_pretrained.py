@@ -46,7 +46,7 @@ def test_failed_save_leaves_both_files(folder, monkeypatch):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(pretrained, "write_safetensors", fail)
+        patch.setattr(pretrained, "write_safetensors_stream", fail)
         with pytest.raises(KeyboardInterrupt):
             model.save_pretrained(folder)
     assert {file.name: file.read_bytes() for file in folder.iterdir()} == before

@@ -186,15 +186,15 @@ def set_state(model, state):
 def test_a_failed_save_leaves_everything(tmp_path, model, monkeypatch):
     model.save_pretrained(tmp_path, max_shard_size=SMALL)
     before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
-    write, calls = pretrained.write_safetensors, []
+    write, calls = pretrained.write_safetensors_stream, []
 
-    def fail(path, arrays, metadata):
+    def fail(path, layouts, read):
         calls.append(path)
         if len(calls) == 3:
             raise OSError("disk full")
-        write(path, arrays, metadata)
+        write(path, layouts, read)
 
-    monkeypatch.setattr(pretrained, "write_safetensors", fail)
+    monkeypatch.setattr(pretrained, "write_safetensors_stream", fail)
     for size in (SMALL, 3 * SMALL):
         calls.clear()
         with pytest.raises(OSError, match="disk full"):

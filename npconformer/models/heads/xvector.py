@@ -25,6 +25,8 @@ from npconformer.tape.autograd import Tensor
 class TDNNLayer(Module):
     """relu of a dilated convolution over time, whose weights lie as a linear map's: (out, K in), tap by tap."""
 
+    takes_weights_of = ("kernel",)
+
     def __init__(self, config: Any, index: int) -> None:
         super().__init__()
         self.in_channels = config.tdnn_dim[max(index - 1, 0)]

@@ -49,6 +49,7 @@ local_files_only=True
 revision="main"
 token="SECRET"
 """
+INT8 = "taken: weights are stored in int8, on a CPU; the reference needs a further package for it"
 ONE_PLACE = "refused: a model is on one device here; the reference ignores it where one process runs"
 REFUSED = (
     ('proxies={"https": "http://localhost"}', "refused: the environment's HTTPS_PROXY is what says it"),
@@ -86,7 +87,6 @@ offload_buffers=True
 offload_folder=out
 output_loading_info=True ... model(C.from_pretrained(d, output_loading_info=True)[0])
 pretrained_model_name_or_path=d ... model(C.from_pretrained(pretrained_model_name_or_path=d))
-quantization_config={"load_in_8bit": True}
 state_dict={} ... model(C.from_pretrained(None, config=d, state_dict=C.from_pretrained(d).state_dict()))
 subfolder="sub" ... model(C.from_pretrained(sub, subfolder="sub"))
 torch_dtype="float64"
@@ -98,6 +98,8 @@ variant="fp16"
 weights_only=False
 """
 )('device_map={"": "cpu"}', deliberate="taken; the reference needs a further package for it")(
+    'quantization_config={"load_in_8bit": True}', deliberate=INT8
+)(
     'adapter_kwargs={"revision": "main"}',
     deliberate="refused: no adapter is looked for; merge its weights first",
 )('device_mesh="x"', deliberate=ONE_PLACE)('tp_plan="auto"', deliberate=ONE_PLACE)(
@@ -110,14 +112,13 @@ code_revision="main"
 config=K.from_pretrained(d)
 dtype="float64"
 pretrained_model_name_or_path=d ... model(l.AutoModelForCTC.from_pretrained(pretrained_model_name_or_path=d))
-quantization_config={"load_in_8bit": True}
 torch_dtype="float64"
 subfolder="sub" ... model(l.AutoModelForCTC.from_pretrained(sub, subfolder="sub"))
 """
 )(
     'adapter_kwargs={"revision": "main"}',
     deliberate="refused: no adapter is looked for; merge its weights first",
-)
+)('quantization_config={"load_in_8bit": True}', deliberate=INT8)
 UPLOAD = """
 commit_message="first"
 push_to_hub=False

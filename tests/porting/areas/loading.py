@@ -85,8 +85,8 @@ def float64_stays(l: Library) -> Any:
 
 @loaded(
     "Wav2Vec2ConformerForCTC.from_pretrained(folder_of_float16).dtype",
-    deliberate="a CPU computes half precision slowly and roughly: it is stored so and computed in float32, and "
-    "`model.load_report` says it",
+    deliberate='a CPU computes half precision slowly and roughly: it can be stored so (`dtype="float16"`), and is '
+    "computed in float32; `model.load_report` says it",
 )
 def float16_becomes_float32(l: Library) -> Any:
     l.model().half().save_pretrained(l.temporary)
