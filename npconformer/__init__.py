@@ -10,16 +10,11 @@ Names are loaded when they are first used, so that importing the package costs l
 from __future__ import annotations
 
 import importlib
-import os
 from pathlib import Path
 from typing import Any
 
 from npconformer.storage.archives import KINDS as _KINDS
 from npconformer.storage.archives import Kind as _Kind
-
-# OpenBLAS reads this when NumPy is first imported, here or by the caller. Its threads wait actively for their next
-# matrix product, by default for 2^26 cycles, on the very cores on which we share the work between products.
-os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "18")
 
 __version__ = "0.1.0"
 
