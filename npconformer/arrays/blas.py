@@ -59,7 +59,7 @@ def _enter() -> None:
             _before = [(library, library.num_threads) for library in _libraries().lib_controllers]
             _before = [(library, threads) for library, threads in _before if threads != 1]
             for library, _ in _before:
-                library.set_num_threads(1)
+                _set_num_threads(library, 1)
 
 
 def _leave() -> None:
@@ -73,7 +73,17 @@ def _leave() -> None:
 def _restore() -> None:
     for library, threads in _before:
         if library.num_threads == 1:
-            library.set_num_threads(threads)
+            _set_num_threads(library, threads)
+
+
+def _set_num_threads(library: Any, threads: int) -> None:
+    """From whichever thread: threadpoolctl 3.8 and later ignore all but the first one that sets OpenBLAS's number."""
+    release = getattr(library, "clear_controlling_thread", None)
+    if release is not None:
+        release(force=True)
+    library.set_num_threads(threads)
+    if release is not None:
+        release(force=True)
 
 
 def _keep_own() -> None:
