@@ -1,6 +1,6 @@
 """Word and letter errors, speed and memory of recognisers on recordings whose texts are known.
 
-    python -m benchmarks.recognise DATA --arrays conformer-ctc-small           NeMo's arrays: converted, and beside torch
+    python -m benchmarks.recognise DATA --arrays conformer-ctc-small    NeMo's arrays: converted, and beside torch
     python -m benchmarks.recognise DATA --model FOLDER --batch-size 1 8        any model, alone and in batches
     python -m benchmarks.recognise DATA --model FOLDER --dtype float32 int8    kinds of storage, beside each other
 
@@ -8,7 +8,7 @@ DATA is a manifest or a folder, as `npconformer evaluate` takes it, of recording
 measurement is a process of its own, with the same number of threads; the processes take turns. A process loads the
 model, recognises the first recording to warm up, and then all, files to texts. Beside npconformer run, where they are
 installed: a plain torch program of the same layers (programs/nemo_torch.py), which has to give the same texts;
-faster-whisper's tiny.en, where its weights are in the hub's cache; pocketsphinx with the model that comes with it.
+once each, faster-whisper's tiny.en, where its weights are in the hub's cache, and pocketsphinx with its own model.
 
     words, letters   error rates; case and punctuation do not count, since the recognisers differ in them
     seconds          median of the rounds, and the fastest; `cpu` is the processor time of all threads
@@ -100,11 +100,11 @@ def read_data(path: str) -> Data:
 
 
 def run_sides(sides: list[Side], data: Data, options: argparse.Namespace) -> dict[str, list[dict[str, Any]]]:
-    """The results of every round, by side; a side that is refused is named and left out."""
+    """The results of every round, by side; a side that is refused is named and left out; other recognisers run once."""
     runs: dict[str, list[dict[str, Any]]] = {side.name: [] for side in sides}
-    for _ in range(options.rounds):
+    for index in range(options.rounds):
         for side in sides:
-            if side.name not in runs:
+            if side.name not in runs or (index and side.kind in (WHISPER, SPHINX)):
                 continue
             given = {"side": side.kind, "settings": side.settings, "paths": data.paths, "passes": options.passes}
             given["threads"] = options.threads
@@ -121,13 +121,14 @@ def row_of(name: str, samples: list[dict[str, Any]], ours: list[dict[str, Any]],
     """A row of COLUMNS: errors of the first round, medians of the rest."""
     words, letters = count_errors(data.texts, samples[0]["texts"])
     median = {key: spread([one[key] for one in samples]).median for key in ("seconds", "cpu", "loaded", "peak")}
-    ratio = median_ratio([one["seconds"] for one in ours], [one["seconds"] for one in samples])
+    seconds = [one["seconds"] for one in samples]
+    ratio = median_ratio([one["seconds"] for one in ours][: len(seconds)], seconds)
     return [
         name,
         f"{words.rate:.2%} ({words.errors} of {words.length})",
         f"{letters.rate:.2%}",
         f"{median['seconds']:.2f}",
-        f"{min(one['seconds'] for one in samples):.2f}",
+        f"{min(seconds):.2f}",
         f"{median['cpu']:.2f}",
         f"{median['seconds'] / data.seconds:.4f}",
         f"{median['loaded'] / 1e6:.0f}",

@@ -1,4 +1,4 @@
-"""Recognisers of speech behind one shape: paths of recordings of 16 kHz in, their texts out. Each in a process of its own.
+"""Recognisers of speech behind one shape: paths of recordings of 16 kHz in, their texts out, in processes of their own.
 
 A side's libraries are imported only in the process that measures it, and nothing of npconformer in the others.
 """
@@ -62,7 +62,9 @@ def load_whisper(threads: int) -> Recognise:
     from faster_whisper import WhisperModel
 
     try:
-        model = WhisperModel("tiny.en", device="cpu", compute_type="float32", cpu_threads=threads, local_files_only=True)
+        model = WhisperModel(
+            "tiny.en", device="cpu", compute_type="float32", cpu_threads=threads, local_files_only=True
+        )
     except Exception as error:  # the hub's client has several for a file that is not there
         raise RefusedError(f"no weights: {str(error).splitlines()[0]}") from error
 
@@ -111,8 +113,8 @@ def measure(side: str, settings: dict[str, Any], paths: list[str], passes: int, 
     """A job: loads, recognises the first recording, then all of them, `passes` times.
 
     Returns:
-        "texts"; "seconds" and "cpu", by the clock and of processor time of all threads, medians of the passes; "load" in
-        seconds; "loaded" and "peak" in bytes. Or "refused": why nothing was measured.
+        "texts"; "seconds" and "cpu", by the clock and of processor time of all threads, medians of the passes; "load"
+        in seconds; "loaded" and "peak" in bytes. Or "refused": why nothing was measured.
     """
     try:
         started = time.perf_counter()
