@@ -16,6 +16,7 @@ Lesson: notebooks/12_numpy_to_gpu.ipynb
 from __future__ import annotations
 
 import ctypes
+import functools
 import math
 import weakref
 from collections import defaultdict
@@ -24,10 +25,11 @@ from typing import Any
 
 import numpy as np
 
+from npconformer.arrays.memory import machine_memory
 from npconformer.arrays.types import Array
 
 SMALLEST = 128 * 1024  # bytes: smaller arrays are a C library's daily bread
-MOST_KEPT = 256 * 1024 * 1024  # bytes
+PART_KEPT = 1 / 8  # of the machine's memory, at most: what one training step leaves, the next one takes up
 ALIGNMENT = 64  # bytes: a line of the cache
 
 
@@ -56,6 +58,12 @@ def empty(xp: ModuleType, shape: tuple[int, ...], dtype: Any) -> Array:
     return array
 
 
+@functools.cache
+def most_kept() -> int:
+    """How many bytes are kept, at most."""
+    return int(machine_memory() * PART_KEPT)
+
+
 def release() -> None:
     """Gives the system what is kept."""
     _free.clear()
@@ -78,7 +86,7 @@ def _take(size: int) -> ctypes.Array:
 def _give_back(lent: Any) -> None:
     del _lent[id(lent)]
     size = len(lent.memory)
-    if sum(bytes_ * len(blocks) for bytes_, blocks in list(_free.items())) + size > MOST_KEPT:
+    if sum(bytes_ * len(blocks) for bytes_, blocks in list(_free.items())) + size > most_kept():
         release()  # sizes that are not asked for any more would stay for ever
-    if size <= MOST_KEPT:
+    if size <= most_kept():
         _free[size].append(lent.memory)

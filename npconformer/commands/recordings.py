@@ -94,9 +94,7 @@ class Recordings:
         indices of the recordings to be asked, in `names`; by default all. quiet: without bars and the note. verbose:
         say what is done. options: of the pipeline's calls.
         """
-        from tqdm import tqdm
-
-        from npconformer.commands.progress import SecondsBar
+        from npconformer.commands.progress import SecondsBar, without_bars
 
         self.complain()
         hidden = quiet or sys.stderr is None or not sys.stderr.isatty()
@@ -104,10 +102,13 @@ class Recordings:
         names = self.names if only is None else [self.names[i] for i in only]
         sources = self.sources if only is None else [self.sources[i] for i in only]
         results = zip(names, pipeline.stream(sources, return_errors=True, progress=seconds, **options))
-        bar = tqdm(results, total=len(names), unit="file", file=sys.stderr, disable=hidden, leave=False)
-        for count, (name, result) in enumerate(bar, start=1):
+        if not hidden:
+            from tqdm import tqdm  # which takes a while, so only where somebody watches
+
+            results = tqdm(results, total=len(names), unit="file", file=sys.stderr, leave=False)
+        for count, (name, result) in enumerate(results, start=1):
             seconds.close()
-            with tqdm.external_write_mode(file=sys.stderr):  # take the bar away while lines are written
+            with without_bars():
                 if isinstance(result, Exception):
                     self.failed += 1
                     message = str(result)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from npconformer.commands.arguments import say
+from npconformer.commands.progress import without_bars
 from npconformer.storage.messages import AudioWarning
 
 
@@ -24,10 +24,8 @@ def tell_warnings() -> Iterator[None]:
             if not issubclass(category, AudioWarning):
                 usual(message, category, *arguments, **options)
             elif str(message) not in told:
-                from tqdm import tqdm
-
                 told.add(str(message))
-                with tqdm.external_write_mode(file=sys.stderr):  # take a bar away while a line is written
+                with without_bars():
                     say(str(message))
 
         warnings.showwarning = tell

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from npconformer.commands.arguments import say
+from npconformer.models.frame_clock import count_steps
 
 SHARE = 0.4  # of the speed of that product, which the products of a step come to
 CHANNEL, PAIR = 1.2e-6, 0.06e-6  # seconds for a channel of a frame in a block, and for a frame that a head looks at
@@ -30,9 +31,10 @@ def tell_outlook(trainer: Any, selection: Any, from_nothing: bool) -> None:
     steps, accumulate = trainer.total_steps, trainer.settings.accumulate
     epoch = math.ceil(trainer.loader.num_batches(0) / accumulate)
     rate = trainer.loader.reader.sampling_rate
+    rows = rate / trainer.loader.feature_extractor.hop
     seconds = sum(selection.samples) / rate / epoch  # of sound in a step
     longest = sum(selection.samples) / rate / len(selection)
-    cost = seconds_of_step(trainer.model, rate, seconds, longest, trainer.settings.gradient_checkpointing)
+    cost = seconds_of_step(trainer.model, rows, seconds, longest, trainer.settings.gradient_checkpointing)
     say(
         f"model: {total:,} weights{rest}; {steps} steps of {seconds:.3g} s of sound, roughly {_time(cost)} each, "
         f"{_time(cost * steps)} in all"
@@ -55,22 +57,27 @@ def too_few(steps: int, epoch: int, from_nothing: bool) -> list[str]:
     return [f"few steps: {steps}, where a training {start} takes {few} or more to learn anything; {more}"]
 
 
-def multiplications(model: Any, rate: int, seconds: float, utterance: float) -> float:
+def multiplications(model: Any, rows: float, seconds: float, utterance: float) -> float:
     """How often a model multiplies and adds, forwards, for so many seconds of sound in utterances of that length.
 
+    rows: of the model's input in a second, samples or mel frames.
+
     Weights of the encoder and what is behind it are used once for each frame; those of a convolution of the front end
-    once for each step of its output; attention is two products of a frame with all others, three with relative
-    positions.
+    once for each step of its output, and one over time and bands for each band of that; attention is two products of a
+    frame with all others, three with relative positions.
     """
     config = model.config
     hops = [stage.hop for stage in model.encoder_stages]
-    frames, here, layer, total = _frames_in_second(model, rate), float(rate), 0, 0.0
+    frames, here, layer, total = _frames_in_second(model, rows), rows, 0, 0.0
     for name, parameter in model.named_parameters():
         if "pos_conv_embed" in name or "quantizer" in name or parameter.data.ndim < 2:
             continue
         if "feature_extractor.conv_layers" in name:
             here, layer = here / hops[layer], layer + 1
             total += parameter.data.size * here
+        elif "subsampling.layers" in name:
+            here, layer = here / hops[layer], layer + 1
+            total += parameter.data.size * here * count_steps(config.num_mel_bins, model.encoder_stages[:layer])
         else:
             total += parameter.data.size * frames
     products = 3 if config.position_embeddings_type in ("relative", "relative_key") else 2
@@ -78,20 +85,19 @@ def multiplications(model: Any, rate: int, seconds: float, utterance: float) -> 
     return total * seconds
 
 
-def seconds_of_step(model: Any, rate: int, seconds: float, utterance: float, recomputed: bool) -> float:
+def seconds_of_step(model: Any, rows: float, seconds: float, utterance: float, recomputed: bool) -> float:
     """About how long a step takes: forwards once, backwards twice as long, and once more where it is recomputed."""
     speed, on_host = _speed(model)
     config, passes = model.config, 4 if recomputed else 3
-    frames = _frames_in_second(model, rate)
+    frames = _frames_in_second(model, rows)
     each = CHANNEL * config.hidden_size + PAIR * config.num_attention_heads * frames * utterance
     rest = each * config.num_hidden_layers * frames * seconds * passes / 3 if on_host else 0.0
-    return passes * multiplications(model, rate, seconds, utterance) / (SHARE * speed) + rest
+    return passes * multiplications(model, rows, seconds, utterance) / (SHARE * speed) + rest
 
 
-def _frames_in_second(model: Any, rate: int) -> float:
-    """Frames of the encoder; a row of a filterbank is 20 ms."""
-    from_waveform = model.input_axes[1] == "samples"
-    return rate / math.prod(stage.hop for stage in model.encoder_stages) if from_waveform else 50.0
+def _frames_in_second(model: Any, rows: float) -> float:
+    """Frames of the encoder."""
+    return rows / math.prod(stage.hop for stage in model.encoder_stages)
 
 
 def _speed(model: Any) -> tuple[float, bool]:

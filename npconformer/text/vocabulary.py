@@ -108,7 +108,7 @@ class Vocabulary(SpecialTokens):
             return ids.astype(np.int64)
         if ids.dtype.kind not in "iu":
             raise ValueError(f"token ids must be integers, got dtype {ids.dtype}; take argmax(axis=-1) of logits")
-        unknown = [i for i in np.unique(ids).tolist() if i not in self.decoder and i not in self._added]
+        unknown = [i for i in sorted(set(ids.tolist())) if i not in self.decoder and i not in self._added]
         if not unknown:
             return ids
         if self.unk_token_id is None:

@@ -37,6 +37,18 @@ def process(*argv, **options):
     return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120, **options)
 
 
+def test_transcribing_imports_no_more_than_it_needs():
+    """Each of these takes longer than the digits of the recording; a bar is for a terminal that somebody watches."""
+    program = (
+        "import sys; from npconformer.cli import main; main(sys.argv[1:])\n"
+        "print(sorted({'tqdm', 'numpy.ma', 'multiprocessing', 'importlib.metadata', 'soxr'} & set(sys.modules)))"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(CHECKOUT)}
+    command = [sys.executable, "-c", program, "transcribe", RECORDING]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120)
+    assert done.stdout.splitlines() == [DEMO_TEXT, "[]"], done.stderr
+
+
 # ---- the whole command
 
 

@@ -48,6 +48,18 @@ def test_multiplications_of_a_model_counted_by_hand():
     assert plain < 2 * again
 
 
+def test_multiplications_of_nemos_model_counted_by_hand():
+    """Its front end over time and bands, and one block; a row is 10 ms, a frame 40."""
+    config = npconformer.NemoConformerConfig(num_hidden_layers=1, vocab_size=1025)
+    with npconformer.nn.init.no_init():
+        model = npconformer.NemoConformerForCTC(config)
+    front = 9 * 176 * 50 * 40 + 9 * 176 * 176 * 25 * 20 + 25 * 176 * 20 * 176
+    ffn, attention, convolution = 4 * 176 * 704, 5 * 176 * 176 + 2 * 176, 3 * 176 * 176 + 31 * 176
+    block = 25 * (ffn + attention + convolution + 3 * 176 * 25 * 2)  # 50 frames in 2 s
+    head = 25 * 176 * config.vocab_size
+    assert multiplications(model, 100, 1.0, 2.0) == pytest.approx(front + block + head, rel=1e-3)
+
+
 def test_too_few_steps():
     assert too_few(99, 100, False)[0].startswith("too few steps for the data: 99 of the 100 that see all of it once")
     assert too_few(100, 100, False) == []
