@@ -7,8 +7,9 @@ taken up by the next one of its size, in any thread.
 
     y = empty(xp, (499, 4096), np.float32)       # as xp.empty; freed, as any array, when nobody has it any more
 
-Sizes are rounded up to an eighth of a power of two, so that recordings of almost one length share memory. What is kept
-is limited; what is in use is not. On a device the library keeps memory by itself.
+Sizes are rounded up to an eighth of a power of two, and up to twice the memory is taken, so that recordings of
+different lengths share it. What is kept is limited; what is in use is not. On a device the library keeps memory by
+itself.
 
 Lesson: notebooks/12_numpy_to_gpu.ipynb
 """
@@ -21,7 +22,7 @@ import math
 import weakref
 from collections import defaultdict
 from types import ModuleType
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -30,6 +31,7 @@ from npconformer.arrays.types import Array
 
 SMALLEST = 128 * 1024  # bytes: smaller arrays are a C library's daily bread
 PART_KEPT = 1 / 8  # of the machine's memory, at most: what one training step leaves, the next one takes up
+SLACK = 2  # how many times as large as needed what is taken may be
 ALIGNMENT = 64  # bytes: a line of the cache
 
 
@@ -51,7 +53,9 @@ def empty(xp: ModuleType, shape: tuple[int, ...], dtype: Any) -> Array:
     if xp is not np or size < SMALLEST:
         return xp.empty(shape, dtype=dtype)
     memory = _take(_rounded(size))
-    array: np.ndarray = np.ndarray(shape, dtype, memory)  # owns no memory, so that every view of it keeps it alive
+    array: np.ndarray = np.ndarray(
+        shape, dtype, cast(Any, memory)
+    )  # owns no memory, so that every view of it keeps it alive
     lent = _Lent(array, _give_back)
     lent.memory = memory
     _lent[id(lent)] = lent
@@ -75,12 +79,16 @@ def _rounded(size: int) -> int:
 
 
 def _take(size: int) -> ctypes.Array:
-    try:
-        return _free[size].pop()
-    except IndexError:
-        block = np.empty(size + ALIGNMENT, np.uint8)
-        start = -block.ctypes.data % ALIGNMENT
-        return (ctypes.c_char * size).from_buffer(block[start:])  # of another type: NumPy's views look through an array
+    for kept in sorted(kept for kept in list(_free) if size <= kept <= SLACK * size):
+        try:
+            return _free[kept].pop()
+        except IndexError:
+            continue
+    block = np.empty(size + ALIGNMENT, np.uint8)
+    start = -block.ctypes.data % ALIGNMENT
+    return (ctypes.c_char * size).from_buffer(
+        cast(Any, block[start:])
+    )  # of another type: NumPy's views look through an array
 
 
 def _give_back(lent: Any) -> None:

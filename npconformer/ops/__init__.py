@@ -13,6 +13,7 @@ from npconformer.ops.batch_norm import batch_norm, batch_norm_training
 from npconformer.ops.convolution import conv1d
 from npconformer.ops.cosine_similarity import cosine_similarity
 from npconformer.ops.dropout import dropout
+from npconformer.ops.feed_forward import feed_forward
 from npconformer.ops.first_methods import load as load_methods
 from npconformer.ops.group_norm import group_norm
 from npconformer.ops.indexing import getitem, masked_assign
@@ -47,6 +48,7 @@ __all__ = [
     "divide",
     "dropout",
     "exp",
+    "feed_forward",
     "gated_linear",
     "gelu",
     "gelu_new",

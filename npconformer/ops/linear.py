@@ -65,7 +65,7 @@ class Linear(Operation):
         dz = grad.reshape(-1, grad.shape[-1])  # (N, O)
         if self.factor != 1:
             dz = dz * self.factor
-        if z is not None:
+        if self.activation is not None:
             dz = dz.copy() if self.factor == 1 else dz
             threads.run_elementwise(self.activation.differentiate, dz, z)
         return (*_gradients(self, dz, x, weight), grad if self.needs[3] else None)
@@ -102,7 +102,7 @@ class GatedLinear(Operation):
 class LinearTogether(Operation):
     """y_k = x W_k^T + b_k of as many outputs each;  dx = sum over k of dy_k W_k. Inputs: x, W_1, b_1, W_2, b_2, ..."""
 
-    def forward(self, x: Array, *maps: Array | None) -> tuple[Array, ...]:
+    def forward(self, x: Array, *maps: Any) -> tuple[Array, ...]:
         xp, weights, biases = self.xp, maps[::2], maps[1::2]
         rows, outputs = x.reshape(-1, x.shape[-1]), len(weights[0])
         results = [empty(xp, (len(rows), outputs), x.dtype) for _ in weights]

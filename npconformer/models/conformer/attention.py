@@ -73,8 +73,11 @@ class SelfAttention(Module):
                 "left": self.left,
                 "right": self.right,
             }
+        query, key, value = self.project(turned, hidden_states)
         result: Any = ops.attention(
-            *self.project(turned, hidden_states),
+            query,
+            key,
+            value,
             heads=self.heads,
             mask=mask,
             dropout_p=self.dropout_p if self.training else 0.0,

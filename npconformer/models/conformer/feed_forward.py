@@ -11,7 +11,7 @@ from typing import Any
 
 from npconformer import ops
 from npconformer.nn import Dropout, Linear, Module, make_activation
-from npconformer.nn.fusing import activation_after, is_idle, is_plain, is_plain_linear
+from npconformer.nn.fusing import activation_after, is_idle, is_plain
 from npconformer.tape.autograd import Tensor
 
 
@@ -43,7 +43,11 @@ class FeedForward(Module):
 
 
 def half_step(module: Module, x: Tensor, residual: Tensor) -> Tensor:
-    """residual + module(x) / 2; the sum is part of the last linear map where nobody looks at what is in between."""
-    if is_plain(module, FeedForward) and is_plain_linear(module.output_dense) and is_idle(module.output_dropout):
-        return module.output_dense(module.widen(x), residual=residual, factor=0.5)
+    """residual + module(x) / 2; as few operations as nobody looks in between."""
+    if is_plain(module, FeedForward) and is_plain(module.output_dense, Linear) and is_idle(module.output_dropout):
+        first, second = module.intermediate_dense, module.output_dense
+        activation = activation_after(first, module.intermediate_act_fn)
+        if activation is None or not is_idle(module.intermediate_dropout):
+            return second(module.widen(x), residual=residual, factor=0.5)
+        return ops.feed_forward(x, (first.weight, first.bias), (second.weight, second.bias), activation, residual, 0.5)
     return ops.scaled_add(module(x), residual, 0.5)
