@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 
-# Matrix products have the threads of the library that NumPy was built with, which asks for its own variable first:
-# OpenBLAS in NumPy's wheels, else MKL, Apple's Accelerate, or one built with OpenMP. Element-wise work here asks for
-# OMP_NUM_THREADS.
+# npconformer asks for OMP_NUM_THREADS. The library behind NumPy's own products, outside of models, asks for its own
+# variable first: OpenBLAS in NumPy's wheels, else MKL, Apple's Accelerate, or one built with OpenMP.
 VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
 

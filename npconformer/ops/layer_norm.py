@@ -48,7 +48,8 @@ class LayerNorm(Operation):
             y += bias
 
         threads.run(normalise, y, n, r, rows)
-        self.save(n.reshape(x.shape), r.reshape(*x.shape[:-1], 1), weight)
+        if self.recording:
+            self.save(n.reshape(x.shape), r.reshape(*x.shape[:-1], 1), weight)
         return y.reshape(x.shape)
 
     def backward(self, grad: Array) -> tuple[Array | None, Array | None, Array | None]:
