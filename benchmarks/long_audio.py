@@ -3,7 +3,7 @@
     python -m benchmarks.long_audio                                  the embedded digits model, 10 and 60 minutes
     python -m benchmarks.long_audio --size base                      random weights, 12 layers of 768
     python -m benchmarks.long_audio --size small --minutes 10 --chunk-length-s 0   as a whole: 4 layers of 256
-    python -m benchmarks.long_audio --model my-checkpoint --minutes 10 60 --output long_audio.csv
+    python -m benchmarks.long_audio --model my-checkpoint --audio recordings/ --chunk-length-s auto --output long.csv
 
 Joins recordings (--audio, by default the demo's), each at another level, to one FLAC file for each length, and
 transcribes each in a process of its own, as `npconformer transcribe` would: the file is read piece by piece. Prints a
@@ -70,12 +70,17 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--minutes", type=float, nargs="+", default=[10, 60], help="lengths; default: 10 60")
     parser.add_argument("--size", choices=("digits", *SIZES), default="digits", help="default: digits")
     parser.add_argument("--model", help="checkpoint folder of a ForCTC model with its processor, instead of --size")
-    parser.add_argument("--chunk-length-s", type=float, default=30.0, help="0: the whole; default: 30")
-    parser.add_argument("--stride-length-s", type=float, default=5.0, help="default: 5")
+    parser.add_argument(
+        "--chunk-length-s",
+        type=lambda text: text if text == "auto" else float(text),
+        default=30.0,
+        help="0: the whole; auto: as transcribe does by itself; default: 30",
+    )
+    parser.add_argument("--stride-length-s", type=float, help="default: a sixth of the chunk")
     parser.add_argument("--batch-size", type=int, default=1, help="chunks at once; default: 1")
     parser.add_argument("--threads", type=int, help="default: what the environment says")
     parser.add_argument("--repeats", type=int, default=1, help="default: 1")
-    parser.add_argument("--audio", nargs="+", help="recordings to join; default: the demo's")
+    parser.add_argument("--audio", nargs="+", help="recordings to join, or folders of them; default: the demo's")
     parser.add_argument("--folder", help="where temporary files go: 70 MB an hour, 0.8 GB for --size base")
     parser.add_argument("--output", help="also write the table as CSV")
     return parser.parse_args()
@@ -88,8 +93,11 @@ def write_recording(path: Path, minutes: float, audio: list[str] | None) -> None
 
     from npconformer.audio import read_audio
     from npconformer.commands.demo import RECORDING
+    from npconformer.commands.recordings import Recordings
 
-    recordings = [read_audio(one) for one in audio or [RECORDING]]
+    recordings = [read_audio(one) for one in Recordings(audio or [str(RECORDING)]).sources]
+    if not recordings:
+        raise SystemExit("--audio: no recordings there")
     random, left = np.random.default_rng(0), round(minutes * 60 * 16000)
     with soundfile.SoundFile(path, "w", 16000, 1, "PCM_16") as file:
         while left > 0:

@@ -82,12 +82,17 @@ class _NotAudio(Exception):
 
 def _decoding(source: AudioSource, data: BinaryIO) -> Iterator[Opened]:
     size = data.seek(0, os.SEEK_END)
-    findings = Findings(may_be_mpeg=source.raw is None)
-    if source.raw is None:
-        window = Window(data, size)
-        findings = next((found for inspect in INSPECTORS if (found := inspect(window)) is not None), findings)
-    with make_decoder(source, data, findings) as decoder:
+    with make_decoder(source, data, findings := _inspect(source, data, size)) as decoder:
         yield Opened(source, decoder, data, size, findings)
+
+
+def _inspect(source: AudioSource, data: BinaryIO, size: int) -> Findings:
+    """What is in a file, by its bytes; none of them are kept while it is decoded."""
+    findings = Findings(may_be_mpeg=source.raw is None)
+    if source.raw is not None:
+        return findings
+    window = Window(data, size)
+    return next((found for inspect in INSPECTORS if (found := inspect(window)) is not None), findings)
 
 
 @functools.cache

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from npconformer.commands.arguments import (
     add_batch_size,
+    add_chunk_at,
+    add_chunks,
     add_device,
     add_model,
     add_threads,
@@ -18,6 +20,7 @@ from npconformer.commands.arguments import (
     say,
 )
 from npconformer.commands.cells import csv_lines
+from npconformer.commands.long_recordings import note_on_cutting
 from npconformer.commands.standard_output import tell
 from npconformer.commands.writing import to_json
 from npconformer.storage.messages import one_line
@@ -26,6 +29,8 @@ if TYPE_CHECKING:
     from npconformer.data.examples import Example, LeftOut
     from npconformer.evaluation import Scorer
 
+AUTO_CHUNKS = "automatic-speech-recognition"  # the task whose long recordings are cut, unless told otherwise
+CHUNKED = (AUTO_CHUNKS, "speaker-diarization")
 IGNORABLE = ("case", "punctuation", "letters")  # as `evaluation.normalization` has them
 
 EXAMPLES = """\
@@ -59,6 +64,9 @@ Texts are compared in the case of the model's vocabulary, and not changed otherw
 text is one: words that are answered there are inserted. Letters of the texts that the model cannot say are named.
 Intervals of error rates come
 from drawing the recordings anew (bootstrap), that of accuracy is Wilson's.
+
+A recording is transcribed as by the command transcribe: one of more than five minutes in chunks of 30 seconds, or, with
+NeMo's Conformers, one of more than 30 seconds in utterances cut at pauses, unless --chunk-length-s says otherwise.
 
 A recording that cannot be judged is named on standard error and does not count, and the others go on.
 exit status: 0 all judged, 1 some were not, 2 could not start.
@@ -96,6 +104,14 @@ def add_parser(subcommands: Any) -> None:
         "model has that, others are left out, and a hyphen is a space); default: nothing",
     )
     parser.add_argument("--format", choices=("text", "json"), default="text", help="of the figures; default: text")
+    add_chunks(
+        parser,
+        default=None,
+        meaning="for texts and diarization: run recordings in overlapping chunks of S seconds; 0: as a whole, whatever "
+        "their length; auto: in chunks of 30 seconds if they are longer than five minutes, else as a whole; default: "
+        "as the commands do by themselves, auto for texts and 0 for diarization",
+    )
+    add_chunk_at(parser)
     add_device(parser)
     add_batch_size(parser)
     add_threads(parser)
@@ -125,7 +141,7 @@ def run(arguments: argparse.Namespace) -> int:
         if task != "automatic-speech-recognition":
             arguments.parser.error(f"--ignore is for texts, and the model's task is {task}")
         scoring["ignore"] = arguments.ignore
-    pipeline = load_pipeline(task, arguments, batch_size=arguments.batch_size)
+    pipeline = load_pipeline(task, arguments, batch_size=arguments.batch_size, **_chunks(arguments, task))
     try:
         scorer = scorer_for(pipeline, **scoring)
     except ValueError as error:
@@ -181,6 +197,16 @@ def _task(arguments: argparse.Namespace) -> str:
     return task
 
 
+def _chunks(arguments: argparse.Namespace, task: str) -> dict[str, Any]:
+    """How the task's pipeline cuts long recordings: as asked, and texts' as `transcribe` does by itself."""
+    names = ("chunk_length_s", "stride_length_s", "chunk_at")
+    given = {name: value for name in names if (value := getattr(arguments, name)) is not None}
+    if given and task not in CHUNKED:
+        option = f"--{next(iter(given)).replace('_', '-')}"
+        arguments.parser.error(f"{option} is for texts and diarization, and the model's task is {task}")
+    return {**({"chunk_length_s": "auto"} if task == AUTO_CHUNKS else {}), **given}
+
+
 def _check_can_keep_threshold(arguments: argparse.Namespace, task: str) -> None:
     if task != "speaker-embedding":
         arguments.parser.error(f"--save-threshold is for speaker vectors, and the model's task is {task}")
@@ -206,13 +232,20 @@ def _go_through(pipeline: Any, examples: list[Example], scorer: Scorer, options:
     """Judge every example, with a progress bar while somebody watches; returns the failures, each also reported."""
     from tqdm import tqdm
 
+    from npconformer.commands.progress import SecondsBar
     from npconformer.evaluation import evaluate
 
     failures = []
-    results = evaluate(pipeline, examples, scorer, **options)
     hidden = not sys.stderr.isatty()
+    seconds = SecondsBar(hidden, note_on_cutting(pipeline))
+
+    def tell(recording: dict[str, Any], done_s: float, total_s: float) -> None:
+        seconds(recording["path"], done_s, total_s)
+
+    results = evaluate(pipeline, examples, scorer, progress=tell, **options)
     bar = tqdm(results, total=len(examples), unit="file", file=sys.stderr, disable=hidden, leave=False)
     for _, failure in bar:
+        seconds.close()
         if failure is not None:
             failures.append(failure)
             with tqdm.external_write_mode(file=sys.stderr):

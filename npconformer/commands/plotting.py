@@ -19,19 +19,22 @@ NARROWEST, WIDEST = 60, 100  # columns of a picture made of letters
 class PlottedRecogniser:
     """A recogniser that keeps what the picture of its last recording shows, so that the model runs only once.
 
-    In place of the pipeline for `Recordings.answers`; recordings are run as a whole.
+    In place of the pipeline for `Recordings.answers`; recordings are cut as the recogniser cuts them.
     """
 
     def __init__(self, recognise: Any) -> None:
+        from npconformer.pipelines.logits import LogitsPipeline
+
         self.recognise = recognise
+        self.logits = LogitsPipeline.of(recognise)
         self._heard: tuple[Any, Any] | None = None
 
     def stream(self, recordings: Iterable[Any], return_errors: bool, progress: Any, **options: Any) -> Iterator[Any]:
         """The results of the recordings, or their errors."""
         for recording in recordings:
             try:
-                waveform, logits = self.recognise.logits_of(recording)
-                result = self.recognise.decode(logits, **options)
+                waveform, logits = self.logits.hear(recording, progress=progress)
+                result = self.recognise.decode(logits.rows, logits.seams, **options)
             except (ValueError, OSError) as error:
                 if not return_errors:
                     raise
@@ -44,7 +47,11 @@ class PlottedRecogniser:
         """What a picture shows of the last recording that did not fail."""
         from npconformer.plots import Recognition
 
-        return Recognition.from_logits(*self._heard, self.recognise.processor, self.recognise.samples_per_frame)
+        waveform, logits = self._heard
+        recogniser = self.recognise
+        return Recognition.from_logits(
+            waveform, logits.rows, recogniser.processor, recogniser.samples_per_frame, seams=logits.seams
+        )
 
 
 def check_plot(arguments: argparse.Namespace, recordings: list[str]) -> None:

@@ -23,6 +23,7 @@ from npconformer.commands.arguments import (
 )
 from npconformer.commands.clips import ClippedRecogniser, parse_clips
 from npconformer.commands.formats import FORMATS, SEGMENTED, SUBTITLES, Written
+from npconformer.commands.long_recordings import note_on_cutting
 from npconformer.commands.places import PLACES_HELP, Place, add_place, find_place
 from npconformer.commands.plotting import ON_THE_TERMINAL, PlottedRecogniser, check_plot, print_plot, write_plot
 from npconformer.commands.reading import SOUND_HELP, add_reading
@@ -79,14 +80,6 @@ SOUND
 A recording that cannot be read is named on standard error, and the others go on.
 exit status: 0 all transcribed, 1 some failed, 2 could not start.
 """
-
-NOTE = (
-    "{name} is longer than five minutes: transcribed in overlapping chunks of 30 seconds "
-    "(--chunk-length-s 0: as a whole)"
-)
-NOTE_AT_PAUSES = (
-    "{name} is longer than 30 seconds: transcribed in utterances, cut at pauses (--chunk-length-s 0: as a whole)"
-)
 
 
 def add_parser(subcommands: Any) -> None:
@@ -180,10 +173,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _note(recognise: Any) -> str | None:
     """What is said when the first recording is cut that nobody asked to cut."""
-    recogniser = getattr(recognise, "recognise", recognise)  # inside of what clips or plots
-    if recogniser.options["chunk_length_s"] != "auto":
-        return None
-    return NOTE_AT_PAUSES if recogniser.chunking(recogniser.options).shortest else NOTE
+    return note_on_cutting(getattr(recognise, "recognise", recognise))  # inside of what clips or plots
 
 
 def _written(arguments: argparse.Namespace) -> Written:
@@ -216,10 +206,8 @@ def _check_plot(arguments: argparse.Namespace, recordings: Recordings, place: Pl
     error, names = arguments.parser.error, recordings.names
     if len(names) != 1:
         error(f"--plot draws one recording, and there are {len(names)}")
-    if arguments.chunk_length_s not in ("auto", 0):
-        error("--plot draws a recording that is transcribed as a whole: leave --chunk-length-s away")
     if arguments.clip_timestamps is not None:
-        error("--plot draws a recording that is transcribed as a whole: leave --clip-timestamps away")
+        error("--plot draws all of a recording: leave --clip-timestamps away")
     if arguments.plot == ON_THE_TERMINAL and place.folder is None and place.path is None and formats != ["text"]:
         error(f"--plot - would mix a picture with {formats[0]} on standard output: name files")
     if place.path is not None and os.path.realpath(arguments.plot) == os.path.realpath(place.path):

@@ -45,7 +45,8 @@ def evaluate(
 ) -> Iterator[tuple[Example, LeftOut | None]]:
     """Answer every example, and give the answers to the scorer; yields each example with why it failed, or None.
 
-    options: of the pipeline's calls, beside those that the scorer asks for, such as batch_size and threshold.
+    options: of the pipeline's calls, beside those that the scorer asks for, such as batch_size and threshold; a
+    `progress` is called with a dict that has the recording's "path".
     Examples of which nothing is known, and recordings that cannot be read, are yielded with the reason and do not
     count. Once all are through, the scorer's rows are complete.
     """
@@ -60,7 +61,7 @@ def evaluate(
             except Exception as error:  # one recording never costs another, whatever it raises
                 failure = left_out(example, in_words(error))  # without samples: the pipeline passes it over
             waiting.append((example, reference, failure))
-            yield {"array": samples, "sampling_rate": pipeline.sampling_rate}
+            yield {"array": samples, "sampling_rate": pipeline.sampling_rate, "path": str(example.path)}
 
     for answer in pipeline.stream(recordings(), return_errors=True, **{**scorer.options, **options}):
         example, reference, failure = waiting.pop(0)

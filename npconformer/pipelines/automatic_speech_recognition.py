@@ -74,12 +74,13 @@ class AutomaticSpeechRecognitionPipeline(FramePipeline):
         self._check_long_enough(len(waveform), recording)
         return waveform, to_host(self.run_model([waveform]).logits.data)[0]
 
-    def decode(self, logits: np.ndarray, **options: Any) -> dict[str, Any]:
+    def decode(self, logits: np.ndarray, seams: Sequence[int] = (), **options: Any) -> dict[str, Any]:
         """What a call with these options gives for a recording of which `logits_of` has given these (T, V).
 
-        For those who need the logits as well: the model runs once. Raises ValueError for logits that are not finite.
+        For those who need the logits as well: the model runs once. seams: the frames with which further utterances
+        begin, where the recording was cut at pauses. Raises ValueError for logits that are not finite.
         """
-        return self.answer(Frames(0, best_path(logits)), self._complete(options))
+        return self.answer(Frames(0, best_path(logits), tuple(seams)), self._complete(options))
 
     def read_output(self, outputs: Any) -> np.ndarray:
         """The best path (B, T), as of `best_path`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from npconformer.text.ctc_alignment import log_probs_of
 from npconformer.text.ctc_decoding import Span
+from npconformer.text.joined_alignments import join_alignments
 from npconformer.text.text_alignment import TextAlignment, align_text
 
 MATTERS = 0.1  # a class that has this probability in some frame is shown
@@ -46,6 +48,7 @@ class Recognition:
         processor: Any,
         samples_per_frame: int,
         text: str | None = None,
+        seams: Sequence[int] = (),
     ) -> Recognition:
         """Align a text with logits.
 
@@ -55,6 +58,8 @@ class Recognition:
             processor: the model's, such as AutoProcessor loads.
             samples_per_frame: of the pipeline, or of the model's FrameClock.
             text: what is said, if known; None takes what greedy decoding reads.
+            seams: the frames with which further utterances begin, where the recording was cut at pauses; without a
+                text each is read by itself.
 
         Raises ValueError as `align_text` does.
         """
@@ -62,6 +67,11 @@ class Recognition:
         log_probs = log_probs_of(logits)
         tokens = [str(token) for token in tokenizer.convert_ids_to_tokens(range(log_probs.shape[1]))]
         delimiter = tokenizer.get_vocab().get(tokenizer.word_delimiter_token)
+        if text is None:
+            utterances = np.split(log_probs, list(seams))
+            alignment = join_alignments([align_text(one, None, tokenizer) for one in utterances])
+        else:
+            alignment = align_text(log_probs, text, tokenizer)
         return cls(
             waveform=np.asarray(waveform),
             sampling_rate=rate,
@@ -70,7 +80,7 @@ class Recognition:
             tokens=tokens,
             blank=tokenizer.pad_token_id,
             delimiter=delimiter,
-            alignment=align_text(log_probs, text, tokenizer),
+            alignment=alignment,
         )
 
     @classmethod

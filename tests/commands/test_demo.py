@@ -210,6 +210,31 @@ def test_transcribe_draws_with_letters(capsys, folder, without_matplotlib):
     assert out.startswith("time (s)") and TEXT in target.read_text()
 
 
+@pytest.mark.parametrize("options", [(), ("--chunk-at", "fixed"), ("--chunk-at", "pauses", "--stride-length-s", 1)])
+def test_what_is_drawn_is_cut_as_what_is_transcribed(capsys, folder, monkeypatch, without_matplotlib, options):
+    samples, rate = soundfile.read(RECORDING, dtype="float32")
+    soundfile.write("long.wav", np.tile(np.append(samples, np.zeros(rate // 2)), 3), rate, "FLOAT")
+    seen, run_model = [], AutomaticSpeechRecognitionPipeline.run_model
+    monkeypatch.setattr(
+        AutomaticSpeechRecognitionPipeline,
+        "run_model",
+        lambda self, waveforms: seen.append(len(waveforms[0])) or run_model(self, waveforms),
+    )
+    for name in ("AUTO_ABOVE_S", "AUTO_UTTERANCES_ABOVE_S"):
+        monkeypatch.setattr(f"npconformer.pipelines.chunking.{name}", 6.0)
+    for name in ("AUTO_CHUNK_S", "AUTO_UTTERANCE_S"):
+        monkeypatch.setattr(f"npconformer.pipelines.chunking.{name}", 5.5)
+    argv = ("transcribe", "long.wav", "--timestamps", "word", *options)
+    status, alone, err = run(capsys, *argv)
+    assert (status, err.count("long.wav is longer than")) == (0, 1)
+    runs = list(seen)
+    assert len(runs) > 2 and max(runs) < 5.6 * 16000
+    seen.clear()
+    status, drawn, err = run(capsys, *argv, "--plot", "-")
+    assert (status, seen, err.count("long.wav is longer than")) == (0, runs, 1)
+    assert drawn.startswith(f"{alone}time (s)") and has_panels(drawn)
+
+
 def test_a_recording_that_failed_is_not_drawn(capsys, folder, with_matplotlib):
     status, _, err = run(capsys, "transcribe", "none.wav", "--plot", "a.png")
     assert status == 1
@@ -221,7 +246,7 @@ def test_a_recording_that_failed_is_not_drawn(capsys, folder, with_matplotlib):
     [
         *((["--plot", *options], message) for options, message in WRONG),
         ([RECORDING, "--plot", "a.png"], "--plot draws one recording, and there are 2"),
-        (["--plot", "a.png", "--chunk-length-s", "2"], "leave --chunk-length-s away"),
+        (["--plot", "a.png", "--clip-timestamps", "2"], "leave --clip-timestamps away"),
         (["--plot", "a.png", "--output", "./a.png"], "--plot and --output are both a.png"),
         (["--plot", "-", "--format", "srt"], "would mix a picture with srt"),
     ],

@@ -59,7 +59,7 @@ def test_long_recordings_are_cut_by_themselves_and_that_is_said_once(capsys, fou
 
 
 def test_the_note_says_what_the_settings_are():
-    from npconformer.commands.transcribe import NOTE
+    from npconformer.commands.long_recordings import NOTE
     from npconformer.pipelines.chunking import AUTO_ABOVE_S, AUTO_CHUNK_S
 
     assert (AUTO_ABOVE_S, AUTO_CHUNK_S) == (5 * 60, 30)

@@ -118,7 +118,6 @@ def test_ten_minutes_lose_nothing(recognise, utterances, texts, ten_minutes):
     joined = word_error_rate([" ".join(utterances[i][1] for i in order)], [found["text"]])
     assert alone.length == joined.length == 1490
     assert joined.rate <= alone.rate + 0.025
-    assert joined.rate <= 0.084  # cut so, it is no worse at all
 
     own = [recognise(path, return_timestamps="word")["chunks"] for path, _ in utterances]
     ends, gaps = [*starts[1:], len(waveform) / 16000], []

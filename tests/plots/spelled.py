@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from npconformer import Wav2Vec2CTCTokenizer, Wav2Vec2FeatureExtractor, Wav2Vec2Processor
@@ -16,7 +18,9 @@ def make_processor(letters: str = "EHLOTWY") -> Wav2Vec2Processor:
     return Wav2Vec2Processor(feature_extractor=Wav2Vec2FeatureExtractor(), tokenizer=tokenizer)
 
 
-def make_recognition(path: str, letters: str = "EHLOTWY", text: str | None = None, seed: int = 0) -> Recognition:
+def make_recognition(
+    path: str, letters: str = "EHLOTWY", text: str | None = None, seed: int = 0, seams: Sequence[int] = ()
+) -> Recognition:
     """The best class of each frame is as `path` spells it; the waveform is louder where a letter is."""
     processor, random = make_processor(letters), np.random.default_rng(seed)
     vocabulary = processor.tokenizer.get_vocab()
@@ -24,7 +28,7 @@ def make_recognition(path: str, letters: str = "EHLOTWY", text: str | None = Non
     logits = random.uniform(0, 1, (len(path), len(vocabulary))) + 6 * np.eye(len(vocabulary))[best]
     loud = np.repeat([0.01 if letter in "_|" else 0.3 for letter in path], SAMPLES_PER_FRAME)
     waveform = (loud * np.sin(np.arange(len(loud)) * 0.3)).astype(np.float32)
-    return Recognition.from_logits(waveform, logits, processor, SAMPLES_PER_FRAME, text)
+    return Recognition.from_logits(waveform, logits, processor, SAMPLES_PER_FRAME, text, seams)
 
 
 HELLO_YOU = "___HH__E__L_L__OO__||__Y__OOO__T___"

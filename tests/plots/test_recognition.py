@@ -62,6 +62,20 @@ def test_of_a_pipeline(adapter):
     np.testing.assert_array_equal(again.probabilities, recognition.probabilities)
 
 
+def test_utterances_are_read_one_by_one():
+    path = "_TELL" + "LLO|" + "_" + "OW_"
+    recognition = make_recognition(path, seams=(5, 9))
+    assert recognition.alignment.text == "TEL LO OW"  # an L on either side of a seam: two words, two letters
+    assert [(one.text, one.start, one.end) for one in recognition.words] == [
+        ("TEL", 1, 5),
+        ("LO", 5, 8),
+        ("OW", 10, 12),
+    ]
+    assert "".join(one.text for one in recognition.letters) == "TELLOOW"
+    assert make_recognition(path).alignment.text == "TELO OW"
+    assert make_recognition(path, text="TELL TO", seams=(5, 9)).alignment.text == "TELL TO"  # a known text goes on
+
+
 def test_letters_and_words_as_they_can_be_shown():
     recognition = make_recognition("_H|\n\t|", letters="H\n\t")
     assert [letter.text for letter in recognition.letters] == ["H", "?", "?"]

@@ -72,8 +72,17 @@ def test_a_class_for_each_frame():
 
 def test_a_vector_for_each_utterance():
     model, mask, states = of_case(NemoConformerForXVector)
-    found = model(CASE["features"], mask, padding_mode="exact").embeddings.numpy()
-    for row, state in zip(found, states, strict=True):
+    labels = np.arange(len(states)) % 3
+    outputs = model(CASE["features"], mask, labels=labels, padding_mode="exact")
+    vectors, directions = linear(outputs.embeddings.numpy(), model.classifier), model.objective.weight.data
+    vectors, directions = (
+        vectors / np.linalg.norm(vectors, axis=1)[:, None],
+        directions / np.linalg.norm(directions, axis=0),
+    )
+    scores = 30 * (vectors @ directions - 0.4 * np.eye(3)[labels])  # AM-softmax
+    losses = np.log(np.exp(scores).sum(axis=1)) - scores[np.arange(len(labels)), labels]
+    assert outputs.loss.item() == pytest.approx(losses.mean(), rel=1e-6)
+    for row, state in zip(outputs.embeddings.numpy(), states, strict=True):
         x = linear(state, model.projector)
         for layer, dilation in zip(model.tdnn, (2, 1), strict=True):
             reach = dilation * (layer.kernel_size - 1)
