@@ -91,7 +91,7 @@ def test_product(number, shape, dtype, stack):
 
 @pytest.mark.parametrize("shape", [(700, 128, 256), (30, 1024, 1000)], ids=["bands", "columns"])
 def test_the_same_bits_whoever_takes_what(shape):
-    """With the same number of threads, though one of them sleeps at random."""
+    """With the same number of threads, also when none but the caller is there."""
     threads.set_num_threads(2)
     rows, inner, columns = shape
     a, b = draw(rows, inner, dtype=np.float32), draw(inner, columns, seed=1, dtype=np.float32)
