@@ -59,7 +59,7 @@ def _enter() -> None:
             _before = [(library, library.num_threads) for library in _libraries().lib_controllers]
             _before = [(library, threads) for library, threads in _before if threads != 1]
             for library, _ in _before:
-                library.set_num_threads(1)
+                _set(library, 1)
 
 
 def _leave() -> None:
@@ -70,10 +70,15 @@ def _leave() -> None:
             _restore()
 
 
+def _set(library: Any, threads: int) -> None:
+    """From whichever thread: threadpoolctl 3.8 lets only the first one that sets OpenBLAS's threads do so again."""
+    getattr(library, "_real_set_num_threads", library.set_num_threads)(threads)
+
+
 def _restore() -> None:
     for library, threads in _before:
         if library.num_threads == 1:
-            library.set_num_threads(threads)
+            _set(library, threads)
 
 
 def _keep_own() -> None:

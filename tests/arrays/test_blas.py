@@ -82,6 +82,7 @@ def test_in_a_child(who):
 
     def hold():
         with single_threaded:
+            assert set(setting()) == {1}
             inside.set()
             assert leave.wait(240)
 

@@ -112,6 +112,7 @@ def test_a_slow_thread_leaves_its_parts_to_others():
                 others_are_done.set()
         else:
             assert others_are_done.wait(PATIENCE)  # in its first part
+
     begun = threading.Event()
 
     def both(part):
@@ -144,6 +145,7 @@ def test_an_error_is_raised_once_and_ends_the_work(where, kind):
                 raise kind("in a part")
             assert failed.wait(PATIENCE)
             time.sleep(0.05)  # until the error is known
+
     with pytest.raises(kind, match="in a part"):
         pool.share(work, 1000, 2)
     assert len(taken) < 10

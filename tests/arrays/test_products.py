@@ -137,5 +137,3 @@ def test_the_weight_is_on_the_left_where_rows_are_few_and_it_lies_as_stored():
     for rows, weight in ((9, stored), (9, np.asfortranarray(stored)), (FEW_ROWS + 1, stored)):
         map_rows(Watched, draw(rows, 6), weight, None, np.empty((rows, 5)))
     assert orders == ["left", "right", "right"]
-
-

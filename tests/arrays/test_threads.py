@@ -139,7 +139,7 @@ def test_set_num_threads_while_others_work():
     for number in (1, 2, 3, 4) * 10:
         threads.set_num_threads(number)
         pieces = []
-        threads.run_ranges(lambda *ends: pieces.append(ends), number, threads.SHARED_SIZE, NUMPY)
+        threads.run_ranges(lambda *ends, pieces=pieces: pieces.append(ends), number, threads.SHARED_SIZE, NUMPY)
         assert len(pieces) == number
     stop.set()
     for other in others:

@@ -154,7 +154,9 @@ def test_another_activation(part):
 
 
 @dtypes
-@pytest.mark.parametrize("name", ["hidden_dropout", "activation_dropout", "attention_dropout", "conformer_conv_dropout"])
+@pytest.mark.parametrize(
+    "name", ["hidden_dropout", "activation_dropout", "attention_dropout", "conformer_conv_dropout"]
+)
 def test_dropout_at_work(dtype, name, monkeypatch):
     """The same draws, with fusing and without."""
     results = []

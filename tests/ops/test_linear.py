@@ -142,9 +142,7 @@ CASES = {
     ),
     "gated": (
         lambda x, w, b, r: ops.gated_linear(x, w, b),
-        lambda x, w, b, r: (
-            (x @ w.T + b)[:, : len(w) // 2] / (1 + np.exp(-(x @ w.T + b)[:, len(w) // 2 :]))
-        ),
+        lambda x, w, b, r: (x @ w.T + b)[:, : len(w) // 2] / (1 + np.exp(-(x @ w.T + b)[:, len(w) // 2 :])),
     ),
     "together": (
         lambda x, w, b, r: ops.linear_together(x, (w, b), (w[::-1], None))[1],
@@ -293,5 +291,3 @@ def test_against_torch():
         np.testing.assert_allclose(y.data, z.detach().numpy(), rtol=1e-12, atol=1e-12)
         for a, t in zip(ours, theirs):
             np.testing.assert_allclose(a.grad, t.grad.numpy(), rtol=1e-12, atol=1e-12)
-
-
