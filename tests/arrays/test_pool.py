@@ -232,7 +232,7 @@ def test_several_callers_at_once():
             start.wait()
             for _ in range(100):
                 y = np.zeros(40)
-                pool.share(lambda part: y.__setitem__(part, seed * part), 40, 3)
+                pool.share(lambda part, y=y: y.__setitem__(part, seed * part), 40, 3)
                 np.testing.assert_array_equal(y, seed * np.arange(40))
         except BaseException as error:
             errors.append(error)
