@@ -41,7 +41,12 @@ def share(work: Callable[[int], None], parts: int, threads: int) -> None:
     except BaseException as error:  # an interrupt between two parts
         job.error = error
     for ticket in tickets:
-        _wait_for(ticket)
+        while True:
+            try:
+                _wait_for(ticket)
+                break
+            except BaseException as error:  # an interrupt: what has begun is waited for nevertheless
+                job.error = job.error or error
     if job.error is not None:
         try:
             raise job.error
@@ -72,14 +77,19 @@ class _Job:
 
 
 class _Ticket:
-    """A place for one worker at a job. Whoever takes `begin` first, the worker or the giver at the end, has it."""
+    """A place for one worker at a job. Whoever asks `is_for` first, the worker or the giver at the end, has it."""
 
-    __slots__ = ("begin", "done", "job")
+    __slots__ = ("done", "is_done", "job", "owner")
 
     def __init__(self, job: _Job) -> None:
         self.job: _Job | None = job
-        self.begin, self.done = threading.Lock(), threading.Lock()
+        self.owner: dict[str, str] = {}
+        self.done, self.is_done = threading.Lock(), False
         self.done.acquire()
+
+    def is_for(self, who: str) -> bool:
+        """May be asked again, as an interrupt may come when the answer is there but not seen."""
+        return self.owner.setdefault("it", who) == who
 
 
 class _Worker(threading.Thread):
@@ -96,11 +106,12 @@ class _Worker(threading.Thread):
             self.wake.acquire()
             ticket, self.ticket = self.ticket, None
             assert ticket is not None  # nobody wakes it without one
-            if ticket.begin.acquire(blocking=False):
+            if ticket.is_for("worker"):
                 job, ticket.job = ticket.job, None
                 assert job is not None  # only who has begun takes it away
                 job.run()
                 del job  # with the arrays of its work
+                ticket.is_done = True
                 ticket.done.release()
             del ticket
             _idle.append(self)
@@ -131,19 +142,12 @@ def _make_worker() -> _Worker:
 
 
 def _wait_for(ticket: _Ticket) -> None:
-    """Until the worker is done, unless it has not begun. An interrupt ends nothing in between: it comes afterwards."""
-    if ticket.begin.acquire(blocking=False):
+    """Until the worker is done, unless it has not begun. After an interrupt it may be called again."""
+    if ticket.is_for("giver"):
         ticket.job = None
         return
-    interrupt: BaseException | None = None
-    while True:
-        try:
-            ticket.done.acquire()
-            break
-        except BaseException as error:
-            interrupt = error
-    if interrupt is not None:
-        raise interrupt
+    while not ticket.is_done:  # an interrupt may come when `done` has been acquired already
+        ticket.done.acquire()
 
 
 def _forget_all() -> None:

@@ -36,7 +36,7 @@ def for_tiles(function: Tile, xp: ModuleType, rows: int, inner: int, columns: in
     It may use `empty` for what it needs in between. On a device there is one tile.
     """
     size = rows * inner * columns
-    if xp is not NUMPY.xp or (size <= SHARED_PRODUCT and rows <= MOST_ROWS):
+    if xp is not NUMPY.xp or size == 0 or (size <= SHARED_PRODUCT and rows <= MOST_ROWS):
         function(slice(0, rows), slice(0, columns))
         return
     threads = 1 if pool.is_busy() else get_num_threads()

@@ -12,14 +12,16 @@ from npconformer.nn.layers import Dropout, Linear, PointwiseConv1d
 from npconformer.nn.module import Module
 from npconformer.ops.activations import Activation, fused_class
 
+_FORWARDS = {kind: kind.forward for kind in (Linear, PointwiseConv1d, Dropout)}  # as they are before anybody patches
 LINEAR_MAPS: tuple[type[Module], ...] = (Linear, PointwiseConv1d)
 
 
 def is_plain(module: Module, kinds: type[Module] | tuple[type[Module], ...]) -> bool:
     """Whether a module has the forward of one of these classes, and no hooks of its own."""
     kinds = kinds if isinstance(kinds, tuple) else (kinds,)
-    has_own_forward = "forward" in module.__dict__ or all(type(module).forward is not kind.forward for kind in kinds)
-    return not (has_own_forward or module._forward_hooks)
+    if not isinstance(module, kinds) or "forward" in module.__dict__ or module._forward_hooks:
+        return False
+    return any(type(module).forward is _FORWARDS.get(kind, kind.forward) for kind in kinds)
 
 
 def is_plain_linear(module: Module) -> bool:

@@ -44,7 +44,7 @@ def test_ranges_cover_every_row_once(rows, row_size, number):
 def test_large_work_is_shared_and_small_work_is_not():
     threads.set_num_threads(2)
     names = set()
-    both = threading.Barrier(2, timeout=10)
+    both = threading.Barrier(2, timeout=240)
 
     def work(first, stop):
         names.add(threading.current_thread().name)
@@ -72,22 +72,25 @@ def test_run_gives_matching_pieces():
 
 
 def test_a_share_of_work_is_not_shared_again():
+    """Each half of the outer work has its inner work in one thread, in order."""
     threads.set_num_threads(2)
-    names = {}
-
-    def inner(first, stop):
-        names.setdefault(threading.current_thread().name, []).append(first)
+    inside, both = {}, threading.Barrier(2, timeout=240)
 
     def outer(first, stop):
-        threads.run_ranges(inner, 4, threads.PIECE_SIZE, NUMPY)
+        both.wait()
+        seen = inside[first] = []
+        threads.run_ranges(lambda f, s: seen.append((threading.get_ident(), f)), 4, threads.PIECE_SIZE, NUMPY)
 
     threads.run_ranges(outer, 2, threads.PIECE_SIZE, NUMPY)
-    assert all(firsts == [0, 1, 2, 3] for firsts in names.values())
-    assert len(names) == 2
+    assert sorted(inside) == [0, 1]
+    assert all([first for _, first in seen] == [0, 1, 2, 3] for seen in inside.values())
+    assert all(len({thread for thread, _ in seen}) == 1 for seen in inside.values())
+    assert len({seen[0][0] for seen in inside.values()}) == 2
 
 
 def test_an_error_in_another_thread_reaches_the_caller():
     threads.set_num_threads(2)
+    before = blas_threads()
 
     def work(first, stop):
         if first > 0:
@@ -96,28 +99,52 @@ def test_an_error_in_another_thread_reaches_the_caller():
     for run in (threads.run_ranges, threads.run_products):
         with pytest.raises(RuntimeError, match="second half"):
             run(work, 2, threads.SHARED_SIZE, NUMPY)
-    assert set(blas_threads()) <= {2}
+    assert blas_threads() == before
 
 
 def test_products_run_in_their_own_thread_and_blas_gets_its_threads_back():
     threads.set_num_threads(2)
-    during = []
+    before, during = blas_threads(), []
     threads.run_products(lambda *_: during.append(blas_threads()), 2, threads.SHARED_SIZE, NUMPY)
     assert len(during) == 2
     too_little_to_share = threads.SHARED_SIZE // 2
     threads.run_products(lambda *_: during.append(blas_threads()), 2, too_little_to_share, NUMPY)
     assert len(during) == 3
     assert all(set(threads) <= {1} for threads in during)
-    assert set(blas_threads()) <= {2}
+    assert blas_threads() == before
 
 
-def test_single_threaded_may_be_nested():
-    threads.set_num_threads(2)
-    with blas.single_threaded():
-        with blas.single_threaded():
-            assert set(blas_threads()) <= {1}
-        assert set(blas_threads()) <= {1}
-    assert set(blas_threads()) <= {2}
+def test_set_num_threads_leaves_the_blas_library_alone():
+    before = blas_threads()
+    threads.set_num_threads(3)
+    assert threads.get_num_threads() == 3 and blas_threads() == before
+
+
+def test_set_num_threads_while_others_work():
+    """It raises nothing, and the next work is cut for so many."""
+    errors, stop, x = [], threading.Event(), np.ones((600, 700))
+
+    def work():
+        try:
+            while not stop.is_set():
+                y = np.empty_like(x)
+                threads.run(lambda xp, y, x: xp.multiply(x, 2, out=y), y, x)
+                assert (y == 2).all()
+        except BaseException as error:
+            errors.append(error)
+
+    others = [threading.Thread(target=work) for _ in range(3)]
+    for other in others:
+        other.start()
+    for number in (1, 2, 3, 4) * 10:
+        threads.set_num_threads(number)
+        pieces = []
+        threads.run_ranges(lambda *ends, pieces=pieces: pieces.append(ends), number, threads.SHARED_SIZE, NUMPY)
+        assert len(pieces) == number
+    stop.set()
+    for other in others:
+        other.join(240)
+    assert not errors
 
 
 @pytest.mark.parametrize("number", [0, -1, 1.5, True, "2", None])

@@ -54,12 +54,17 @@ class ConformerBlock(Module):
         """
         x = half_step(self.ffn1, self.ffn1_layer_norm(x), x)
         attended = self.self_attn_layer_norm(x)
-        if self.self_attn.can_add() and is_idle(self.self_attn_dropout):
+        if can_add(self.self_attn) and is_idle(self.self_attn_dropout):
             x, weights = self.self_attn(attended, mask, positions, output_attentions, residual=x)
         else:
             attended, weights = self.self_attn(attended, mask, positions, output_attentions)
             x = x + self.self_attn_dropout(attended)
         convolved = self.conv_module
-        x = convolved(x, padded_frames, residual=x) if convolved.can_add() else x + convolved(x, padded_frames)
+        x = convolved(x, padded_frames, residual=x) if can_add(convolved) else x + convolved(x, padded_frames)
         x = half_step(self.ffn2, self.ffn2_layer_norm(x), x)
         return self.final_layer_norm(x), weights
+
+
+def can_add(module: Any) -> bool:
+    """Whether a part adds the residual itself; another one in its place may not know how to."""
+    return isinstance(module, SelfAttention | ConvolutionModule) and module.can_add()
