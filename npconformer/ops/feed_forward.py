@@ -38,7 +38,11 @@ class FeedForward(Operation):
         rows, added = x.reshape(-1, channels), residual.reshape(-1, len(v))
         y = empty(xp, added.shape, x.dtype)
         count = threads.get_num_threads() if xp is NUMPY.xp and not pool.is_busy() else 1
-        if xp is not NUMPY.xp or 4 * len(rows) * w.size <= SHARED_PRODUCT or len(rows) >= threads.ROWS_OF_A_THREAD * count:
+        if (
+            xp is not NUMPY.xp
+            or 4 * len(rows) * w.size <= SHARED_PRODUCT
+            or len(rows) >= threads.ROWS_OF_A_THREAD * count
+        ):
             height = threads.band_height(len(rows), count) if xp is NUMPY.xp and count > 1 else len(rows)
 
             def on_band(first: int, stop: int) -> None:
