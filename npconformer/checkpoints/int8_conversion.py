@@ -36,7 +36,7 @@ class Int8Conversion:
         self.path: Path = file.path
         self._parts: dict[str, np.ndarray] = {}
         self._codes: dict[str, np.ndarray] = {}  # of those that are int8 already, not copied
-        for name in file.int8_weights if isinstance(file, Int8File) else ():
+        for name in sorted(file.int8_weights) if isinstance(file, Int8File) else ():
             parts = file.read_parts(name)
             self._codes[name] = parts.pop("")
             self._parts.update((name + ending, array) for ending, array in parts.items())
