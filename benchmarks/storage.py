@@ -74,7 +74,7 @@ def measure(folder: str, kind: str, model: str, seconds: float, samples: int) ->
     peak = peak_bytes()
     path = Path(folder).parent / f"logits-{kind}.npy"
     np.save(path, logits)
-    return {"peak": peak, "load": load, "first": times[0], "time": median(times[1:]), "logits": str(path)}
+    return {"peak": peak, "load": load, "first": times[0], "time": median(times[1:] or times), "logits": str(path)}
 
 
 def in_own_process(*arguments: Any) -> dict[str, Any]:
@@ -134,7 +134,12 @@ def main() -> int:
     parser.add_argument("--model", default="large-relative")
     parser.add_argument("--seconds", type=float, nargs="+", default=[10, 1])
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--samples", type=int, default=3, help="in each process, after a first that is not counted")
+    parser.add_argument(
+        "--samples",
+        type=int,
+        default=3,
+        help="in each process, after a first that is not counted (but where it is alone)",
+    )
     parser.add_argument("--one", nargs=5, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.one:

@@ -17,13 +17,15 @@ import numpy as np
 from npconformer.arrays.int8_weights import codes, keep_columns
 from npconformer.arrays.memory import give_pages_back
 from npconformer.checkpoints.array_file import ArrayFile
-from npconformer.checkpoints.int8_file import ENDINGS
+from npconformer.checkpoints.int8_file import ENDINGS, Int8File
 from npconformer.checkpoints.names import match_names
 from npconformer.nn.stored_layers import storable_layers
 
 
 class Int8Conversion:
     """An `ArrayFile` in which the weights of these names are int8, with their scales and kept columns beside them.
+
+    Those that the file has in int8 already stay as they are, whatever their names.
 
     Raises:
         ValueError: one of them holds infinity or NaN.
@@ -33,7 +35,12 @@ class Int8Conversion:
         self.file = file
         self.path: Path = file.path
         self._parts: dict[str, np.ndarray] = {}
-        self._matrices = [name for name in file if name in names]
+        self._codes: dict[str, np.ndarray] = {}  # of those that are int8 already, not copied
+        for name in sorted(file.int8_weights) if isinstance(file, Int8File) else ():
+            parts = file.read_parts(name)
+            self._codes[name] = parts.pop("")
+            self._parts.update((name + ending, array) for ending, array in parts.items())
+        self._matrices = [name for name in file if name in names and name not in self._codes]
         for name in self._matrices:
             matrix = self._matrix(name)
             self._parts.update(zip((name + ending for ending in ENDINGS[1:]), keep_columns(matrix, name), strict=True))
@@ -61,8 +68,8 @@ class Int8Conversion:
 
     def read(self, name: str, dtype: Any = None) -> np.ndarray:
         """An array as it is written."""
-        if name in self._parts:
-            return self._parts[name]
+        if name in self._parts or name in self._codes:
+            return self._parts[name] if name in self._parts else self._codes[name]
         if name not in self._matrices:
             return self.file.read(name, dtype)
         matrix = self._matrix(name)

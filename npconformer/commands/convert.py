@@ -112,7 +112,7 @@ def convert_folder(arguments: argparse.Namespace, out: Path, largest: int) -> No
     """Fill the folder `out` with the checkpoint, converted."""
     from npconformer.checkpoints.array_file import open_weights
     from npconformer.checkpoints.folder_files import CONFIG_NAME, copy_other_files, set_config_dtype
-    from npconformer.checkpoints.int8_file import with_int8
+    from npconformer.checkpoints.int8_file import int8_names, with_int8
     from npconformer.checkpoints.pretrained import NEEDED
     from npconformer.commands.converted_weights import tell, write_weights
     from npconformer.storage.files import existing_folder
@@ -121,6 +121,8 @@ def convert_folder(arguments: argparse.Namespace, out: Path, largest: int) -> No
     if not (source / CONFIG_NAME).is_file():
         raise FileNotFoundError(f"{source} holds no {CONFIG_NAME}; expected a checkpoint folder with {NEEDED}")
     file = open_weights(source)
+    if arguments.dtype is None and arguments.format == "bin" and int8_names(file):
+        raise ValueError(f"{file.path} has int8 weights, which need --format safetensors, or --dtype float32")
     left = copy_other_files(source, out)
     weights = file
     if arguments.dtype is not None:

@@ -23,7 +23,7 @@ def write_weights(arguments: argparse.Namespace, file: Any, out: Path, largest: 
     if dtype == "int8":
         from npconformer.checkpoints.int8_conversion import Int8Conversion, storable_names
 
-        file, dtype = Int8Conversion(file, storable_names(file, model)), None
+        file, dtype = Int8Conversion(file, storable_names(file, model)), "float32"  # what is no matrix
     total = sum(layout.size for layout in target_layouts(file, dtype).values())
     with progress_bar(total) as progress:
         return convert_weights(file, out, arguments.format, dtype, largest, progress)

@@ -85,7 +85,7 @@ def test_nothing_is_left_when_it_fails(capsys, folder, tmp_path):
         (["source", "file"], "is a file; name a folder to make"),
         (["source", "no/where"], "there is no folder"),
         (["source", "out", "--max-shard-size", "big"], "max_shard_size is 'big'"),
-        (["source", "out", "--dtype", "int8"], "invalid choice: 'int8'"),
+        (["source", "out", "--dtype", "int4"], "invalid choice: 'int4'"),
     ],
 )
 def test_what_is_refused(capsys, tmp_path, monkeypatch, arguments, message):
