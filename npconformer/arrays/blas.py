@@ -13,12 +13,13 @@ from __future__ import annotations
 
 import os
 import threading
+import weakref
 from functools import cache
 from typing import Any
 
-_lock = threading.Lock()
-_local = threading.local()  # .depth: how many of the blocks below this thread is in
-_users = 0  # how many threads are in one
+_lock = threading.RLock()
+_local = threading.local()  # .holder: a reference to the outermost block that this thread is in
+_holders: set[weakref.ref] = set()  # the outermost blocks of all threads
 _before: list[tuple[Any, int]] = []
 
 
@@ -29,51 +30,54 @@ def _libraries() -> Any:
     return ThreadpoolController().select(user_api="blas")
 
 
-class SingleThreaded:
-    """`with single_threaded:` every product meanwhile runs in the thread that asks for it, in all threads.
+class single_threaded:  # named as what it reads like: with single_threaded():
+    """Inside `with single_threaded():` every product runs in the thread that asks for it, in all threads.
 
     May be nested, and used in several threads at once: the last one out restores what the first one found, unless
-    somebody else has changed it since.
+    somebody else has changed it since. An interrupt may come in the middle of `__enter__` or `__exit__`: what counts is
+    therefore whether the block's object is there, which it is not when the block has been left in whatever way.
     """
 
+    __slots__ = ("__weakref__",)
+
     def __enter__(self) -> None:
-        depth = getattr(_local, "depth", 0)
-        _local.depth = depth + 1
-        if depth == 0:
-            _enter()
+        holder = getattr(_local, "holder", None)
+        if holder is None or holder() is None:
+            _local.holder = holder = weakref.ref(self, _leave)
+            _enter(holder)
 
     def __exit__(self, *exception: object) -> None:
-        _local.depth -= 1
-        if _local.depth == 0:
-            _leave()
+        holder = _local.holder
+        if holder is not None and holder() is self:
+            _leave(holder)
+            _local.holder = None
 
 
-single_threaded = SingleThreaded()
-
-
-def _enter() -> None:
-    global _users, _before
+def _enter(holder: weakref.ref) -> None:
+    global _before
     with _lock:
-        _users += 1
-        if _users == 1:
+        if not _holders:
             _before = [(library, library.num_threads) for library in _libraries().lib_controllers]
             _before = [(library, threads) for library, threads in _before if threads != 1]
-            for library, _ in _before:
+        _holders.add(holder)
+        for library, _ in _before:
+            if library.num_threads != 1:
                 _set_num_threads(library, 1)
 
 
-def _leave() -> None:
-    global _users
+def _leave(holder: weakref.ref) -> None:
     with _lock:
-        _users -= 1
-        if _users == 0:
+        _holders.discard(holder)
+        if not _holders:
             _restore()
 
 
 def _restore() -> None:
+    global _before
     for library, threads in _before:
         if library.num_threads == 1:
             _set_num_threads(library, threads)
+    _before = []
 
 
 def _set_num_threads(library: Any, threads: int) -> None:
@@ -88,13 +92,17 @@ def _set_num_threads(library: Any, threads: int) -> None:
 
 def _keep_own() -> None:
     """In a child process, where the other threads that had changed the setting do not exist."""
-    global _users, _lock
-    _lock = threading.Lock()
-    if _users:
-        _users = 1 if getattr(_local, "depth", 0) else 0
-        if _users == 0:
-            _restore()
+    global _lock
+    _lock = threading.RLock()
+    holder = getattr(_local, "holder", None)
+    _holders.intersection_update([] if holder is None or holder() is None else [holder])
+    if not _holders:
+        _restore()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_keep_own)
+    os.register_at_fork(
+        before=lambda: _lock.acquire(),  # no thread is in the library's function then, whose lock a child would keep
+        after_in_parent=lambda: _lock.release(),
+        after_in_child=_keep_own,
+    )

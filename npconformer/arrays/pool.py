@@ -120,13 +120,14 @@ class _Worker(threading.Thread):
 def _recruit(job: _Job, most: int) -> list[_Ticket]:
     tickets = []
     for _ in range(most):
+        ticket = _Ticket(job)  # before a worker is taken: an interrupt in between would lose it
         try:
             worker = _idle.pop()
         except IndexError:
             if _made >= most:
                 break
             worker = _make_worker()
-        ticket = worker.ticket = _Ticket(job)
+        worker.ticket = ticket
         worker.wake.release()
         tickets.append(ticket)
     return tickets

@@ -52,7 +52,7 @@ def for_tiles(function: Tile, xp: ModuleType, rows: int, inner: int, columns: in
         first, left = part % down * height, part // down * width
         function(slice(first, min(first + height, rows)), slice(left, min(left + width, columns)))
 
-    with blas.single_threaded:
+    with blas.single_threaded():
         pool.share(work, across * down, threads)
 
 

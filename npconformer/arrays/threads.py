@@ -142,7 +142,7 @@ def run_products(
 
     piece_size: how many numbers a range has, at most. shared_size: how many are worth a thread.
     """
-    _run(function, rows, row_size, backend, shared_size, piece_size, blas.single_threaded)
+    _run(function, rows, row_size, backend, shared_size, piece_size, blas.single_threaded())
 
 
 def _run(

@@ -63,7 +63,7 @@ class PreTrainedModel(PretrainedMixin, Module, metaclass=_Fits):
         self.config = config
 
     def __call__(self, *arguments: Any, **options: Any) -> Any:
-        with single_threaded:  # from the first product to the last: the threads of `pool` share them
+        with single_threaded():  # from the first product to the last: the threads of `pool` share them
             return super().__call__(*arguments, **options)
 
     # -- what a model's own base class says -------------------------------------------------------------------------

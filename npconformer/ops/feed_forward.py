@@ -50,7 +50,7 @@ class FeedForward(Operation):
                 map_rows(xp, self._widen(rows[n], w, b), v, c, y[n])
                 self._add(y[n], added[n])
 
-            with single_threaded:
+            with single_threaded():
                 threads.share_ranges(on_band, len(rows), max(height, 1), count)
             return y.reshape(residual.shape)
 
@@ -60,7 +60,7 @@ class FeedForward(Operation):
             k = slice(part * hidden // count, (part + 1) * hidden // count)
             map_rows(xp, self._widen(rows, w[k], None if b is None else b[k]), v[:, k], None, sums[part])
 
-        with single_threaded:
+        with single_threaded():
             pool.share(on_hidden, count, count)
         for more in sums[1:]:
             y += more

@@ -237,7 +237,7 @@ def backward(tensors: Sequence[Tensor], gradients: Sequence[Any], retain_graph: 
         else:
             deliver(tensor._maker, tensor._index, gradient)
 
-    with single_threaded:  # the threads of `pool` share the products
+    with single_threaded():  # the threads of `pool` share the products
         _walk(heap, waiting, deliver, retain_graph)
 
 

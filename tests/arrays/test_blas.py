@@ -28,20 +28,20 @@ def two_threads():
         if set(setting()) != {2}:
             pytest.skip("needs a BLAS library whose threads can be set")
         yield
-        assert set(setting()) == {2} and blas._users == 0
+        assert set(setting()) == {2} and not blas._holders
     threads.set_num_threads(before)
 
 
 def test_nested():
-    with single_threaded:
-        with single_threaded:
+    with single_threaded():
+        with single_threaded():
             assert set(setting()) == {1}
         assert set(setting()) == {1}
     assert set(setting()) == {2}
 
 
 def test_an_error_inside():
-    with pytest.raises(KeyError), single_threaded:
+    with pytest.raises(KeyError), single_threaded():
         raise KeyError
     assert set(setting()) == {2}
 
@@ -50,12 +50,12 @@ def test_the_last_of_several_threads_restores():
     inside, leave = threading.Event(), threading.Event()
 
     def work():
-        with single_threaded:
+        with single_threaded():
             inside.set()
             assert leave.wait(240)
 
     other = threading.Thread(target=work)
-    with single_threaded:
+    with single_threaded():
         other.start()
         assert inside.wait(240)
     assert set(setting()) == {1}  # the other one is in there
@@ -65,7 +65,7 @@ def test_the_last_of_several_threads_restores():
 
 
 def test_what_somebody_else_sets_meanwhile_stays():
-    with single_threaded:
+    with single_threaded():
         for library in blas._libraries().lib_controllers:
             library.set_num_threads(3)
     found = set(setting())
@@ -81,7 +81,7 @@ def test_in_a_child(who):
     inside, leave = threading.Event(), threading.Event()
 
     def hold():
-        with single_threaded:
+        with single_threaded():
             assert set(setting()) == {1}
             inside.set()
             assert leave.wait(240)
@@ -93,7 +93,7 @@ def test_in_a_child(who):
         assert os.waitpid(child, 0)[1] == 0
 
     if who == "this thread":
-        with single_threaded:
+        with single_threaded():
             forked()
         return
     other = threading.Thread(target=hold)
@@ -125,7 +125,7 @@ def test_an_exception_in_a_forward(model):
 
     with model.lm_head.register_forward_hook(fail), pytest.raises(RuntimeError, match="from the hook"):
         model(X)
-    assert set(setting()) == {2} and blas._users == 0
+    assert set(setting()) == {2} and not blas._holders
 
 
 def test_what_a_program_sets_makes_no_difference_to_results(model):

@@ -383,7 +383,7 @@ threads_before = blas_threads()
 
 def go_on():
     while not stop.is_set():
-        with blas.single_threaded:
+        with blas.single_threaded():
             pool.share(lambda part: None, 8, 2)
 
 other = threading.Thread(target=go_on)
@@ -448,7 +448,7 @@ for k in range(60):
     except KeyboardInterrupt:
         interrupted += 1
     assert blas_threads() == threads_before, k
-    assert not pool.is_busy() and blas._users == 0, k
+    assert not pool.is_busy() and not blas._holders, k
 assert interrupted > 30, interrupted
 assert (forward() == expected).all()
 end = time.monotonic() + 120
