@@ -121,7 +121,7 @@ def test_a_full_disk(failure, place, tmp_path, monkeypatch):
             if failure is no_space_in_rust:
                 monkeypatch.setattr("safetensors.numpy.save_file", failure)
             elif place == "model":
-                monkeypatch.setattr("npconformer.checkpoints.pretrained.write_safetensors", failure)
+                monkeypatch.setattr("npconformer.checkpoints.pretrained.write_safetensors_stream", failure)
             elif place == "optimizer":
                 monkeypatch.setattr(state_module, "write_safetensors", failure)
             else:

@@ -1,5 +1,7 @@
 """One run of a model, kept: the arrays are what the model gives, and the model is left as it was."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 from small_models import KINDS, make_inputs, make_model
@@ -44,18 +46,19 @@ def test_the_arrays_are_those_of_the_model(kind, dtype):
     output = model(**inputs, output_hidden_states=True, output_attentions=True)
     output.loss.backward()
     arrays = reference.arrays
-    np.testing.assert_array_equal(arrays["outputs.logits"], output.logits)
-    np.testing.assert_array_equal(arrays["loss"], output.loss)
+    assert_close = partial(np.testing.assert_allclose, rtol=0, atol=2e-5 if dtype == "float32" else 1e-13)
+    assert_close(arrays["outputs.logits"], output.logits)
+    assert_close(arrays["loss"], output.loss)
     for index, state in enumerate(output.hidden_states):
-        np.testing.assert_array_equal(arrays[f"outputs.hidden_states.{index}"], state)
+        assert_close(arrays[f"outputs.hidden_states.{index}"], state)
     for index, weights in enumerate(output.attentions):
-        np.testing.assert_array_equal(arrays[f"outputs.attentions.{index}"], weights)
+        assert_close(arrays[f"outputs.attentions.{index}"], weights)
         block = arrays[f"modules.{model.base_model_prefix}.encoder.layers.{index}"]
-        np.testing.assert_array_equal(block, output.hidden_states[index + 1])
+        assert_close(block, output.hidden_states[index + 1])
     for name, parameter in model.named_parameters():
         assert (parameter.grad is not None) == (f"gradients.{name}" in arrays)
         if parameter.grad is not None:
-            np.testing.assert_array_equal(arrays[f"gradients.{name}"], parameter.grad)
+            assert_close(arrays[f"gradients.{name}"], parameter.grad)
     floating = {name: array.dtype for name, array in arrays.items() if array.dtype.kind == "f" and name != "loss"}
     assert set(floating.values()) == {np.dtype(dtype)} and reference.dtype == dtype
 
@@ -119,7 +122,8 @@ def test_without_a_loss_gradients_are_of_a_random_sum(kind, head):
     output = model(**inputs)
     output[name].backward(upstream)
     for parameter, gradient in reference.group("gradients").items():
-        np.testing.assert_array_equal(dict(model.named_parameters())[parameter].grad, gradient)
+        found = dict(model.named_parameters())[parameter].grad  # float32; hooks have each layer computed by itself
+        np.testing.assert_allclose(found, gradient, rtol=0, atol=1e-5 * max(1.0, float(abs(gradient).max())))
     assert 0.2 < upstream.std() < 1.5
     np.testing.assert_array_equal(upstream, trace(model, inputs, gradients=True).arrays[f"upstream.{name}"])
 
