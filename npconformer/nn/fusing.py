@@ -8,11 +8,15 @@ Lesson: notebooks/12_numpy_to_gpu.ipynb
 
 from __future__ import annotations
 
+from typing import Any
+
 from npconformer.nn.layers import Dropout, Linear, PointwiseConv1d
 from npconformer.nn.module import Module
 from npconformer.ops.activations import Activation, fused_class
 
-_FORWARDS = {kind: kind.forward for kind in (Linear, PointwiseConv1d, Dropout)}  # as they are before anybody patches
+_FORWARDS: dict[type[Module], Any] = {
+    kind: kind.forward for kind in (Linear, PointwiseConv1d, Dropout)
+}  # as they are before anybody patches
 LINEAR_MAPS: tuple[type[Module], ...] = (Linear, PointwiseConv1d)
 
 
