@@ -14,9 +14,8 @@ from npconformer.nn.layers import Dropout, Linear, PointwiseConv1d
 from npconformer.nn.module import Module
 from npconformer.ops.activations import Activation, fused_class
 
-_FORWARDS: dict[type[Module], Any] = {
-    kind: kind.forward for kind in (Linear, PointwiseConv1d, Dropout)
-}  # as they are before anybody patches
+# As they are before anybody patches one.
+_FORWARDS: dict[type[Module], Any] = {kind: kind.forward for kind in (Linear, PointwiseConv1d, Dropout)}
 LINEAR_MAPS: tuple[type[Module], ...] = (Linear, PointwiseConv1d)
 
 
