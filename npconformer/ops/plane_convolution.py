@@ -23,7 +23,7 @@ from npconformer.arrays.kept_memory import empty
 from npconformer.arrays.products import product
 from npconformer.arrays.types import Array
 from npconformer.ops.depthwise import output_length
-from npconformer.ops.plane_depthwise import PlaneDepthwise
+from npconformer.ops.plane_depthwise import PlaneDepthwise, pad_plane
 from npconformer.tape.autograd import Operation, Tensor
 
 ROWS_SIZE = 8  # pieces of the backend's size that the copied rows of one product may take
@@ -37,7 +37,7 @@ class Conv2d(Operation):
 
     def forward(self, x: Array, weight: Array, bias: Array | None) -> Array:
         self.save(x, weight)
-        windows = self._windows(self._pad(x), weight.shape[2])  # (B, U, V, K, K*C)
+        windows = self._windows(pad_plane(self.xp, x, self.padding), weight.shape[2])  # (B, U, V, K, K*C)
         batch, times, bands, kernel, run = windows.shape
         y = empty(self.xp, (batch, times, bands, weight.shape[0]), x.dtype)
         matrix = self._matrix(weight)
@@ -56,7 +56,7 @@ class Conv2d(Operation):
     def backward(self, grad: Array) -> tuple[Array | None, Array | None, Array | None]:
         x, weight = self.saved
         xp, (left, up) = self.xp, self.padding
-        padded, kernel = self._pad(x), weight.shape[2]
+        padded, kernel = pad_plane(self.xp, x, self.padding), weight.shape[2]
         windows, matrix = self._windows(padded, kernel), self._matrix(weight)
         dx = xp.zeros_like(padded) if self.needs[0] else None
         dmatrix = xp.zeros_like(matrix) if self.needs[1] else None
@@ -73,13 +73,6 @@ class Conv2d(Operation):
         if dmatrix is not None:
             dweight = xp.ascontiguousarray(dmatrix.reshape(kernel, kernel, x.shape[3], -1).transpose(3, 2, 0, 1))
         return dx, dweight, column_sums(xp, grad) if self.needs[2] else None
-
-    def _pad(self, x: Array) -> Array:
-        """Contiguous (B, T, F, C) with `padding` zeros before and behind, along time and along the bands."""
-        (left, up), (batch, time, bands, channels) = self.padding, x.shape
-        padded = self.xp.zeros((batch, time + 2 * left, bands + 2 * up, channels), dtype=x.dtype)
-        padded[:, left : left + time, up : up + bands] = x
-        return padded
 
     def _windows(self, padded: Array, kernel: int) -> Array:
         """A view (B, U, V, K, K*C) of padded x: the runs that each output sees."""

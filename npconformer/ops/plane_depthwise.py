@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import product
+from types import ModuleType
 
 from npconformer.arrays import threads
 from npconformer.arrays.backend import backend_of
@@ -34,7 +35,7 @@ class PlaneDepthwise(Operation):
 
     def forward(self, x: Array, weight: Array, bias: Array | None) -> Array:
         self.save(x, weight)
-        padded, taps = self._pad(x), self._taps(weight)
+        padded, taps = pad_plane(self.xp, x, self.padding), self._taps(weight)
         (times, bands), (batch, channels) = self._outputs(padded, weight), (x.shape[0], x.shape[3])
         y = self.xp.zeros((batch, times, bands, channels), dtype=x.dtype)
 
@@ -51,7 +52,7 @@ class PlaneDepthwise(Operation):
 
     def backward(self, grad: Array) -> tuple[Array | None, Array | None, Array | None]:
         x, weight = self.saved
-        xp, padded, taps = self.xp, self._pad(x), self._taps(weight)
+        xp, padded, taps = self.xp, pad_plane(self.xp, x, self.padding), self._taps(weight)
         dx = xp.zeros_like(padded) if self.needs[0] else None
         dtaps = xp.zeros(taps.shape) if self.needs[1] else None  # float64: sums over whole pictures
         times, bands = grad.shape[1:3]
@@ -70,13 +71,6 @@ class PlaneDepthwise(Operation):
         if dtaps is not None:
             dweight = xp.ascontiguousarray(dtaps.transpose(2, 0, 1)[:, None]).astype(weight.dtype, copy=False)
         return dx, dweight, column_sums(xp, grad) if self.needs[2] else None
-
-    def _pad(self, x: Array) -> Array:
-        """Contiguous (B, T, F, C) with `padding` zeros before and behind, along time and along the bands."""
-        (left, up), (batch, time, bands, channels) = self.padding, x.shape
-        padded = self.xp.zeros((batch, time + 2 * left, bands + 2 * up, channels), dtype=x.dtype)
-        padded[:, left : left + time, up : up + bands] = x
-        return padded
 
     def _outputs(self, padded: Array, weight: Array) -> list[int]:
         """U and V."""
@@ -100,3 +94,11 @@ def _few_times(times: int, bands: int) -> Iterator[tuple[int, int]]:
     """Ranges of output times that have few enough outputs for one float32 sum."""
     step = max(1, SUMMED_AT_ONCE // bands)
     return ((first, min(first + step, times)) for first in range(0, times, step))
+
+
+def pad_plane(xp: ModuleType, x: Array, padding: tuple[int, int]) -> Array:
+    """Contiguous (B, T, F, C) with `padding` zeros before and behind, along time and along the bands."""
+    (left, up), (batch, time, bands, channels) = padding, x.shape
+    padded = xp.zeros((batch, time + 2 * left, bands + 2 * up, channels), dtype=x.dtype)
+    padded[:, left : left + time, up : up + bands] = x
+    return padded
