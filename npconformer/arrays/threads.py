@@ -97,7 +97,7 @@ def _kernel(function: Callable[..., None], backend: Backend) -> Callable[..., No
 
 def band_height(rows: int, threads: int) -> int:
     """How many rows a band has: one of as many bands, all of about one height, as make each thread have as many."""
-    bands = threads * -(-rows // (threads * MOST_ROWS))
+    bands = max(1, threads * -(-rows // (threads * MOST_ROWS)))
     return -(-rows // bands)
 
 
