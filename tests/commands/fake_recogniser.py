@@ -22,6 +22,7 @@ class FakePipeline:
     def __init__(self, command: str, log: str | None = None) -> None:
         self.command, self.log = command, log
         self.asked: list[str] = []
+        self.options: dict[str, Any] = {}
 
     def stream(self, names: Any, **options: Any) -> Any:
         for name in names:
