@@ -1,6 +1,8 @@
 """Alignments of utterances that follow one another as one of them all.
 
 Letters: T frames.
+
+Lesson: notebooks/05_ctc.ipynb
 """
 
 from __future__ import annotations
