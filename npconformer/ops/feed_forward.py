@@ -22,7 +22,7 @@ from npconformer.arrays.kept_memory import empty
 from npconformer.arrays.products import SHARED_PRODUCT, map_rows
 from npconformer.arrays.types import Array
 from npconformer.ops.activations import Activation
-from npconformer.ops.linear import linear
+from npconformer.ops.linear import check_linear, check_residual, linear
 from npconformer.tape.autograd import Operation, Tensor
 from npconformer.tape.grad_mode import is_grad_enabled
 
@@ -34,40 +34,46 @@ class FeedForward(Operation):
         self.activation, self.factor = activation, factor
 
     def forward(self, x: Array, w: Array, b: Array | None, v: Array, c: Array | None, residual: Array) -> Array:
-        xp, (hidden, channels) = self.xp, w.shape
-        rows, added = x.reshape(-1, channels), residual.reshape(-1, len(v))
-        y = empty(xp, added.shape, x.dtype)
-        count = threads.get_num_threads() if xp is NUMPY.xp and not pool.is_busy() else 1
-        if (
-            xp is not NUMPY.xp
-            or 4 * len(rows) * w.size <= SHARED_PRODUCT
-            or len(rows) >= threads.ROWS_OF_A_THREAD * count
-        ):
-            height = threads.band_height(len(rows), count) if xp is NUMPY.xp and count > 1 else len(rows)
+        rows, added = x.reshape(-1, x.shape[-1]), residual.reshape(-1, len(v))  # (N, C), (N, C')
+        y = empty(self.xp, added.shape, x.dtype)
+        is_shared = self.xp is NUMPY.xp and 4 * len(rows) * w.size > SHARED_PRODUCT and not pool.is_busy()
+        count = threads.get_num_threads() if is_shared else 1
+        with single_threaded():
+            if 1 < count and len(rows) < threads.ROWS_OF_A_THREAD * count:
+                self._by_hidden(count, rows, w, b, v, c, y)
+                self._add(y, added)
+            else:
+                self._by_bands(count, rows, w, b, v, c, y, added)
+        return y.reshape(residual.shape)
 
-            def on_band(first: int, stop: int) -> None:
-                n = slice(first, stop)
-                map_rows(xp, self._widen(rows[n], w, b), v, c, y[n])
-                self._add(y[n], added[n])
+    def _by_bands(
+        self, count: int, rows: Array, w: Array, b: Array | None, v: Array, c: Array | None, y: Array, added: Array
+    ) -> None:
+        """y = all of it, each thread with some of the rows."""
 
-            with single_threaded():
-                threads.share_ranges(on_band, len(rows), max(height, 1), count)
-            return y.reshape(residual.shape)
+        def on_band(first: int, stop: int) -> None:
+            n = slice(first, stop)
+            map_rows(self.xp, self._widen(rows[n], w, b), v, c, y[n])
+            self._add(y[n], added[n])
 
-        sums: list[Array] = [y, *[empty(xp, y.shape, x.dtype) for _ in range(count - 1)]]
+        height = threads.band_height(len(rows), count) if count > 1 else max(len(rows), 1)
+        threads.share_ranges(on_band, len(rows), height, count)
+
+    def _by_hidden(
+        self, count: int, rows: Array, w: Array, b: Array | None, v: Array, c: Array | None, y: Array
+    ) -> None:
+        """y = h V^T + c, each thread with some of the hidden channels; the sums are added in their order."""
+        sums = [y, *[empty(self.xp, y.shape, y.dtype) for _ in range(count - 1)]]
 
         def on_hidden(part: int) -> None:
-            k = slice(part * hidden // count, (part + 1) * hidden // count)
-            map_rows(xp, self._widen(rows, w[k], None if b is None else b[k]), v[:, k], None, sums[part])
+            k = slice(part * len(w) // count, (part + 1) * len(w) // count)
+            map_rows(self.xp, self._widen(rows, w[k], None if b is None else b[k]), v[:, k], None, sums[part])
 
-        with single_threaded():
-            pool.share(on_hidden, count, count)
+        pool.share(on_hidden, count, count)
         for more in sums[1:]:
             y += more
         if c is not None:
             y += c
-        self._add(y, added)
-        return y.reshape(residual.shape)
 
     def _widen(self, rows: Array, w: Array, b: Array | None) -> Array:
         before = empty(self.xp, (len(rows), len(w)), rows.dtype)
@@ -101,8 +107,7 @@ def feed_forward(
     (w, b), (v, c) = first, second
     if is_grad_enabled():
         return linear(linear(x, w, b, activation=activation), v, c, residual=residual, factor=factor)
-    if v.shape[1:] != w.shape[:1] or residual.shape != (*x.shape[:-1], v.shape[0]) or x.shape[-1] != w.shape[-1]:
-        raise ValueError(
-            f"feed_forward: x {x.shape}, weights {w.shape} and {v.shape} and residual {residual.shape} do not fit"
-        )
+    check_linear(x.shape, x.dtype, w, b)
+    check_linear((*x.shape[:-1], w.shape[0]), x.dtype, v, c)
+    check_residual(x, v, residual)
     return FeedForward(activation, float(factor))(x, w, b, v, c, residual)

@@ -158,19 +158,17 @@ def linear(
     Returns:
         (..., O), in x's dtype.
     """
-    _check(x, weight, bias)
-    if residual is None and factor != 1:
+    check_linear(x.shape, x.dtype, weight, bias)
+    if residual is not None:
+        check_residual(x, weight, residual)
+    elif factor != 1:
         raise ValueError(f"factor: it weighs what is added to a residual; without one expected 1, got {factor}")
-    if residual is not None and (residual.shape != (*x.shape[:-1], weight.shape[0]) or residual.dtype != x.dtype):
-        raise ValueError(
-            f"residual: expected {x.dtype} {(*x.shape[:-1], weight.shape[0])}, got {residual.dtype} {residual.shape}"
-        )
     return Linear(activation, float(factor))(x, weight, bias, residual)
 
 
 def gated_linear(x: Tensor | Array, weight: Tensor | Array, bias: Tensor | Array | None = None) -> Tensor:
     """The gated linear unit of a linear map: x (..., I), weight (2 O, I), bias (2 O,) -> (..., O)."""
-    _check(x, weight, bias)
+    check_linear(x.shape, x.dtype, weight, bias)
     if weight.shape[0] % 2:
         raise ValueError(f"gated_linear: the weight must have an even number of rows, got {weight.shape}")
     return GatedLinear()(x, weight, bias)
@@ -179,16 +177,24 @@ def gated_linear(x: Tensor | Array, weight: Tensor | Array, bias: Tensor | Array
 def linear_together(x: Tensor | Array, *maps: tuple[Tensor | Array, Tensor | Array | None]) -> tuple[Tensor, ...]:
     """Several linear maps of one x (..., I), given as (weight (O, I), bias (O,) or None): a result for each."""
     for weight, bias in maps:
-        _check(x, weight, bias)
+        check_linear(x.shape, x.dtype, weight, bias)
     if len({weight.shape for weight, _ in maps}) != 1:
         raise ValueError(f"linear_together: expected weights of one shape, got {[weight.shape for weight, _ in maps]}")
     return LinearTogether()(x, *[part for pair in maps for part in pair])
 
 
-def _check(x: Any, weight: Any, bias: Any) -> None:
-    if len(weight.shape) != 2 or len(x.shape) < 1 or x.shape[-1] != weight.shape[1]:
-        raise ValueError(f"linear: x of shape {x.shape} does not fit a weight of shape {weight.shape} (out, in)")
-    if x.dtype != weight.dtype:
-        raise ValueError(f"linear: x is {x.dtype} but the weight is {weight.dtype}")
+def check_linear(shape: tuple[int, ...], dtype: Any, weight: Any, bias: Any) -> None:
+    """Raises ValueError where x, of this shape and dtype, a weight (O, I) and a bias (O,) or None do not fit."""
+    if len(weight.shape) != 2 or len(shape) < 1 or shape[-1] != weight.shape[1]:
+        raise ValueError(f"linear: x of shape {shape} does not fit a weight of shape {weight.shape} (out, in)")
+    if dtype != weight.dtype:
+        raise ValueError(f"linear: x is {dtype} but the weight is {weight.dtype}")
     if bias is not None and bias.shape != weight.shape[:1]:
         raise ValueError(f"linear: expected a bias of shape {weight.shape[:1]}, got {bias.shape}")
+
+
+def check_residual(x: Any, weight: Any, residual: Any) -> None:
+    """Raises ValueError for a residual of another shape or dtype than the map of x by the weight has."""
+    shape = (*x.shape[:-1], weight.shape[0])
+    if residual.shape != shape or residual.dtype != x.dtype:
+        raise ValueError(f"residual: expected {x.dtype} {shape}, got {residual.dtype} {residual.shape}")

@@ -92,3 +92,13 @@ def test_shapes_that_do_not_fit(x, w, v, residual):
     for mode in (no_grad, enable_grad):
         with mode(), pytest.raises(ValueError, match=r"\(2, 3\)|fit"):
             ops.feed_forward(draw(*x), (draw(*w), None), (draw(*v), None), SiLU, draw(*residual))
+
+
+@pytest.mark.parametrize("place", [0, 1, 3, 5])
+def test_one_of_another_dtype(place):
+    sizes = [(2, 3), (6, 3), (6,), (3, 6), (3,), (2, 3)]
+    arrays = [draw(*size).astype("float32" if k == place else "float64") for k, size in enumerate(sizes)]
+    x, w, b, v, c, residual = arrays
+    for mode in (no_grad, enable_grad):
+        with mode(), pytest.raises(ValueError, match="float32"):
+            ops.feed_forward(x, (w, b), (v, c), SiLU, residual)
