@@ -53,9 +53,7 @@ def empty(xp: ModuleType, shape: tuple[int, ...], dtype: Any) -> Array:
     if xp is not np or size < SMALLEST:
         return xp.empty(shape, dtype=dtype)
     memory = _take(_rounded(size))
-    array: np.ndarray = np.ndarray(
-        shape, dtype, cast(Any, memory)
-    )  # owns no memory, so that every view of it keeps it alive
+    array: np.ndarray = np.ndarray(shape, dtype, cast(Any, memory))  # it owns none: every view of it keeps it alive
     lent = _Lent(array, _give_back)
     lent.memory = memory
     _lent[id(lent)] = lent
@@ -86,9 +84,8 @@ def _take(size: int) -> ctypes.Array:
             continue
     block = np.empty(size + ALIGNMENT, np.uint8)
     start = -block.ctypes.data % ALIGNMENT
-    return (ctypes.c_char * size).from_buffer(
-        cast(Any, block[start:])
-    )  # of another type: NumPy's views look through an array
+    # No array: NumPy's views look through arrays that own no memory, at what these are views of.
+    return (ctypes.c_char * size).from_buffer(cast(Any, block[start:]))
 
 
 def _give_back(lent: Any) -> None:

@@ -14,8 +14,11 @@ Lesson: notebooks/12_numpy_to_gpu.ipynb
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from types import ModuleType
+
+import numpy as np
 
 from npconformer.arrays import blas, pool
 from npconformer.arrays.backend import NUMPY
@@ -74,13 +77,18 @@ def map_rows(xp: ModuleType, x: Array, weight: Array, bias: Array | None, out: A
     return out
 
 
-def product(xp: ModuleType, a: Array, b: Array) -> Array:
-    """a b of two matrices, or of two stacks of as many matrices, in threads; each may be a transposed view."""
-    *stack, rows, inner = a.shape
-    columns = b.shape[-1]
-    y = empty(xp, (*stack, rows, columns), a.dtype)
-    if not stack:
-        for_tiles(lambda n, o: xp.matmul(a[n], b[:, o], out=y[n, o]), xp, rows, inner, columns)
-        return y
-    for_tiles(lambda n, o: xp.matmul(a[..., n, :], b[..., o], out=y[..., n, o]), xp, rows, inner, columns)
+def product(xp: ModuleType, a: Array, b: Array, out: Array | None = None) -> Array:
+    """a b of two matrices or stacks of them, broadcast as by `matmul`, in threads; each may be a transposed view.
+
+    out: where to write; its axes must be those of the result.
+    """
+    stack, (rows, inner), columns = a.shape[:-2], a.shape[-2:], b.shape[-1]
+    if stack != b.shape[:-2]:
+        stack = np.broadcast_shapes(stack, b.shape[:-2])
+    y = empty(xp, (*stack, rows, columns), a.dtype) if out is None else out
+
+    def tile(n: slice, o: slice) -> None:
+        xp.matmul(a[..., n, :], b[..., o], out=y[..., n, o])
+
+    for_tiles(tile, xp, rows, math.prod(stack) * inner, columns)
     return y

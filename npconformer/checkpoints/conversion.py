@@ -9,6 +9,7 @@ Lesson: notebooks/10_weights_on_disk.ipynb
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -84,6 +85,12 @@ def convert_weights(
         paths[0].write_text(json.dumps(index, indent=2, sort_keys=True, ensure_ascii=False), encoding="utf-8")
     check_written(FORMATS[paths[0].name](paths[0]), layouts)
     return paths
+
+
+def usual_dtype(file: ArrayFile) -> str | None:
+    """The floating-point dtype that most weights are stored in; None where none is."""
+    found = Counter(dtype for name in file if (dtype := file.stored_dtype(name)) in FLOATS)
+    return found.most_common(1)[0][0] if found else None
 
 
 def target_layouts(file: ArrayFile, dtype: str | None) -> dict[str, Layout]:

@@ -15,13 +15,13 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from npconformer.checkpoints.nemo_arrays import PLACES
 from npconformer.checkpoints.nemo_kinds import check_kind, section
+from npconformer.losses.ctc import REDUCTIONS
 from npconformer.storage.messages import LONGEST, printable, shown
 
 RATE = 16000
 LARGEST = 10**9  # of a whole number
-SUBSAMPLINGS = ("striding", "dw_striding", "vggnet")  # those that there is code for
-REDUCTIONS = ("mean_batch", "mean_volume", "mean", "sum", "none")  # of a batch's losses
 UNLIMITED = (None, [-1, -1], [[-1, -1]])
 
 # Options that must have one of the values here, the first of which is NeMo's default.
@@ -157,8 +157,8 @@ def _is_same(value: Any, expected: Any) -> bool:
 def _of_encoder(encoder: Options) -> dict[str, Any]:
     width, kernel = encoder.integer("d_model"), encoder.integer("conv_kernel_size", 31)
     subsampling = encoder.values.get("subsampling", "striding")
-    if subsampling not in SUBSAMPLINGS:
-        raise encoder.wrong("subsampling", subsampling, " or ".join(SUBSAMPLINGS))
+    if subsampling not in PLACES:
+        raise encoder.wrong("subsampling", subsampling, " or ".join(PLACES))
     if encoder.integer("feat_out", -1) not in (-1, 0, width):
         raise encoder.wrong("feat_out", encoder.values["feat_out"], f"-1 or {width}: no projection behind the encoder")
     context = encoder.values.get("conv_context_size")

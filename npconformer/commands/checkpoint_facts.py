@@ -33,15 +33,15 @@ def checkpoint_facts(folder: Path) -> dict[str, Any]:
     from npconformer.checkpoints.array_file import open_weights
     from npconformer.checkpoints.int8_file import with_int8
     from npconformer.checkpoints.pretrained import compare_weights
-    from npconformer.models.auto import AutoConfig, heads_of, model_class
+    from npconformer.models.auto import AutoConfig, class_of
     from npconformer.nn.init import no_init
     from npconformer.storage.archives import source_of
 
     config = AutoConfig.from_pretrained(folder)
     file = with_int8(open_weights(folder))
-    head = next(iter(heads_of(config.architectures or ())), None)
     with no_init():
-        model = model_class(config.model_type, head)(config)
+        model = class_of(config)(config)
+    head = model.head_name
     shapes = {name: tuple(array.shape) for name, array in model.state_dict().items()}
     report = compare_weights(file, shapes, model.base_model_prefix)
     extractor, processor = _processor_facts(folder)

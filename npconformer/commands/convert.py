@@ -136,10 +136,9 @@ def convert_folder(arguments: argparse.Namespace, out: Path, largest: int) -> No
 
 def model_of(folder: Path) -> Any:
     """The model in a checkpoint folder, without any weights."""
-    from npconformer.models.auto import AutoConfig, heads_of, model_class
+    from npconformer.models.auto import AutoConfig, class_of
     from npconformer.nn.init import no_init
 
     config = AutoConfig.from_pretrained(folder)
-    head = next(iter(heads_of(config.architectures or ())), None)
     with no_init():
-        return model_class(config.model_type, head)(config)
+        return class_of(config)(config)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ def convert_file(arguments: argparse.Namespace, out: Path, largest: int) -> None
     Raises:
         ValueError: the file is damaged, asks for what it does not need, holds another model or contradicts itself.
     """
+    from npconformer.checkpoints.conversion import usual_dtype
     from npconformer.checkpoints.fairseq_bert import is_bert, read_bert
     from npconformer.checkpoints.fairseq_conformer import read_conformer
     from npconformer.checkpoints.fairseq_file import FairseqFile
@@ -54,20 +54,12 @@ def fitting_model(original: Any) -> Any:
     return model
 
 
-def set_dtype(config: Any, dtype: str) -> None:
+def set_dtype(config: Any, dtype: str | None) -> None:
     """Say in a configuration which dtype the weights are stored in; beside int8 ones the others are float32."""
     from npconformer.checkpoints.stored_state import say_int8
 
     config.dtype = "float32" if dtype == "int8" else dtype
     say_int8(config, dtype == "int8")
-
-
-def usual_dtype(weights: Any) -> str:
-    """The floating-point dtype that most weights are stored in."""
-    from npconformer.checkpoints.conversion import FLOATS
-
-    found = Counter(dtype for name in weights if (dtype := weights.stored_dtype(name)) in FLOATS)
-    return found.most_common(1)[0][0]
 
 
 def save_processor(original: Any, config: Any, path: Path, out: Path) -> None:

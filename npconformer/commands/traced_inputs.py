@@ -44,14 +44,11 @@ def check_output(arguments: argparse.Namespace, read: list[str]) -> None:
 
 def load_checkpoint(folder: str, dtype: str, device: str) -> Any:
     """The model in a checkpoint folder, of the class that its config names; what prevents it ends the command."""
-    from npconformer.models.auto import AutoConfig, heads_of, model_class
+    from npconformer.models.auto import AutoConfig, class_of
 
     try:
         config = AutoConfig.from_pretrained(folder)
-        head = next(iter(heads_of(config.architectures or [])), None)
-        return model_class(config.model_type, head).from_pretrained(
-            folder, dtype=dtype, device=device, allow_missing=False
-        )
+        return class_of(config).from_pretrained(folder, dtype=dtype, device=device, allow_missing=False)
     except (ValueError, OSError, RuntimeError) as error:
         raise SystemExit(say(describe(error), status=2)) from None
 

@@ -95,6 +95,11 @@ def heads_of(class_names: Iterable[str]) -> list[str | None]:
     return [heads[name] for name in class_names if name in heads]
 
 
+def class_of(config: Any) -> Any:
+    """The model class that a configuration names in its `architectures`; where it names none, that without a head."""
+    return model_class(config.model_type, next(iter(heads_of(config.architectures or ())), None))
+
+
 def read_model_type(folder: str | os.PathLike) -> str:
     """The model type that a checkpoint folder's config.json, or a configuration file itself, names.
 

@@ -18,13 +18,12 @@ Lesson: notebooks/02_waveform_to_frames.ipynb
 from __future__ import annotations
 
 from collections.abc import Iterator
-from types import ModuleType
 
 from npconformer.arrays import threads
 from npconformer.arrays.backend import sliding_view
 from npconformer.arrays.column_sums import column_sums
 from npconformer.arrays.kept_memory import empty
-from npconformer.arrays.products import for_tiles, product
+from npconformer.arrays.products import product
 from npconformer.arrays.types import Array
 from npconformer.arrays.weight_layout import matrix_of_taps
 from npconformer.ops.depthwise import Depthwise, output_length, pad_time
@@ -55,7 +54,10 @@ class Conv1d(Operation):
             rows = self._rows(padded, weight, outputs, taps)
             if is_copied:
                 rows = self.xp.ascontiguousarray(rows)
-            _multiply(self.xp, rows, matrix, part, adds=taps.start > 0)
+            if taps.start == 0:
+                product(self.xp, rows, matrix, out=part)
+            else:
+                part += product(self.xp, rows, matrix)
         if bias is not None:
             threads.add_to_rows(y.reshape(-1, y.shape[2]), bias)
         return y
@@ -71,7 +73,7 @@ class Conv1d(Operation):
                 matrix = self._matrix(weight, taps)
             if dx is not None:  # the rows of one piece do not overlap, so += on the view is safe
                 rows = self._rows(dx, weight, outputs, taps)
-                rows += product(xp, part, xp.broadcast_to(matrix, (len(part), *matrix.shape)))
+                rows += product(xp, part, matrix)
             if dweight is not None:
                 rows = self._rows(padded, weight, outputs, taps)
                 self._add_matrix(dweight, taps, product(xp, part.swapaxes(-1, -2), rows).sum(axis=0))
@@ -113,20 +115,6 @@ class Conv1d(Operation):
     def _add_matrix(self, dweight: Array, taps: slice, matrix: Array) -> None:
         out, width, _ = dweight.shape
         dweight[:, :, taps] += matrix.reshape(out, -1, width).swapaxes(1, 2)
-
-
-def _multiply(xp: ModuleType, rows: Array, matrix: Array, out: Array, adds: bool) -> None:
-    """out (+)= rows (B, G, U, I) times matrix (G, I, O), in threads."""
-
-    def tile(u: slice, o: slice) -> None:
-        part = out[:, :, u, o]
-        if adds:
-            part += xp.matmul(rows[:, :, u], matrix[..., o])
-        else:
-            xp.matmul(rows[:, :, u], matrix[..., o], out=part)
-
-    batch, groups, length, inner = rows.shape
-    for_tiles(tile, xp, length, batch * groups * inner, out.shape[3])
 
 
 def _contiguous_strides(x: Array) -> tuple[int, int, int]:

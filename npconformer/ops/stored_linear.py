@@ -1,7 +1,7 @@
 """y = x W^T + b where W is stored in fewer bits than it is multiplied in: widened block by block, just in time.
 
 The columns of y are shared among the threads. A thread takes a block of them, has the block's rows of W widened into
-memory of its own, which it keeps for the next block and the next call, and multiplies:
+memory that is kept for the next block and the next call (`arrays.kept_memory`), and multiplies:
 
     y[:, o:o'] = x W[o:o']^T + b[o:o']
 

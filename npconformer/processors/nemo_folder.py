@@ -7,7 +7,6 @@ Lesson: notebooks/10_weights_on_disk.ipynb
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from npconformer.audio.log_mel import FFT_LENGTH
 from npconformer.audio.mel_filters import slaney_mel_filters
 from npconformer.audio.windows import hann_window
 from npconformer.checkpoints.array_file import ArrayFile
+from npconformer.checkpoints.conversion import usual_dtype
 from npconformer.checkpoints.nemo_archive import CONFIG, open_nemo_archive
 from npconformer.checkpoints.nemo_arrays import NemoArrays, config_of_shapes
 from npconformer.checkpoints.nemo_config import RATE, settings_of
@@ -32,7 +32,6 @@ from npconformer.text.piece_tokenizer import PieceCTCTokenizer
 
 MODEL_TYPE = "nemo-conformer"
 SPECIAL_PIECES = {"unk_token": "<unk>", "bos_token": "<s>", "eos_token": "</s>"}  # those of SentencePiece
-FLOATS = ("float32", "float16", "bfloat16", "float64")
 FILTERS, WINDOW = "preprocessor.featurizer.fb", "preprocessor.featurizer.window"
 # Fields that the shapes of weights tell, and how a NeMo configuration says them. (Those of bands, nearly.)
 TOLD_BY_SHAPES = {
@@ -104,12 +103,6 @@ def write_settings(
     config.save_pretrained(folder)
     AutoProcessor.from_parts(AutoFeatureExtractor.for_config(config), tokenizer).save_pretrained(folder)
     return config
-
-
-def usual_dtype(weights: ArrayFile) -> str | None:
-    """The floating-point dtype that most weights are stored in; None where none is."""
-    found = Counter(dtype for name in weights if (dtype := weights.stored_dtype(name)) in FLOATS)
-    return found.most_common(1)[0][0] if found else None
 
 
 def _check_shapes(settings: Mapping[str, Any], file: ArrayFile) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from npconformer.checkpoints.array_file import open_weights
 from npconformer.checkpoints.bfloat16 import bfloat16_to_float32
-from npconformer.checkpoints.conversion import TARGETS, convert_array, convert_weights
+from npconformer.checkpoints.conversion import TARGETS, convert_array, convert_weights, usual_dtype
 from npconformer.checkpoints.safetensors_file import SafetensorsFile, write_safetensors
 from npconformer.checkpoints.sharded_file import ShardedFile
 from npconformer.checkpoints.streamed_weights import Layout, write_safetensors_stream
@@ -160,3 +160,12 @@ def test_what_was_written_is_looked_at(source, tmp_path, monkeypatch):
     monkeypatch.setitem(TARGETS, "safetensors", TARGETS["safetensors"]._replace(write=forgetful))
     with pytest.raises(RuntimeError, match="does not hold what was written"):
         convert_weights(source, new_folder(tmp_path), "safetensors", None, 10**9)
+
+
+def test_the_usual_dtype_is_that_of_most_weights():
+    class File(dict):
+        def stored_dtype(self, name):
+            return self[name]
+
+    assert usual_dtype(File(a="float32", b="bfloat16", c="float32", d="int64", e="int64", f="int64")) == "float32"
+    assert usual_dtype(File(a="int64")) is None
