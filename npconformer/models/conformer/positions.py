@@ -44,10 +44,12 @@ class RelativePositionalEmbedding(Module):
         """A constant (1, 2T-1, C) in the dtype and memory of hidden_states (B, T, C)."""
         array = hidden_states.data
         key = (array.shape[1], array.dtype, type(array))
-        if self.latest[0] != key:
+        known, table = self.latest  # read once: another thread may change it at any moment
+        if known != key:
             table = relative_position_table(array.shape[1], self.channels)
-            self.latest = (key, asarray(table.astype(array.dtype, copy=False), array))
-        return self.latest[1]
+            table = asarray(table.astype(array.dtype, copy=False), array)
+            self.latest = (key, table)
+        return table
 
 
 class RotaryPositionalEmbedding(Module):
@@ -68,10 +70,12 @@ class RotaryPositionalEmbedding(Module):
         """Constants cos and sin, each (T, D/2), in the dtype and memory of hidden_states (B, T, C)."""
         array = hidden_states.data
         key = (array.shape[1], array.dtype, type(array), id(self.inv_freq))
-        if self.latest[0] != key:
+        known, table = self.latest  # read once: another thread may change it at any moment
+        if known != key:
             frequencies = asarray(self.inv_freq, array)
             xp = get_array_module(array)
             angles = xp.arange(array.shape[1], dtype=frequencies.dtype)[:, None] * frequencies  # (T, D/2)
             cos, sin = xp.cos(angles), xp.sin(angles)
-            self.latest = (key, (cos.astype(array.dtype, copy=False), sin.astype(array.dtype, copy=False)))
-        return self.latest[1]
+            table = cos.astype(array.dtype, copy=False), sin.astype(array.dtype, copy=False)
+            self.latest = (key, table)
+        return table

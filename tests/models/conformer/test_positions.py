@@ -33,6 +33,18 @@ def test_relative_embedding_keeps_the_latest_length_and_dtype():
     np.testing.assert_array_equal(embed(frames), first)
 
 
+@pytest.mark.parametrize("kind", [RelativePositionalEmbedding, RotaryPositionalEmbedding])
+def test_a_thread_with_a_recording_of_another_length_changes_nothing(kind):
+    class Overtaken(kind):
+        """Another thread leaves its table as soon as this one has left its own."""
+
+        latest = property(lambda self: (None, "another's"), lambda self, value: None)
+
+    config = Wav2Vec2ConformerConfig(hidden_size=16, num_attention_heads=2)
+    frames = Tensor(np.zeros((1, 5, 16), np.float32))
+    np.testing.assert_array_equal(Overtaken(config)(frames), kind(config)(frames))
+
+
 @pytest.mark.parametrize("base", [10000, 10])
 def test_rotary_angles(base):
     config = Wav2Vec2ConformerConfig(
