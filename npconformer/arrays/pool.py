@@ -17,11 +17,12 @@ from __future__ import annotations
 import itertools
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import numpy as np
 
-_local = threading.local()  # .busy: this thread works on a part, and shares no part of that
+_local = threading.local()  # .busy: this thread works on a part, and shares no part of that; .alone: see `alone`
 _idle: list[_Worker] = []
 _made = 0
 _making = threading.Lock()
@@ -32,10 +33,25 @@ def is_busy() -> bool:
     return getattr(_local, "busy", False)
 
 
+@contextmanager
+def alone() -> Iterator[None]:
+    """Inside, this thread does every part of its work by itself. Parts are what they would be, and so are results."""
+    before = is_busy(), _is_alone()
+    _local.busy, _local.alone = False, True
+    try:
+        yield
+    finally:
+        _local.busy, _local.alone = before
+
+
+def _is_alone() -> bool:
+    return getattr(_local, "alone", False)
+
+
 def share(work: Callable[[int], None], parts: int, threads: int) -> None:
     """Calls work(part) for every part, in this thread and in up to threads - 1 idle ones; returns when all are done."""
     job = _Job(work, parts)
-    tickets = [] if is_busy() else _recruit(job, min(threads, parts) - 1)
+    tickets = [] if is_busy() or _is_alone() else _recruit(job, min(threads, parts) - 1)
     try:
         job.run()
     except BaseException as error:  # an interrupt between two parts

@@ -63,7 +63,7 @@ def evaluate(
             waiting.append((example, reference, failure))
             yield {"array": samples, "sampling_rate": pipeline.sampling_rate, "path": str(example.path)}
 
-    for answer in pipeline.stream(recordings(), return_errors=True, **{**scorer.options, **options}):
+    for answer in pipeline.stream(recordings(), return_errors=True, at_once=True, **{**scorer.options, **options}):
         example, reference, failure = waiting.pop(0)
         if failure is None and isinstance(answer, Exception):
             failure = left_out(example, str(answer).partition("]: ")[2] or str(answer))  # "inputs[3]: ..."

@@ -20,6 +20,7 @@ import numpy as np
 
 from npconformer.arrays.batch_feature import BatchFeature
 from npconformer.pipelines.arguments import Loading, take_neutral
+from npconformer.pipelines.at_once import read_ahead, run_at_once
 from npconformer.pipelines.finite import check_finite
 from npconformer.pipelines.inputs import in_words, is_path, load_recording, several
 from npconformer.pipelines.parts import PipelineParts
@@ -105,10 +106,11 @@ class AudioPipeline(PipelineParts):
         Raises ValueError or FileNotFoundError for the first recording that cannot be used, and ValueError where the
         model's output is NaN or infinite.
         """
-        recordings = several(inputs)
+        is_list, recordings = isinstance(inputs, list | tuple), several(inputs)
         if recordings is not None:
+            recordings = inputs if is_list else recordings
             results = self.stream(recordings, batch_size=batch_size, sampling_rate=sampling_rate, **options)
-            return list(results) if isinstance(inputs, list | tuple) else results
+            return list(results) if is_list else results
         take_neutral(options)
         options = self._complete(options)
         batch_size = self._batch_size(batch_size)
@@ -127,10 +129,14 @@ class AudioPipeline(PipelineParts):
         sampling_rate: int | None = None,
         return_errors: bool = False,
         progress: Progress | None = None,
+        at_once: bool | None = None,
         **options: Any,
     ) -> Iterator[Any]:
         """Yield the results of recordings one by one in their order, reading only a few batches ahead.
 
+        at_once: whether several may be read, and run in as many threads, before the first result is there (which
+        changes no result); None: where they are a list or a tuple. Of an iterator, that may wait for somebody to
+        speak, no more than a batch is read ahead.
         return_errors: yield the error of a bad recording in its place, whatever it is, and go on; those that are no
         ValueError or OSError are told as a ValueError. A batch that fails is tried one by one. progress: called
         with the recording, the seconds of it that are done, and all its seconds, at the start of every recording
@@ -139,13 +145,17 @@ class AudioPipeline(PipelineParts):
         take_neutral(options)
         options = self._complete(options)
         batch_size = self._batch_size(batch_size)
-        return self._stream(iter(inputs), options, batch_size, sampling_rate, return_errors, progress)
+        ahead = batch_size * BATCHES_READ_AHEAD if batch_size > 1 else 1
+        if isinstance(inputs, list | tuple) if at_once is None else at_once:
+            ahead = max(ahead, batch_size * read_ahead(self.model))
+        return self._stream(iter(inputs), options, batch_size, ahead, sampling_rate, return_errors, progress)
 
     def _stream(
         self,
         inputs: Iterator[Any],
         options: dict[str, Any],
         batch_size: int,
+        ahead: int,
         sampling_rate: int | None,
         return_errors: bool,
         progress: Progress | None,
@@ -182,9 +192,8 @@ class AudioPipeline(PipelineParts):
                 return output
             return attempt(i, partial(self._answer, output, prepared[i], options), names_files=False)
 
-        read_ahead = 1 if batch_size == 1 else batch_size * BATCHES_READ_AHEAD
         numbered = enumerate(inputs)
-        while window := dict(islice(numbered, read_ahead)):
+        while window := dict(islice(numbered, ahead)):
             prepared = {  # what is to be run, or an error
                 i: attempt(i, partial(self._prepare, recording, sampling_rate, options))
                 for i, recording in window.items()
@@ -192,8 +201,10 @@ class AudioPipeline(PipelineParts):
             ready = {i: one for i, one in prepared.items() if isinstance(one, Prepared)}
             waveforms = {i: one.waveform for i, one in ready.items() if one.run is None}
             results = {}  # what the caller gets
-            for batch in self._batches({i: len(waveform) for i, waveform in waveforms.items()}, batch_size):
-                for i, output in zip(batch, run(batch)):
+            batches = self._batches({i: len(waveform) for i, waveform in waveforms.items()}, batch_size)
+            sizes = [self.size_of([waveforms[i] for i in batch]) for batch in batches]
+            for batch, outputs in zip(batches, run_at_once(run, batches, sizes)):
+                for i, output in zip(batch, outputs):
                     results[i] = answer(i, output)
             for i in window:
                 if i in ready and ready[i].run is not None:
@@ -262,6 +273,10 @@ class AudioPipeline(PipelineParts):
     def run_batch(self, waveforms: list[np.ndarray]) -> Iterable[Any]:
         """What the model says of each utterance, on the host: [(N_1,), ...] -> one output each."""
         return self.read_output(self.run_model(waveforms))
+
+    def size_of(self, waveforms: list[np.ndarray]) -> int:
+        """How many numbers a batch's frames are inside the model, T C."""
+        return sum(self.frames_of(waveforms)) * self.model.config.hidden_size
 
     def run_model(self, waveforms: list[np.ndarray]) -> Any:
         """The model's output for a batch, computed without a tape: [(N_1,), ...] -> fields of (B, ...)."""

@@ -12,6 +12,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from npconformer.audio.opening import read_once
+from npconformer.pipelines.at_once import groups, read_ahead, run_at_once
 from npconformer.pipelines.batching import AudioPipeline, Prepared, Progress, with_extra
 from npconformer.pipelines.chunk_iter import rescale_stride
 from npconformer.pipelines.chunking import Chunking, Window, check_lengths, find_windows, make_chunking
@@ -185,15 +186,23 @@ class FramePipeline(AudioPipeline):
             if progress is not None:
                 progress(recording, done_s, seconds)
 
+        def size(batch: list[Window]) -> int:
+            return self.size_of([window.samples for window in batch])
+
+        def run(batch: list[Window]) -> list[np.ndarray]:
+            self._check_long_enough(len(batch[0].samples), recording)  # a header may promise more than there is
+            # What is not kept is let go.
+            return [rows[one.skip : one.stop].copy() for one, rows in zip(batch, self._run_windows(batch))]
+
         tell(0.0)
         kept, begins = [], []
-        for batch in _consecutive(self.windows(counted(), chunking), batch_size, one_length=not chunking.shortest):
-            self._check_long_enough(len(batch[0].samples), recording)  # a header may promise more than there is
-            for window, rows in zip(batch, self._run_windows(batch)):
-                kept.append(rows[window.skip : window.stop].copy())  # the rest is let go
-                begins.append(window.begins)
-                done += len(kept[-1])
-            tell(min(done * self.seconds_per_frame, seconds))
+        batches = _consecutive(self.windows(counted(), chunking), batch_size, one_length=not chunking.shortest)
+        for group in groups(batches, size, read_ahead(self.model)):
+            for batch, rows in zip(group, run_at_once(run, group, [size(batch) for batch in group])):
+                kept += rows
+                begins += [window.begins for window in batch]
+                done += sum(map(len, rows))
+                tell(min(done * self.seconds_per_frame, seconds))
         return _join(samples, kept, begins)
 
     def _run_windows(self, windows: list[Window]) -> list[np.ndarray]:

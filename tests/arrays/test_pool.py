@@ -325,3 +325,26 @@ def test_overflow_warns_nobody(recwarn):
 
     pool.share(work, 2, 2)
     assert not recwarn.list
+
+
+def test_a_thread_that_is_alone_does_all_parts_itself():
+    wait_for_idle()
+    with pool.alone():
+        names = share_with(lambda part: time.sleep(0.002), 8, 4)
+    assert set(names) == {threading.current_thread().name}
+    names = share_with(lambda part: time.sleep(0.002), 8, 4)
+    assert len(set(names)) > 1  # and not any longer
+
+
+def test_parts_of_a_part_that_is_alone_are_cut_as_if_they_were_shared():
+    seen = []
+
+    def part(number):
+        before = pool.is_busy()
+        with pool.alone():
+            seen.append((before, pool.is_busy()))
+            pool.share(lambda inner: seen.append(pool.is_busy()), 1, 2)
+        seen.append(pool.is_busy())
+
+    pool.share(part, 1, 2)
+    assert seen == [(True, False), True, True] and not pool.is_busy()
