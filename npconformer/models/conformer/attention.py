@@ -11,8 +11,10 @@ from typing import Any
 
 from npconformer import ops
 from npconformer.arrays.types import Array
+from npconformer.models.conformer.projected_positions import ProjectedPositions
 from npconformer.nn import Embedding, Linear, Module, Parameter, init
 from npconformer.nn.fusing import is_plain, is_plain_linear
+from npconformer.nn.stored_layers import StoredLinear
 from npconformer.tape.autograd import Tensor
 
 
@@ -37,6 +39,7 @@ class SelfAttention(Module):
         self.linear_out = Linear(channels, channels, std=std)
         if self.positions_type == "relative":
             self.linear_pos = Linear(channels, channels, bias=False, std=std)
+            self.projected = ProjectedPositions()
             self.pos_bias_u = Parameter(init.xavier_uniform(self.heads, channels // self.heads))
             self.pos_bias_v = Parameter(init.xavier_uniform(self.heads, channels // self.heads))
         elif self.positions_type == "relative_key":
@@ -63,7 +66,7 @@ class SelfAttention(Module):
             turned = ops.rotary(hidden_states, cos, sin, heads=self.heads)
         elif self.positions_type == "relative":
             relative = {
-                "positions": self.linear_pos(positions),
+                "positions": self.project_positions(positions),
                 "bias_u": self.pos_bias_u,
                 "bias_v": self.pos_bias_v,
             }
@@ -90,6 +93,12 @@ class SelfAttention(Module):
     def can_add(self) -> bool:
         """Whether the sum with a residual may be part of the last map: nobody looks at what is in between."""
         return is_plain(self, SelfAttention) and is_plain_linear(self.linear_out)
+
+    def project_positions(self, positions: Any) -> Any:
+        """The positions (1, 2T-1, C) projected, from what is kept of earlier recordings where nobody looks."""
+        if is_plain(self.linear_pos, (Linear, StoredLinear)):
+            return self.projected.project(self.linear_pos, positions)
+        return self.linear_pos(positions)
 
     def project(self, turned: Tensor, hidden_states: Tensor) -> tuple[Tensor, ...]:
         """Queries, keys and values, of those maps together that have one input."""

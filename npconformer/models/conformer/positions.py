@@ -1,6 +1,6 @@
 """Position tables: sinusoids of relative distances, and rotary angles. Computed in float32, then cast.
 
-Letters: T frames, C channels, D channels in a head.
+Letters: T frames, L frames that a table is made for, C channels, D channels in a head.
 
 Lesson: notebooks/04_attention_and_positions.ipynb
 """
@@ -8,6 +8,7 @@ Lesson: notebooks/04_attention_and_positions.ipynb
 from __future__ import annotations
 
 import math
+import weakref
 from typing import Any
 
 import numpy as np
@@ -15,25 +16,30 @@ import numpy as np
 from npconformer.arrays.backend import asarray, get_array_module
 from npconformer.nn import Module
 
+BLOCK = 64  # frames; tables are made for whole blocks
 
-def relative_position_table(length: int, channels: int) -> np.ndarray:
+
+def relative_position_table(length: int, channels: int, nearest: int | None = None) -> np.ndarray:
     """(1, 2T-1, C) float32: row n is the sinusoid of the distance r = T-1-n, query time minus key time.
 
     Even channels 2i hold sin(r w_i), odd ones cos(r w_i), with w_i = 10000^(-2i/C)   (Vaswani et al. 2017, section 3.5;
     Dai et al. 2019). The products are rounded to float32 before the sine, as in the reference.
+
+    nearest: the last row's distance, -(T-1) unless given.
     """
-    distances = np.arange(length - 1, -length, -1, dtype=np.float32)[:, None]  # (2T-1, 1)
+    nearest = 1 - length if nearest is None else nearest
+    distances = np.arange(length - 1, nearest - 1, -1, dtype=np.float32)[:, None]  # (2T-1, 1)
     exponents = np.arange(0, channels, 2, dtype=np.float32) * np.float32(-(math.log(10000.0) / channels))
     frequencies = np.exp(exponents.astype(np.float64)).astype(np.float32)
     angles = (distances * frequencies).astype(np.float64)  # float32 values
-    table = np.empty((1, 2 * length - 1, channels), np.float32)
+    table = np.empty((1, len(distances), channels), np.float32)
     table[0, :, 0::2] = np.sin(angles)
     table[0, :, 1::2] = np.cos(angles[:, : channels // 2])
     return table
 
 
 class RelativePositionalEmbedding(Module):
-    """The table of relative positions for as many frames as needed; the latest one is kept."""
+    """The table of relative positions. The longest is kept, and recordings get the part of it that they need."""
 
     def __init__(self, config: Any) -> None:
         super().__init__()
@@ -43,13 +49,31 @@ class RelativePositionalEmbedding(Module):
     def forward(self, hidden_states: Any) -> Any:
         """A constant (1, 2T-1, C) in the dtype and memory of hidden_states (B, T, C)."""
         array = hidden_states.data
-        key = (array.shape[1], array.dtype, type(array))
+        time, key = array.shape[1], (array.dtype, type(array))
         known, table = self.latest  # read once: another thread may change it at any moment
-        if known != key:
-            table = relative_position_table(array.shape[1], self.channels)
+        if known != key or table.shape[1] < 2 * time:
+            longest = -(-time // BLOCK) * BLOCK
+            table = relative_position_table(longest, self.channels, -longest)  # (1, 2L, C), from L-1 to -L
             table = asarray(table.astype(array.dtype, copy=False), array)
+            if type(table) is np.ndarray:
+                _tables[id(table)] = table
             self.latest = (key, table)
-        return table
+        middle = table.shape[1] // 2
+        return table[:, middle - time : middle + time - 1]
+
+
+_tables: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
+
+
+def table_of(positions: Any) -> Any:
+    """The table (1, 2L, C) on the host that positions (1, 2T-1, C) are the middle of; None for any others."""
+    table: Any = getattr(positions, "base", None)
+    if not isinstance(table, np.ndarray) or _tables.get(id(table)) is not table:
+        return None
+    rows, middle = positions.shape[1], table.shape[1] // 2
+    own = table[:, middle - (rows + 1) // 2 : middle + rows // 2]
+    is_like_own = rows % 2 == 1 and positions.shape == own.shape and positions.strides == own.strides
+    return table if is_like_own and positions.ctypes.data == own.ctypes.data else None
 
 
 class RotaryPositionalEmbedding(Module):

@@ -7,9 +7,11 @@ import pytest
 
 from npconformer import Tensor, Wav2Vec2ConformerConfig
 from npconformer.models.conformer.positions import (
+    BLOCK,
     RelativePositionalEmbedding,
     RotaryPositionalEmbedding,
     relative_position_table,
+    table_of,
 )
 
 
@@ -24,13 +26,34 @@ def test_relative_table_runs_from_the_farthest_past_to_the_farthest_future():
             assert table[0, row, channel] == pytest.approx(expected, abs=1e-6)
 
 
-def test_relative_embedding_keeps_the_latest_length_and_dtype():
+def test_relative_embedding_gives_the_middle_of_the_longest_table():
     embed = RelativePositionalEmbedding(Wav2Vec2ConformerConfig(hidden_size=16, num_attention_heads=2))
-    frames = Tensor(np.zeros((1, 4, 16)))
-    first = embed(frames)
-    assert first.dtype == np.float64 and embed(frames) is first
-    assert embed(Tensor(np.zeros((1, 3, 16), np.float32))).shape == (1, 5, 16)
-    np.testing.assert_array_equal(embed(frames), first)
+    long, short = Tensor(np.zeros((1, 70, 16), np.float32)), Tensor(np.zeros((1, 4, 16), np.float32))
+    first = embed(short)
+    np.testing.assert_array_equal(embed(long), relative_position_table(70, 16))
+    again = embed(short)
+    np.testing.assert_array_equal(again, first)
+    np.testing.assert_array_equal(again, relative_position_table(4, 16))
+    assert np.shares_memory(again, embed(long)) and not np.shares_memory(again, first)
+    assert embed(Tensor(np.zeros((1, 4, 16)))).dtype == np.float64
+
+
+def test_only_the_middle_of_an_own_table_is_known_as_such():
+    embed = RelativePositionalEmbedding(Wav2Vec2ConformerConfig(hidden_size=16, num_attention_heads=2))
+    positions = embed(Tensor(np.zeros((1, 5, 16), np.float32)))
+    assert table_of(positions) is positions.base and positions.base.shape == (1, 2 * BLOCK, 16)
+    assert table_of(positions[:, 1:-1]) is positions.base  # of 4 frames
+    for other in (
+        positions[:, 1:],
+        positions[:, 2:],
+        positions[:, 2:-1],
+        positions[:, ::-1],
+        positions[..., :8],
+        positions.copy(),
+    ):
+        assert table_of(other) is None
+    assert table_of(np.zeros((1, 10, 16), np.float32)[:, :9]) is None
+    assert table_of([1.0]) is None
 
 
 @pytest.mark.parametrize("kind", [RelativePositionalEmbedding, RotaryPositionalEmbedding])
