@@ -26,7 +26,7 @@ from npconformer.arrays import threads
 from npconformer.arrays.backend import backend_of, sliding_view
 from npconformer.arrays.kept_memory import empty
 from npconformer.arrays.types import Array
-from npconformer.ops.softmax import softmax_in_place
+from npconformer.ops.softmax import exponentials_in_place
 from npconformer.tape.autograd import Operation
 
 SHARED_SIZE = 64 * 1024  # scores that are worth a thread: each takes two products of D numbers and an exponential
@@ -72,9 +72,12 @@ class DotProductAttention(Operation):
                 self.scores((q, k, *positions), heads, queries, out=weights)
                 if mask is not None:
                     weights += mask[:, heads, queries]
-                softmax_in_place(xp, weights)
-                weights = self._drop(weights, None if kept is None else kept[:, heads, queries])
-                xp.matmul(weights, v[:, heads], out=self.split(context)[:, heads, queries])
+                sums = exponentials_in_place(xp, weights)  # not yet divided: for the context, D numbers are, not T
+                dropped = self._drop(weights, None if kept is None else kept[:, heads, queries])
+                found = xp.matmul(dropped, v[:, heads], out=self.split(context)[:, heads, queries])
+                xp.divide(found, sums, out=found)
+                if keep_weights:
+                    weights /= sums
 
         size = batch * min(step, time) * time
         threads.run_products(attend, self.heads, size, backend, shared_size=SHARED_SIZE)

@@ -21,6 +21,13 @@ def softmax_in_place(xp: ModuleType, x: Array, axis: int = -1) -> Array:
     return x
 
 
+def exponentials_in_place(xp: ModuleType, x: Array) -> Array:
+    """Overwrites x with e^(x - max x) along the last axis. Returns their sums (..., 1), by which softmax divides."""
+    x -= x.max(axis=-1, keepdims=True)
+    xp.exp(x, out=x)
+    return xp.matmul(x, xp.ones(x.shape[-1], dtype=x.dtype))[..., None]  # a product is faster than a sum
+
+
 def log_softmax_of(xp: ModuleType, x: Array, axis: int = -1, out: Array | None = None) -> Array:
     """The log-softmax of an array, into `out` (which may be x itself) or a new one."""
     y = xp.subtract(x, x.max(axis=axis, keepdims=True), out=out)

@@ -67,8 +67,8 @@ _tables: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
 
 def table_of(positions: Any) -> Any:
     """The table (1, 2L, C) on the host that positions (1, 2T-1, C) are the middle of; None for any others."""
-    table: Any = getattr(positions, "base", None)
-    if not isinstance(table, np.ndarray) or _tables.get(id(table)) is not table:
+    table = _tables.get(id(getattr(positions, "base", None)))
+    if table is None or positions.base is not table:
         return None
     rows, middle = positions.shape[1], table.shape[1] // 2
     own = table[:, middle - (rows + 1) // 2 : middle + rows // 2]

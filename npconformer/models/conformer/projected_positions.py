@@ -84,6 +84,7 @@ def sums_of_bits(arrays: list[np.ndarray]) -> list[np.ndarray] | None:
     """
     sums = []
     for array in arrays:
+        array = array if array.flags.c_contiguous else array.T  # small weights are loaded transposed (`nn.layout`)
         if not array.flags.c_contiguous:
             return None
         if array.size == 0:

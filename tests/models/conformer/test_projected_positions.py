@@ -95,10 +95,13 @@ def sign_of_all(weight):
     weight *= -1
 
 
+@pytest.mark.parametrize("order", ["C", "F"])
 @pytest.mark.parametrize("change", [one_number, rows_swapped, columns_swapped, sign_of_all])
-def test_weights_that_have_changed_in_place_are_noticed(linear, embed, change):
+def test_weights_that_have_changed_in_place_are_noticed(linear, embed, change, order):
     kept = ProjectedPositions()
+    linear.weight.data = np.array(linear.weight.data, order=order)
     before = project(kept, linear, positions_of(embed, 9)).copy()
+    assert kept._kept is not None
     change(linear.weight.data)
     after = project(kept, linear, positions_of(embed, 9))
     assert not np.array_equal(after, before)
