@@ -12,8 +12,8 @@ Which columns are kept follows from the weights alone: as long as there is a col
 
     E = (I - K) sum over o of scale[o]^2 / 12
 
-is smaller by a hundredth of itself, the column that lowers E most, of at most I / 128. A column costs four bytes for
-each row instead of one.
+is smaller by a hundredth of itself, the column that lowers E most, but no more than `most_columns` of them. A column
+costs four bytes for each row instead of one.
 
 LLM.int8 (Dettmers et al., 2022, arXiv:2208.07339) keeps columns, too, but finds them in the activations of every call
 (those above 6), has a scale for each row of activations besides, and multiplies int8 by int8 into int32. Here the
@@ -34,7 +34,6 @@ from npconformer.arrays.backend import NUMPY
 from npconformer.arrays.stored_weights import StoredWeight
 
 LARGEST = 127  # -128 is left out, so that W and -W have the same codes but for their signs
-LARGEST_SHARE = 128  # one column of so many is kept at most
 LEAST_GAIN = 0.01  # of the sum of squared errors
 
 
@@ -79,6 +78,11 @@ def quantize(weight: np.ndarray, name: str = "weight") -> Int8Weight:
     return Int8Weight(parts)
 
 
+def most_columns(inputs: int) -> int:
+    """How many of I columns may be kept: one in 128; of narrow matrices four, as long as that is one in 16."""
+    return max(inputs // 128, min(4, inputs // 16))
+
+
 def keep_columns(weight: np.ndarray, name: str = "weight") -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The scale (O,) of each row, the columns (O, K) that are kept, and which they are (K,): all but the codes."""
     sizes = np.abs(weight, dtype=np.float32)
@@ -86,7 +90,7 @@ def keep_columns(weight: np.ndarray, name: str = "weight") -> tuple[np.ndarray, 
         raise ValueError(f"{name} holds infinity or NaN, which int8 cannot hold")
     inputs, columns = weight.shape[1], list[int]()
     largest = _TwoLargest(sizes)
-    while len(columns) < inputs // LARGEST_SHARE:
+    while len(columns) < most_columns(inputs):
         squares, left = np.square(largest.sizes), inputs - len(columns)
         gains = np.bincount(largest.places[0], squares[0] - squares[1], minlength=inputs)
         column, errors = int(gains.argmax()), squares[0].sum()
