@@ -6,7 +6,6 @@ behind. An ONNX file is for one shape of input, which lets onnxruntime know ever
 
 from __future__ import annotations
 
-import json
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from benchmarks.agreement import largest_difference
 from benchmarks.cases import Case
 from benchmarks.models import folder_of
 
-ONNX_FILE, ONNX_FACTS = "model.onnx", "export.json"
+ONNX_FILE, EXPORTER, LOGITS, REFERENCE_LOGITS = "model.onnx", "exporter.txt", "logits.npy", "reference.npy"
 EXPORTERS = ("dynamo", "TorchScript")  # torch's two, in the order in which they are tried
 
 
@@ -31,11 +30,10 @@ def ctranslate2_folder(model: str, models_folder: str | Path) -> Path:
     return Path(models_folder) / "ctranslate2" / model
 
 
-def to_onnx(model: str, seconds: float, batch: int, models_folder: str, input_file: str) -> dict[str, Any]:
-    """A job: exports transformers' model for an input of this shape and compares its logits with the exported ones.
+def to_onnx(model: str, seconds: float, batch: int, models_folder: str, input_file: str) -> str:
+    """A job: exports transformers' model for an input of this shape, and runs both; the exporter's name.
 
-    Returns:
-        "exporter" and "difference", the largest one of the logits over the largest logit.
+    The logits of both stay beside the ONNX file, for `onnx_difference`.
     """
     target = onnx_folder(Case(model, seconds, batch), models_folder)
     if not target.is_dir():
@@ -45,13 +43,26 @@ def to_onnx(model: str, seconds: float, batch: int, models_folder: str, input_fi
         values = np.load(input_file)
         with tempfile.TemporaryDirectory(prefix=".unfinished-", dir=target.parent) as unfinished:
             folder = Path(unfinished) / "onnx"
-            facts = _export(load(THEIRS, folder_of(model, models_folder)), values, folder)
-            (folder / ONNX_FACTS).write_text(json.dumps(facts))
+            folder.mkdir()
+            reference, exporter = _export(load(THEIRS, folder_of(model, models_folder)), values, folder)
+            np.save(folder / REFERENCE_LOGITS, reference)
+            np.save(folder / LOGITS, onnx_session(folder, threads=1)(values))
+            (folder / EXPORTER).write_text(exporter)
             folder.rename(target)
-    return json.loads((target / ONNX_FACTS).read_text())
+    return (target / EXPORTER).read_text()
 
 
-def _export(model: Any, values: np.ndarray, folder: Path) -> dict[str, Any]:
+def onnx_difference(folder: Path) -> float:
+    """How far an exported model lies from transformers'.
+
+    Raises:
+        DisagreementError: too far.
+    """
+    return largest_difference(np.load(folder / LOGITS), np.load(folder / REFERENCE_LOGITS))
+
+
+def _export(model: Any, values: np.ndarray, folder: Path) -> tuple[np.ndarray, str]:
+    """torch's logits, and which of its exporters wrote the file."""
     import torch
 
     class Logits(torch.nn.Module):
@@ -67,9 +78,7 @@ def _export(model: Any, values: np.ndarray, folder: Path) -> dict[str, Any]:
     wrapped, tensor = Logits().eval(), torch.from_numpy(values)
     with torch.inference_mode():
         reference = wrapped(tensor).numpy()
-    exporter = _write_onnx(wrapped, tensor, folder)
-    run = onnx_session(folder, threads=1)
-    return {"exporter": exporter, "difference": largest_difference(run(values), reference, tolerance=float("inf"))}
+    return reference, _write_onnx(wrapped, tensor, folder)
 
 
 def _write_onnx(module: Any, tensor: Any, folder: Path) -> str:
@@ -78,7 +87,6 @@ def _write_onnx(module: Any, tensor: Any, folder: Path) -> str:
 
     error: Exception | None = None
     for exporter in EXPORTERS:
-        folder.mkdir(exist_ok=True)
         options = (
             {"dynamo": True, "external_data": True, "verbose": False} if exporter == "dynamo" else {"dynamo": False}
         )
@@ -94,7 +102,7 @@ def _write_onnx(module: Any, tensor: Any, folder: Path) -> str:
 
 
 def onnx_session(folder: Path, threads: int) -> Any:
-    """A function from values to logits: onnxruntime on the CPU, its graph optimised and its threads spinning by default."""
+    """A function from values to logits: onnxruntime on the CPU, with its default optimisations and spinning threads."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()

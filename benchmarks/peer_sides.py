@@ -34,8 +34,8 @@ class Peer:
     checked: bool
 
 
-# CTranslate2 4 does not give transformers' numbers for Wav2Vec2-BERT, while npconformer does: its difference is printed,
-# and nothing is refused for it. The floor is the model's matrix products with nothing between them, and has no logits.
+# CTranslate2 4 does not give transformers' numbers for Wav2Vec2-BERT, while npconformer does: its difference is printed
+# and nothing is refused for it. The floor, the model's matrix products with nothing between them, has no logits.
 PEERS = {
     OURS: Peer(("npconformer",), checked=True),
     THEIRS: Peer(("torch", "transformers"), checked=True),
