@@ -9,7 +9,7 @@ import pytest
 from benchmarks import jobs
 from benchmarks.cases import DIGITS, RECORDING_SECONDS, Case
 from benchmarks.conversions import LOGITS, REFERENCE_LOGITS, onnx_folder
-from benchmarks.peer_sides import PEERS, strangers, timed_passes, why_not
+from benchmarks.peer_sides import PEERS, measure, strangers, timed_passes, why_not
 from benchmarks.peers import Peers, chosen_cases, chosen_sides, input_of, main, parse, table_of
 
 CASE = Case("digits", 0.5)
@@ -206,6 +206,12 @@ def test_other_sides_libraries_are_strangers():
     assert strangers("transformers", loaded) == ["npconformer"]
     assert strangers("npconformer", loaded) == ["torch", "transformers"]
     assert strangers("floor", {"numpy": 1}) == []
+
+
+def test_a_process_with_a_strangers_library_is_no_measurement(tmp_path):
+    np.save(tmp_path / "input.npy", input_of(CASE))
+    with pytest.raises(RuntimeError, match="npconformer.* loaded in the process of floor"):
+        measure("floor", str(DIGITS), str(tmp_path / "input.npy"), None, 1)  # this process has npconformer
 
 
 @pytest.mark.parametrize("side", ["npconformer", "floor"])
