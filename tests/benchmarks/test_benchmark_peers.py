@@ -210,7 +210,7 @@ def test_other_sides_libraries_are_strangers():
 
 def test_a_process_with_a_strangers_library_is_no_measurement(tmp_path):
     np.save(tmp_path / "input.npy", input_of(CASE))
-    with pytest.raises(RuntimeError, match="npconformer.* loaded in the process of floor"):
+    with pytest.raises(RuntimeError, match=r"npconformer.* loaded in the process of floor"):
         measure("floor", str(DIGITS), str(tmp_path / "input.npy"), None, 1)  # this process has npconformer
 
 
