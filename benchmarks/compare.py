@@ -23,6 +23,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks import jobs
+from benchmarks.arguments import count, positive
 from benchmarks.cases import MODELS, ROOT, TRAINED, Case, select
 from benchmarks.suite import Suite, say
 from benchmarks.table import as_csv, markdown, plain
@@ -43,8 +44,8 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     what.add_argument("--quick", action="store_true", help="digits model and 1 s of audio with base; no training step")
     what.add_argument("--full", action="store_true", help="every length with every batch size")
     what.add_argument("--only", nargs="+", choices=MODELS, metavar="MODEL", help=f"some of: {' '.join(MODELS)}")
-    what.add_argument("--seconds", nargs="+", type=_positive, metavar="S", help="lengths of audio; default: 1 10 60")
-    what.add_argument("--batch", nargs="+", type=_count, metavar="B", help="batch sizes; default: 1, and some with 8")
+    what.add_argument("--seconds", nargs="+", type=positive, metavar="S", help="lengths of audio; default: 1 10 60")
+    what.add_argument("--batch", nargs="+", type=count, metavar="B", help="batch sizes; default: 1, and some with 8")
     what.add_argument(
         "--measure",
         nargs="+",
@@ -56,10 +57,10 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         "--device", choices=("cpu", "cuda"), default="cpu", help="cuda: forward alone, with CuPy and torch"
     )
     how = parser.add_argument_group("how")
-    how.add_argument("--threads", type=_count, default=jobs.available_cores(), help="on both sides; default: all cores")
-    how.add_argument("--rounds", type=_count, default=7, help="samples of each side; default: 7")
+    how.add_argument("--threads", type=count, default=jobs.available_cores(), help="on both sides; default: all cores")
+    how.add_argument("--rounds", type=count, default=7, help="samples of each side; default: 7")
     how.add_argument(
-        "--budget", type=_positive, default=120.0, metavar="S", help="fewer rounds, but 3, beyond this; default: 120 s"
+        "--budget", type=positive, default=120.0, metavar="S", help="fewer rounds, but 3, beyond this; default: 120 s"
     )
     how.add_argument(
         "--models",
@@ -74,23 +75,6 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         help="writes NAME.md and NAME.csv; default: benchmarks/results/cpu or cuda, with -part for less than all",
     )
     return parser.parse_args(arguments)
-
-
-def _count(value: str) -> int:
-    number = int(value) if value.isdecimal() else 0
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{value!r} is not a whole number of at least 1")
-    return number
-
-
-def _positive(value: str) -> float:
-    try:
-        number = float(value)
-    except ValueError:
-        number = 0.0
-    if not 0 < number < 1e6:
-        raise argparse.ArgumentTypeError(f"{value!r} is not a positive number")
-    return number
 
 
 def chosen_measures(options: argparse.Namespace) -> list[str]:
