@@ -38,7 +38,7 @@ from npconformer.nn import Conv2d, Linear, Module, ModuleList
 from npconformer.tape.autograd import Tensor
 from npconformer.tape.grad_mode import is_grad_enabled
 
-STRETCH = 256  # frames of the result that are computed at once
+STRETCH = 128  # frames of the result that are computed at once
 
 STAGE = Stage(1, 2)  # what halving does to a number of steps, whatever the kind
 
