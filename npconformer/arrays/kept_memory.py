@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import itertools
 import math
 import weakref
 from collections import defaultdict
@@ -33,6 +34,7 @@ SMALLEST = 128 * 1024  # bytes: smaller arrays are a C library's daily bread
 PART_KEPT = 1 / 8  # of the machine's memory, at most: what one training step leaves, the next one takes up
 SLACK = 2  # how many times as large as needed what is taken may be
 ALIGNMENT = 64  # bytes: a line of the cache
+EACH = 16  # how often what is kept is added up
 
 
 class _Lent(weakref.ref):
@@ -43,6 +45,7 @@ class _Lent(weakref.ref):
 
 
 _lent: dict[int, _Lent] = {}
+_given = itertools.count()
 _free: dict[int, list[ctypes.Array]] = defaultdict(list)  # by bytes
 
 
@@ -77,6 +80,12 @@ def _rounded(size: int) -> int:
 
 
 def _take(size: int) -> ctypes.Array:
+    same = _free.get(size)
+    if same:  # nearly always
+        try:
+            return same.pop()
+        except IndexError:
+            pass
     for kept in sorted(kept for kept in list(_free) if size <= kept <= SLACK * size):
         try:
             return _free[kept].pop()
@@ -91,7 +100,10 @@ def _take(size: int) -> ctypes.Array:
 def _give_back(lent: Any) -> None:
     del _lent[id(lent)]
     size = len(lent.memory)
-    if sum(bytes_ * len(blocks) for bytes_, blocks in list(_free.items())) + size > most_kept():
+    most = most_kept()
+    # To add up takes longer than all else here: of small blocks not each time, so that a 64th more may be kept.
+    is_counted = size * EACH > most // 64 or next(_given) % EACH == 0
+    if is_counted and sum(bytes_ * len(blocks) for bytes_, blocks in list(_free.items())) + size > most:
         release()  # sizes that are not asked for any more would stay for ever
-    if size <= most_kept():
+    if size <= most:
         _free[size].append(lent.memory)

@@ -42,7 +42,7 @@ def for_tiles(function: Tile, xp: ModuleType, rows: int, inner: int, columns: in
     if xp is not NUMPY.xp or size == 0 or (size <= SHARED_PRODUCT and rows <= MOST_ROWS):
         function(slice(0, rows), slice(0, columns))
         return
-    threads = 1 if pool.is_busy() else get_num_threads()
+    threads = 1 if pool.is_busy() else worth(size)
     height, width = rows, columns
     if rows > MOST_ROWS or rows >= ROWS_OF_A_THREAD * threads:
         height = band_height(rows, threads)
@@ -57,6 +57,11 @@ def for_tiles(function: Tile, xp: ModuleType, rows: int, inner: int, columns: in
 
     with blas.single_threaded():
         pool.share(work, across * down, threads)
+
+
+def worth(size: int) -> int:
+    """How many threads so many multiplications are worth: on a machine with many, a small product is not all theirs."""
+    return min(get_num_threads(), max(2, 2 * size // SHARED_PRODUCT))
 
 
 def map_rows(xp: ModuleType, x: Array, weight: Array, bias: Array | None, out: Array) -> Array:

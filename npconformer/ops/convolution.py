@@ -21,7 +21,7 @@ from collections.abc import Iterator
 
 from npconformer.arrays import threads
 from npconformer.arrays.backend import sliding_view
-from npconformer.arrays.column_sums import column_sums
+from npconformer.arrays.column_sums import column_sums, outer_sums
 from npconformer.arrays.kept_memory import empty
 from npconformer.arrays.products import product
 from npconformer.arrays.types import Array
@@ -76,7 +76,7 @@ class Conv1d(Operation):
                 rows += product(xp, part, matrix)
             if dweight is not None:
                 rows = self._rows(padded, weight, outputs, taps)
-                self._add_matrix(dweight, taps, product(xp, part.swapaxes(-1, -2), rows).sum(axis=0))
+                self._add_matrix(dweight, taps, outer_sums(xp, part, rows))
         if dx is not None and self.padding != (0, 0):
             dx = dx[:, self.padding[0] : self.padding[0] + x.shape[1]]
         return dx, dweight, column_sums(xp, grad) if self.needs[2] else None

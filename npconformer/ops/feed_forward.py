@@ -19,7 +19,7 @@ from npconformer.arrays import pool, threads
 from npconformer.arrays.backend import NUMPY
 from npconformer.arrays.blas import single_threaded
 from npconformer.arrays.kept_memory import empty
-from npconformer.arrays.products import SHARED_PRODUCT, map_rows
+from npconformer.arrays.products import SHARED_PRODUCT, map_rows, worth
 from npconformer.arrays.types import Array
 from npconformer.ops.activations import Activation
 from npconformer.ops.linear import check_linear, check_residual, linear
@@ -36,8 +36,9 @@ class FeedForward(Operation):
     def forward(self, x: Array, w: Array, b: Array | None, v: Array, c: Array | None, residual: Array) -> Array:
         rows, added = x.reshape(-1, x.shape[-1]), residual.reshape(-1, len(v))  # (N, C), (N, C')
         y = empty(self.xp, added.shape, x.dtype)
-        is_shared = self.xp is NUMPY.xp and 4 * len(rows) * w.size > SHARED_PRODUCT and not pool.is_busy()
-        count = threads.get_num_threads() if is_shared else 1
+        size = 4 * len(rows) * w.size
+        is_shared = self.xp is NUMPY.xp and size > SHARED_PRODUCT and not pool.is_busy()
+        count = worth(size) if is_shared else 1
         with single_threaded():
             if 1 < count and len(rows) < threads.ROWS_OF_A_THREAD * count:
                 self._by_hidden(count, rows, w, b, v, c, y)

@@ -19,7 +19,7 @@ from __future__ import annotations
 from typing import Any
 
 from npconformer.arrays import threads
-from npconformer.arrays.column_sums import column_sums
+from npconformer.arrays.column_sums import column_sums, outer_sums
 from npconformer.arrays.kept_memory import empty
 from npconformer.arrays.products import for_tiles, map_rows, product
 from npconformer.arrays.types import Array
@@ -132,7 +132,7 @@ def _gradients(operation: Operation, dz: Array, x: Array, weight: Array, needs: 
     xp, needs = operation.xp, operation.needs if needs is None else needs
     return (
         product(xp, dz, weight).reshape(x.shape) if needs[0] else None,
-        product(xp, dz.T, x.reshape(-1, x.shape[-1])) if needs[1] else None,  # (O, I)
+        outer_sums(xp, dz[None], x.reshape(1, -1, x.shape[-1])) if needs[1] else None,  # (O, I)
         column_sums(xp, dz) if needs[2] else None,
     )
 

@@ -21,6 +21,7 @@ from npconformer.arrays.threads import get_num_threads
 
 SMALLEST, LARGEST = 2**13, 2**18  # T C of what is run at once: NeMo's small model from 2 to 60 s, base from 0.2 to 6.8
 WAITING = 4  # batches for each thread that are read ahead, so that nobody is idle while the longest is run
+MOST = 8  # threads: each needs memory of its own, and more of them would wait for the interpreter's lock
 
 Batch = TypeVar("Batch")
 Answer = TypeVar("Answer")
@@ -37,7 +38,7 @@ def read_ahead(model: Any) -> int:
     That is where somebody looks into the model while it runs, by a hook, and on a device, which does one thing at a
     time.
     """
-    threads = get_num_threads()
+    threads = min(get_num_threads(), MOST)
     if threads == 1 or getattr(model, "device", "cpu") != "cpu":
         return 1
     return 1 if any(module._forward_hooks for module in model.modules()) else WAITING * threads
@@ -76,5 +77,5 @@ def run_at_once(run: Callable[[Batch], Answer], batches: Sequence[Batch], sizes:
 
     if together:
         with single_threaded():  # also between the end of one and the beginning of the next
-            pool.share(work, len(together), get_num_threads())
+            pool.share(work, len(together), min(get_num_threads(), MOST))
     return [answers[i] if i in answers else run(batch) for i, batch in enumerate(batches)]

@@ -7,7 +7,7 @@ import pytest
 
 from npconformer import ops
 from npconformer.arrays.backend import to_host
-from npconformer.arrays.column_sums import column_products, column_sums, time_sums
+from npconformer.arrays.column_sums import STRETCH, column_products, column_sums, outer_sums, time_sums
 from npconformer.tape.autograd import Tensor
 
 EPS = np.finfo(np.float32).eps
@@ -41,6 +41,17 @@ def test_each_recording_by_itself(backend):
     np.testing.assert_allclose(found, [exact_columns(one) for one in x], rtol=20 * EPS)
 
 
+@pytest.mark.parametrize("rows", [0, 1, STRETCH, STRETCH + 1, 5 * STRETCH + 100])
+@pytest.mark.parametrize("lead", [(1,), (2,), (2, 3)])
+def test_products_of_columns(backend, rows, lead):
+    x, y = draw(*lead, rows, 3), draw(*lead, rows, 4, seed=1)
+    found = to_host(outer_sums(backend.xp, *[backend.from_host(a) for a in (x, y)]))
+    expected = np.einsum("b...ni,b...nj->...ij", x.astype(np.float64), y.astype(np.float64))
+    assert found.shape == expected.shape and found.dtype == np.float32
+    weight = np.einsum("b...ni,b...nj->...ij", np.abs(x).astype(np.float64), np.abs(y)).max(initial=1)
+    np.testing.assert_allclose(found, expected, atol=2 * EPS * weight)
+
+
 def test_float64_stays_exact_to_its_own_rounding():
     x = draw(1000, 3).astype(np.float64)
     np.testing.assert_allclose(column_sums(np, x), exact_columns(x), rtol=1e-14)
@@ -60,6 +71,11 @@ LONG = {
     "batch norm": (lambda x, w, b: ops.batch_norm(x, w, b, np.zeros(4, x.dtype), np.ones(4, x.dtype)), [(4,), (4,)]),
     "batch norm in training": (lambda x, w, b: ops.batch_norm_training(x, w, b)[0], [(4,), (4,)]),
     "depthwise": (lambda x, w, b: ops.conv1d(x, w, b, padding=2, groups=4), [(4, 1, 5), (4,)]),
+    "convolution": (lambda x, w, b: ops.conv1d(x, w, b, padding=2), [(4, 4, 5), (4,)]),
+    "convolution with a stride": (
+        lambda x, w, b: ops.conv1d(np.concatenate([x.data] * 2, 1), w, b, 2),
+        [(4, 4, 2), (4,)],
+    ),
 }
 
 

@@ -142,6 +142,16 @@ def test_no_more_is_kept_than_the_limit(monkeypatch):
     assert kept() == 0  # larger than everything that may be kept
 
 
+def test_many_small_ones_are_no_more_than_a_64th_above_the_limit(monkeypatch):
+    limit = 2 * 64 * kept_memory.EACH * SMALLEST
+    monkeypatch.setattr(kept_memory, "most_kept", lambda: limit)
+    arrays, most = [empty(np, (SMALLEST,), np.uint8) for _ in range(limit // SMALLEST + 100)], 0
+    while arrays:
+        arrays.pop()
+        most = max(most, kept())
+    assert limit * 0.98 < most <= limit + limit // 64
+
+
 def test_release_gives_back_what_is_kept_and_no_more():
     held = empty(np, SHAPE, np.float32)
     held[...] = 3

@@ -47,6 +47,8 @@ def test_which_tiles_there_are():
     assert tiles_of(20, 1024, 1024, 2) == [(0, 20, 0, 512), (0, 20, 512, 1024)]  # columns, where rows are few
     assert len(tiles_of(20, 4096, 4096, 2)) == 4  # several parts each of a large one
     assert tiles_of(20, 1024, 1024, 1) == [(0, 20, 0, 1024)]
+    assert len(tiles_of(186, 176, 704, 64)) == 2  # of many threads no more than the product is worth
+    assert len(tiles_of(186, 176, 4096, 64)) == 15
 
 
 def test_a_device_gets_one_tile():
