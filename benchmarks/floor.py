@@ -82,7 +82,9 @@ def measure_kinds(model: str, seconds: float, batch: int) -> dict[str, dict[str,
 
     import numpy as np
 
-    products = forward_products(CONFIGS[model], Case(model, seconds, batch).samples, batch)
+    case, config = Case(model, seconds, batch), CONFIGS[model]
+    takes_features = "feature_projection_input_dim" in config
+    products = forward_products(config, case.feature_rows if takes_features else case.samples, batch)
     floor = Floor(products, np)
     floor()
     runs = [floor.seconds_by_kind() for _ in range(3)]

@@ -13,7 +13,8 @@ Counted are the products that the model cannot do without, each once and on the 
     adapter              two convolutions (B U, K C) (K C, 2C), attention without positions and feed-forward
     CTC head             (B T, C) (C, V)
 
-The reference multiplies all 2T-1 relative positions for every query; pieces need little more than half of that. The
+npconformer keeps the relative table's products from one pass to the next, and may be below the floor for it. The
+reference multiplies all 2T-1 relative positions for every query; pieces need little more than half of that. The
 positional convolution of the checkpoints is in neither program's forward pass, and the depthwise convolution and rotary
 positions are no matrix products: none of them is counted.
 

@@ -1,7 +1,9 @@
 """The floor makes the products that it was given, each weight from memory of its own."""
 
 import numpy as np
+import pytest
 
+from benchmarks import floor as floors
 from benchmarks.floor import Floor
 from benchmarks.products import Product
 
@@ -44,3 +46,22 @@ def test_seconds_by_kind():
 
 def test_other_dtypes():
     assert Floor(PRODUCTS[:1], np, "float64").operands[0][2].dtype == np.float64
+
+
+@pytest.mark.parametrize("model, rows", [("w2v-bert", 49), ("base", 3199)])
+def test_lengths_are_samples_or_rows_of_features(monkeypatch, model, rows):
+    seen = []
+
+    class Seen:
+        def __init__(self, products, xp):
+            seen.extend(products)
+
+        def __call__(self):
+            pass
+
+        def seconds_by_kind(self):
+            return {}
+
+    monkeypatch.setattr(floors, "Floor", Seen)
+    assert floors.measure_kinds(model, 1.0, 1) == {}
+    assert seen[0].rows == rows
