@@ -56,6 +56,7 @@ class RelativePositionalEmbedding(Module):
             table = relative_position_table(longest, self.channels, -longest)  # (1, 2L, C), from L-1 to -L
             table = asarray(table.astype(array.dtype, copy=False), array)
             if type(table) is np.ndarray:
+                table.flags.writeable = False  # what is made of it is kept
                 _tables[id(table)] = table
             self.latest = (key, table)
         middle = table.shape[1] // 2

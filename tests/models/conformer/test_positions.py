@@ -42,6 +42,8 @@ def test_only_the_middle_of_an_own_table_is_known_as_such():
     embed = RelativePositionalEmbedding(Wav2Vec2ConformerConfig(hidden_size=16, num_attention_heads=2))
     positions = embed(Tensor(np.zeros((1, 5, 16), np.float32)))
     assert table_of(positions) is positions.base and positions.base.shape == (1, 2 * BLOCK, 16)
+    with pytest.raises(ValueError, match="read-only"):
+        positions[:] = 0
     assert table_of(positions[:, 1:-1]) is positions.base  # of 4 frames
     for other in (
         positions[:, 1:],
