@@ -122,15 +122,18 @@ class _Worker(threading.Thread):
             self.wake.acquire()
             ticket, self.ticket = self.ticket, None
             assert ticket is not None  # nobody wakes it without one
+            job = None
             if ticket.is_for("worker"):
                 job, ticket.job = ticket.job, None
                 assert job is not None  # only who has begun takes it away
                 job.run()
-                del job  # with the arrays of its work
+            is_mine = job is not None
+            del job  # with the arrays of its work
+            _idle.append(self)  # before the giver knows, who may have the next work at once
+            if is_mine:
                 ticket.is_done = True
                 ticket.done.release()
             del ticket
-            _idle.append(self)
 
 
 def _recruit(job: _Job, most: int) -> list[_Ticket]:

@@ -32,16 +32,18 @@ def fits(size: int) -> bool:
     return SMALLEST <= size <= LARGEST
 
 
-def read_ahead(model: Any) -> int:
-    """How many batches to have ready: 1 where recordings are not run at once.
+def threads_for(model: Any) -> int:
+    """How many batches may be run at once.
 
-    That is where somebody looks into the model while it runs, by a hook, and on a device, which does one thing at a
-    time.
+    One where somebody looks into the model while it runs, by a hook, and on a device, which does one thing at a time.
     """
-    threads = min(get_num_threads(), MOST)
-    if threads == 1 or getattr(model, "device", "cpu") != "cpu":
-        return 1
-    return 1 if any(module._forward_hooks for module in model.modules()) else WAITING * threads
+    is_watched = any(module._forward_hooks for module in model.modules())
+    return 1 if is_watched or getattr(model, "device", "cpu") != "cpu" else min(get_num_threads(), MOST)
+
+
+def read_ahead(threads: int) -> int:
+    """How many batches to have ready for so many threads."""
+    return 1 if threads == 1 else WAITING * threads
 
 
 def groups(batches: Iterable[Batch], sizes: Callable[[Batch], int], count: int) -> Iterator[list[Batch]]:
@@ -60,7 +62,9 @@ def groups(batches: Iterable[Batch], sizes: Callable[[Batch], int], count: int) 
         yield group
 
 
-def run_at_once(run: Callable[[Batch], Answer], batches: Sequence[Batch], sizes: Sequence[int]) -> list[Answer]:
+def run_at_once(
+    run: Callable[[Batch], Answer], batches: Sequence[Batch], sizes: Sequence[int], threads: int
+) -> list[Answer]:
     """What run(batch) gives for every batch, in their order.
 
     sizes: T C of each batch. Those of which several fit are run at once, the longest first, the others one by one. An
@@ -68,7 +72,7 @@ def run_at_once(run: Callable[[Batch], Answer], batches: Sequence[Batch], sizes:
     """
     answers: dict[int, Answer] = {}
     together = sorted((i for i, size in enumerate(sizes) if fits(size)), key=lambda i: -sizes[i])
-    if len(together) < 2:
+    if len(together) < 2 or threads == 1:
         together = []
 
     def work(part: int) -> None:
@@ -77,5 +81,5 @@ def run_at_once(run: Callable[[Batch], Answer], batches: Sequence[Batch], sizes:
 
     if together:
         with single_threaded():  # also between the end of one and the beginning of the next
-            pool.share(work, len(together), min(get_num_threads(), MOST))
+            pool.share(work, len(together), threads)
     return [answers[i] if i in answers else run(batch) for i, batch in enumerate(batches)]

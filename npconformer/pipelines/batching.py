@@ -20,7 +20,7 @@ import numpy as np
 
 from npconformer.arrays.batch_feature import BatchFeature
 from npconformer.pipelines.arguments import Loading, take_neutral
-from npconformer.pipelines.at_once import read_ahead, run_at_once
+from npconformer.pipelines.at_once import read_ahead, run_at_once, threads_for
 from npconformer.pipelines.finite import check_finite
 from npconformer.pipelines.inputs import in_words, is_path, load_recording, several
 from npconformer.pipelines.parts import PipelineParts
@@ -146,9 +146,10 @@ class AudioPipeline(PipelineParts):
         options = self._complete(options)
         batch_size = self._batch_size(batch_size)
         ahead = batch_size * BATCHES_READ_AHEAD if batch_size > 1 else 1
-        if isinstance(inputs, list | tuple) if at_once is None else at_once:
-            ahead = max(ahead, batch_size * read_ahead(self.model))
-        return self._stream(iter(inputs), options, batch_size, ahead, sampling_rate, return_errors, progress)
+        threads = 1 if at_once is False else threads_for(self.model)
+        if at_once or (at_once is None and isinstance(inputs, list | tuple)):
+            ahead = max(ahead, batch_size * read_ahead(threads))
+        return self._stream(iter(inputs), options, batch_size, ahead, threads, sampling_rate, return_errors, progress)
 
     def _stream(
         self,
@@ -156,6 +157,7 @@ class AudioPipeline(PipelineParts):
         options: dict[str, Any],
         batch_size: int,
         ahead: int,
+        threads: int,
         sampling_rate: int | None,
         return_errors: bool,
         progress: Progress | None,
@@ -203,7 +205,7 @@ class AudioPipeline(PipelineParts):
             results = {}  # what the caller gets
             batches = self._batches({i: len(waveform) for i, waveform in waveforms.items()}, batch_size)
             sizes = [self.size_of([waveforms[i] for i in batch]) for batch in batches]
-            for batch, outputs in zip(batches, run_at_once(run, batches, sizes)):
+            for batch, outputs in zip(batches, run_at_once(run, batches, sizes, threads)):
                 for i, output in zip(batch, outputs):
                     results[i] = answer(i, output)
             for i in window:

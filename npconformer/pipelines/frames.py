@@ -12,7 +12,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from npconformer.audio.opening import read_once
-from npconformer.pipelines.at_once import groups, read_ahead, run_at_once
+from npconformer.pipelines.at_once import groups, read_ahead, run_at_once, threads_for
 from npconformer.pipelines.batching import AudioPipeline, Prepared, Progress, with_extra
 from npconformer.pipelines.chunk_iter import rescale_stride
 from npconformer.pipelines.chunking import Chunking, Window, check_lengths, find_windows, make_chunking
@@ -197,8 +197,9 @@ class FramePipeline(AudioPipeline):
         tell(0.0)
         kept, begins = [], []
         batches = _consecutive(self.windows(counted(), chunking), batch_size, one_length=not chunking.shortest)
-        for group in groups(batches, size, read_ahead(self.model)):
-            for batch, rows in zip(group, run_at_once(run, group, [size(batch) for batch in group])):
+        threads = threads_for(self.model)
+        for group in groups(batches, size, read_ahead(threads)):
+            for batch, rows in zip(group, run_at_once(run, group, [size(batch) for batch in group], threads)):
                 kept += rows
                 begins += [window.begins for window in batch]
                 done += sum(map(len, rows))

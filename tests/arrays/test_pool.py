@@ -327,6 +327,17 @@ def test_overflow_warns_nobody(recwarn):
     assert not recwarn.list
 
 
+def test_who_has_just_helped_helps_again():
+    wait_for_idle()
+    both, interval = threading.Barrier(2, timeout=PATIENCE), sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for _ in range(3000):
+            pool.share(lambda part: both.wait(), 2, 2)  # with nobody to help, the first part would wait in vain
+    finally:
+        sys.setswitchinterval(interval)
+
+
 def test_a_thread_that_is_alone_does_all_parts_itself():
     wait_for_idle()
     with pool.alone():

@@ -80,17 +80,35 @@ def test_an_iterator_is_not_read_ahead(listen, recordings, who_ran):
     assert read == [0, 1, 2, 3, 4]
 
 
-def test_one_thread_a_hook_or_a_device_run_them_one_by_one(listen, monkeypatch):
-    assert at_once.read_ahead(listen.model) == 2 * at_once.WAITING
+def test_batches_of_an_iterator_are_run_at_once_as_well(listen, recordings, who_ran):
+    list(listen(iter(recordings * 2), batch_size=2))
+    assert len({name for name, _ in who_ran}) == 2
+    who_ran.clear()
+    list(listen.stream(recordings * 2, batch_size=2, at_once=False))
+    assert {is_alone for _, is_alone in who_ran} == {False}
+
+
+def test_one_thread_a_hook_or_a_device_run_them_one_by_one(listen, recordings, who_ran, monkeypatch):
+    def is_alone():
+        who_ran.clear()
+        listen(recordings, batch_size=1)
+        list(listen(iter(recordings), batch_size=2))
+        return {alone for _, alone in who_ran}
+
+    assert at_once.threads_for(listen.model) == 2 and at_once.read_ahead(2) == 2 * at_once.WAITING
     handle = next(listen.model.modules()).register_forward_hook(lambda *_: None)
-    assert at_once.read_ahead(listen.model) == 1
+    assert at_once.threads_for(listen.model) == 1 and is_alone() == {False}
     handle.remove()
-    assert at_once.read_ahead(listen.model) == 2 * at_once.WAITING
+    assert is_alone() == {True}
     monkeypatch.setattr(type(listen.model), "device", "cuda:0")
-    assert at_once.read_ahead(listen.model) == 1
-    monkeypatch.undo()
+    assert at_once.threads_for(listen.model) == 1 and is_alone() == {False}
+
+
+def test_many_cores_run_no_more_than_a_few_at_once(listen, monkeypatch):
+    monkeypatch.setattr(threads, "_threads", 64)
+    assert at_once.threads_for(listen.model) == at_once.MOST
     monkeypatch.setattr(threads, "_threads", 1)
-    assert at_once.read_ahead(listen.model) == 1
+    assert at_once.threads_for(listen.model) == at_once.read_ahead(1) == 1
 
 
 FITS, TOO_SMALL, TOO_LARGE = at_once.SMALLEST, at_once.SMALLEST - 1, at_once.LARGEST + 1
@@ -101,21 +119,21 @@ def test_only_batches_of_a_size_for_it_are_run_at_once():
         return batch, pool._is_alone()
 
     sizes = [FITS, TOO_SMALL, at_once.LARGEST, TOO_LARGE, FITS]
-    answers = at_once.run_at_once(run, range(5), sizes)
+    answers = at_once.run_at_once(run, range(5), sizes, 2)
     assert answers == [(0, True), (1, False), (2, True), (3, False), (4, True)]
-    assert at_once.run_at_once(run, range(2), [FITS, TOO_LARGE]) == [(0, False), (1, False)]  # one is not several
-    assert at_once.run_at_once(run, [], []) == []
+    assert at_once.run_at_once(run, range(2), [FITS, TOO_LARGE], 2) == [(0, False), (1, False)]  # one is not several
+    assert at_once.run_at_once(run, [], [], 2) == []
 
 
 def test_the_longest_begin_first():
     begun = []
-    at_once.run_at_once(begun.append, range(4), [FITS + 1, FITS + 3, FITS, FITS + 2])
+    at_once.run_at_once(begun.append, range(4), [FITS + 1, FITS + 3, FITS, FITS + 2], 2)
     assert begun[0] in (1, 3) and begun[-1] in (0, 2)  # of two threads, either may note its own first
 
 
 def test_an_error_is_raised_once():
     with pytest.raises(KeyError, match="two"):
-        at_once.run_at_once({0: 0, 1: 1}.__getitem__, [0, 1, "two"], [FITS] * 3)
+        at_once.run_at_once({0: 0, 1: 1}.__getitem__, [0, 1, "two"], [FITS] * 3, 2)
     assert not pool._is_alone() and not pool.is_busy()
 
 
