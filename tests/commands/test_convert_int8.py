@@ -86,7 +86,7 @@ def test_int8(convert, tmp_path, kind):
         np.testing.assert_array_equal(stored[name], exact[name], err_msg=name)
     assert set(stored) - set(exact) == {name + end for name in matrices for end in ("_scale", "_kept", "_columns")}
     kept = [
-        name.split(".")[-3] for name, array in stored.items() if name.endswith("_columns") and list(array) == [3, 200]
+        name.split(".")[-3] for name, array in stored.items() if name.endswith("_columns") and {3, 200} <= set(array)
     ]
     assert kept == ([] if kind.startswith("nemo") else ["ffn1", "ffn1"])
     assert {array.dtype.name for array in stored.values()} <= {"float32", "int8", "int32", "int64"}
