@@ -62,7 +62,7 @@ def kind(request):
 
 @pytest.fixture(scope="module")
 def near_sighted(kind, tmp_path_factory):
-    return build(tmp_path_factory.mktemp("near-sighted"), kind)
+    return build(tmp_path_factory.mktemp("near-sighted"), kind, dtype="float64")
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +99,7 @@ def test_chunks_give_the_whole_where_context_suffices(
     )
     assert chunked.samples == samples
     assert chunked.rows.shape == whole.rows.shape == (near_sighted.clock.frames(samples), 3)
-    np.testing.assert_allclose(chunked.rows, whole.rows, rtol=0, atol=2e-5)
+    np.testing.assert_allclose(chunked.rows, whole.rows, rtol=0, atol=1e-6)
 
 
 def test_too_little_context_is_noticed_by_these_tests(near_sighted, kind):
@@ -129,23 +129,23 @@ def test_with_adapters_frames_are_further_apart(tmp_path, kind, kernel, stride, 
 
 @pytest.mark.parametrize("each", KINDS)
 def test_the_batch_size_changes_nothing_with_full_attention(tmp_path, each):
-    run = build(tmp_path, each, near_sighted=False, normalize=True)
+    run = build(tmp_path, each, near_sighted=False, normalize=True, dtype="float64")
     (waveform,) = make_waveforms([50_000])
     alone = run(waveform, **ENOUGH).rows
     for batch_size in (2, 3, 50):
-        np.testing.assert_allclose(run(waveform, batch_size=batch_size, **ENOUGH).rows, alone, rtol=0, atol=2e-5)
+        np.testing.assert_allclose(run(waveform, batch_size=batch_size, **ENOUGH).rows, alone, rtol=0, atol=1e-6)
 
 
 def test_each_chunk_is_what_the_model_says_of_it_alone(tmp_path, kind):
     """Normalised by itself, too."""
-    run = build(tmp_path, kind, near_sighted=False, normalize=True)
+    run = build(tmp_path, kind, near_sighted=False, normalize=True, dtype="float64")
     (waveform,) = make_waveforms([20_000])
     waveform[8000:] *= 5
     chunked = run(waveform, chunk_length_s=0.5, stride_length_s=0.1).rows  # 25 frames, of which 15 are new
     samples = 24 * 320 + SHORTEST[kind]
     first, second = (run(waveform[start : start + samples]).rows for start in (0, 15 * 320))
-    np.testing.assert_allclose(chunked[:20], first[:20], rtol=0, atol=2e-5)
-    np.testing.assert_allclose(chunked[20:35], second[5:20], rtol=0, atol=2e-5)
+    np.testing.assert_allclose(chunked[:20], first[:20], rtol=0, atol=1e-6)
+    np.testing.assert_allclose(chunked[20:35], second[5:20], rtol=0, atol=1e-6)
 
 
 def test_what_fits_one_chunk_is_as_without_chunks(near_sighted, kind):
@@ -160,7 +160,7 @@ def test_short_and_long_recordings_together_keep_their_order(near_sighted):
     for batch_size in (1, 2, 6):
         together = near_sighted(waveforms, batch_size=batch_size, **ENOUGH)
         for output, rows in zip(together, alone, strict=True):
-            np.testing.assert_allclose(output.rows, rows, rtol=0, atol=2e-5)
+            np.testing.assert_allclose(output.rows, rows, rtol=0, atol=1e-6)
 
 
 def test_options_of_the_pipeline_hold_for_its_calls(near_sighted):

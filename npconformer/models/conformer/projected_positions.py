@@ -26,6 +26,7 @@ from npconformer.arrays.threads import get_num_threads
 from npconformer.arrays.types import Array
 from npconformer.models.conformer.positions import BLOCK, table_of
 from npconformer.nn import Module
+from npconformer.tape.autograd import Tensor
 from npconformer.tape.grad_mode import is_grad_enabled, no_grad
 
 MOST = 2**20  # numbers that a layer keeps: 512 frames of 1024 channels; longer recordings are projected each time
@@ -97,8 +98,9 @@ def sums_of_bits(arrays: list[np.ndarray]) -> list[np.ndarray] | None:
 
 
 def _arrays(linear: Module) -> list[np.ndarray]:
-    """What a linear map is made of."""
-    return [np.asarray(one.data) for one in linear.parameters()] + [np.asarray(one) for one in linear.buffers()]
+    """What a linear map multiplies by: its attributes, in whose places `functional_call` puts others for a while."""
+    parts = [getattr(linear, name, None) for name in ("weight", "bias", *linear._buffers)]
+    return [one.data if isinstance(one, Tensor) else one for one in parts if one is not None]
 
 
 def _equal(a: list[np.ndarray], b: list[np.ndarray]) -> bool:
