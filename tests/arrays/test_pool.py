@@ -336,26 +336,3 @@ def test_who_has_just_helped_helps_again():
             pool.share(lambda part: both.wait(), 2, 2)  # with nobody to help, the first part would wait in vain
     finally:
         sys.setswitchinterval(interval)
-
-
-def test_a_thread_that_is_alone_does_all_parts_itself():
-    wait_for_idle()
-    with pool.alone():
-        names = share_with(lambda part: time.sleep(0.002), 8, 4)
-    assert set(names) == {threading.current_thread().name}
-    names = share_with(lambda part: time.sleep(0.002), 8, 4)
-    assert len(set(names)) > 1  # and not any longer
-
-
-def test_parts_of_a_part_that_is_alone_are_cut_as_if_they_were_shared():
-    seen = []
-
-    def part(number):
-        before = pool.is_busy()
-        with pool.alone():
-            seen.append((before, pool.is_busy()))
-            pool.share(lambda inner: seen.append(pool.is_busy()), 1, 2)
-        seen.append(pool.is_busy())
-
-    pool.share(part, 1, 2)
-    assert seen == [(True, False), True, True] and not pool.is_busy()
