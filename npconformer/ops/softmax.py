@@ -15,17 +15,20 @@ from npconformer.tape.autograd import Operation, Tensor
 
 def softmax_in_place(xp: ModuleType, x: Array, axis: int = -1) -> Array:
     """Overwrites x with its softmax."""
-    x -= x.max(axis=axis, keepdims=True)
-    xp.exp(x, out=x)
+    _exponentials(xp, x, axis)
     x /= x.sum(axis=axis, keepdims=True)
     return x
 
 
 def exponentials_in_place(xp: ModuleType, x: Array) -> Array:
     """Overwrites x with e^(x - max x) along the last axis. Returns their sums (..., 1), by which softmax divides."""
-    x -= x.max(axis=-1, keepdims=True)
-    xp.exp(x, out=x)
+    _exponentials(xp, x, -1)
     return xp.matmul(x, xp.ones(x.shape[-1], dtype=x.dtype))[..., None]  # a product is faster than a sum
+
+
+def _exponentials(xp: ModuleType, x: Array, axis: int) -> None:
+    x -= x.max(axis=axis, keepdims=True)
+    xp.exp(x, out=x)
 
 
 def log_softmax_of(xp: ModuleType, x: Array, axis: int = -1, out: Array | None = None) -> Array:

@@ -63,6 +63,27 @@ def test_a_long_recording_is_run_in_two_threads(listen, recordings, who_ran):
     np.testing.assert_allclose(listen(long, batch_size=3, **options).rows, one_by_one, atol=1e-4)
 
 
+def test_one_that_fails_costs_no_other(listen, recordings, who_ran, monkeypatch):
+    right, run_frames = listen(recordings), listen.run_frames
+    who_ran.clear()
+
+    def failing(waveforms):
+        rows = run_frames(waveforms)
+        if len(waveforms[0]) == len(recordings[2]):
+            raise MemoryError("8 GiB")
+        return rows
+
+    monkeypatch.setattr(listen, "run_frames", failing)
+    results = list(listen.stream(recordings, return_errors=True))
+    assert {is_alone for _, is_alone in who_ran} == {True}  # the failed one is tried again where it was
+    assert isinstance(results[2], ValueError) and "inputs[2]" in str(results[2]) and "8 GiB" in str(results[2])
+    for i in (0, 1, 3, 4):
+        np.testing.assert_array_equal(results[i].rows, right[i].rows)
+    with pytest.raises(MemoryError):
+        listen(recordings)
+    assert not pool._is_alone() and not pool.is_busy()
+
+
 def test_an_iterator_is_not_read_ahead(listen, recordings, who_ran):
     read = []
 
