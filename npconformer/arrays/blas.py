@@ -19,7 +19,7 @@ from typing import Any
 
 _lock = threading.RLock()
 _local = threading.local()  # .holder: a reference to the outermost block that this thread is in
-_holders: set[weakref.ref] = set()  # the outermost blocks of all threads
+_holders: dict[int, weakref.ref] = {}  # the outermost blocks of all threads, by id: a dead reference may have no hash
 _before: list[tuple[Any, int]] = []
 
 
@@ -59,7 +59,7 @@ def _enter(holder: weakref.ref) -> None:
         if not _holders:
             _before = [(library, library.num_threads) for library in _libraries().lib_controllers]
             _before = [(library, threads) for library, threads in _before if threads != 1]
-        _holders.add(holder)
+        _holders[id(holder)] = holder
         for library, _ in _before:
             if library.num_threads != 1:
                 _set_num_threads(library, 1)
@@ -67,7 +67,7 @@ def _enter(holder: weakref.ref) -> None:
 
 def _leave(holder: weakref.ref) -> None:
     with _lock:
-        _holders.discard(holder)
+        _holders.pop(id(holder), None)
         if not _holders:
             _restore()
 
@@ -94,8 +94,10 @@ def _keep_own() -> None:
     """In a child process, where the other threads that had changed the setting do not exist."""
     global _lock
     _lock = threading.RLock()
-    holder = getattr(_local, "holder", None)
-    _holders.intersection_update([] if holder is None or holder() is None else [holder])
+    own = getattr(_local, "holder", None)
+    for key, holder in list(_holders.items()):
+        if holder is not own or holder() is None:
+            del _holders[key]
     if not _holders:
         _restore()
 

@@ -1,5 +1,6 @@
 """The BLAS library has one thread while a pass runs, and afterwards what it had before."""
 
+import gc
 import os
 import threading
 
@@ -44,6 +45,24 @@ def test_an_error_inside():
     with pytest.raises(KeyError), single_threaded():
         raise KeyError
     assert set(setting()) == {2}
+
+
+def test_an_interrupt_before_the_block_is_noted(monkeypatch):
+    """The reference to the block dies before anybody has taken its hash; its callback must not need one."""
+    complaints = []
+    monkeypatch.setattr("sys.unraisablehook", complaints.append)
+
+    def interrupted(holder):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(blas, "_enter", interrupted)
+        with single_threaded():
+            pass
+    with single_threaded():
+        assert set(setting()) == {1}
+    gc.collect()
+    assert not complaints
 
 
 def test_the_last_of_several_threads_restores():
