@@ -2,10 +2,11 @@
 
     y = x W^T:     y[rows, columns] = x[rows] W[columns]^T          for each tile (rows, columns) of y
 
-Tiles are bands of rows, as those of the element-wise work between products: what a thread has computed, it finds in
-its own cache. With few rows they are cut by columns, so that each thread has weights of its own to arrange. What
-follows the product (bias, activation, gate, residual) is done to a tile by the thread that has it. Which tiles there
-are follows from the shapes and the number of threads alone.
+The library arranges the weights anew for every product, which takes long beside a product with few rows. So up to
+several hundred rows tiles are cut by columns, and each thread has weights of its own to arrange; more rows are cut into
+bands, as those of the element-wise work between products, so that a thread finds them in its cache. What follows the
+product (bias, activation, gate, residual) is done to a tile by the thread that has it. Which tiles there are follows
+from the shapes and the number of threads alone.
 
 Letters: N rows, I inputs, O outputs.
 
@@ -27,7 +28,7 @@ from npconformer.arrays.threads import MOST_ROWS, PARTS, ROWS_OF_A_THREAD, band_
 from npconformer.arrays.types import Array
 from npconformer.arrays.weight_layout import lies_as_stored
 
-SHARED_PRODUCT, LARGE_PRODUCT = 2**24, 2**28  # multiplications that are worth waking a thread, and several parts each
+SHARED_PRODUCT, LARGE_PRODUCT = 2**24, 2**30  # multiplications that are worth waking a thread, and several parts each
 FEW_ROWS = 128  # up to here a product is faster with the weight on its left
 
 Tile = Callable[[slice, slice], None]

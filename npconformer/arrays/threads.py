@@ -32,7 +32,7 @@ PIECE_SIZE = NUMPY.piece_size  # 512 KiB of float32, which the second-level cach
 SHARED_SIZE = 128 * 1024  # numbers that are worth a thread: below, waking it and waiting for it costs more
 TINY_SIZE = 32 * 1024  # numbers whose products a library gives no second thread anyway
 PARTS = 2  # for each thread: when one is kept from its core, the others take what it leaves
-ROWS_OF_A_THREAD, MOST_ROWS = 96, 400  # of a band of frames, in products and in what is between
+ROWS_OF_A_THREAD, MOST_ROWS = 400, 750  # of a band of frames, in products and in what is between
 _threads: int | None = None
 
 

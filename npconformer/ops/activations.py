@@ -215,8 +215,10 @@ class GLU(Operation):
 
     @staticmethod
     def compute(xp: ModuleType, y: Array, a: Array, b: Array) -> None:
-        sigmoid_of(xp, b, y)
-        y *= a
+        xp.negative(b, out=y)
+        xp.exp(y, out=y)
+        y += 1
+        xp.divide(a, y, out=y)
 
     @staticmethod
     def differentiate(xp: ModuleType, da: Array, db: Array, a: Array, b: Array, grad: Array) -> None:

@@ -2,11 +2,13 @@
 
     y = factor (f(x W^T + b) V^T + c) + residual
 
-The hidden numbers h = f(x W^T + b) are several times as many as x's. A thread that has a band of rows computes its
-part of h and what becomes of it, so that h never leaves the cache. With few rows a thread has some hidden channels k
-instead, and its share of the second product, which is a sum over them:
+The hidden numbers h = f(x W^T + b) are several times as many as x's. A thread has some of the hidden channels k, and
+its share of the second product, which is a sum over them; with many rows, a band of these. So h stays with its thread.
 
-    h V^T = Σ_k h_k V_k^T
+    y^T = factor (Σ_k V_k h_k^T + c) + residual^T,    h_k^T = f(W_k x^T + b_k)
+
+It is computed with the rows as columns: a library for matrix products rearranges its right-hand matrix, which is then
+the small one, not the weights, and h^T already lies as the second product takes it.
 
 Letters: N rows (all leading axes together), C channels, I hidden channels.
 
@@ -15,16 +17,20 @@ Lesson: notebooks/03_conformer_block.ipynb
 
 from __future__ import annotations
 
+from types import ModuleType
+
 from npconformer.arrays import pool, threads
 from npconformer.arrays.backend import NUMPY
 from npconformer.arrays.blas import single_threaded
 from npconformer.arrays.kept_memory import empty
-from npconformer.arrays.products import SHARED_PRODUCT, map_rows, worth
+from npconformer.arrays.products import SHARED_PRODUCT, worth
 from npconformer.arrays.types import Array
 from npconformer.ops.activations import Activation
 from npconformer.ops.linear import check_linear, check_residual, linear
 from npconformer.tape.autograd import Operation, Tensor
 from npconformer.tape.grad_mode import is_grad_enabled
+
+FEW_ROWS = 400  # of a thread: up to here the weights take longer to arrange twice than the sums to add
 
 
 class FeedForward(Operation):
@@ -39,54 +45,61 @@ class FeedForward(Operation):
         size = 4 * len(rows) * w.size
         is_shared = self.xp is NUMPY.xp and size > SHARED_PRODUCT and not pool.is_busy()
         count = worth(size) if is_shared else 1
-        with single_threaded():
-            if 1 < count and len(rows) < threads.ROWS_OF_A_THREAD * count:
-                self._by_hidden(count, rows, w, b, v, c, y)
-                self._add(y, added)
+        bands, parts = cut(len(rows), count)
+        sums: list[Array | None] = [None] * (len(bands) * parts)
+
+        def on_hidden(task: int) -> None:
+            n, part = bands[task // parts], task % parts
+            k = slice(part * len(w) // parts, (part + 1) * len(w) // parts)
+            h = self._widen(rows[n], w[k], None if b is None else b[k])  # (I/parts, N)
+            out = self.xp.matmul(v[:, k], h, out=empty(self.xp, (len(v), n.stop - n.start), y.dtype))  # (C', N)
+            if parts == 1:
+                self._add([out], c, added[n], y[n])
             else:
-                self._by_bands(count, rows, w, b, v, c, y, added)
+                sums[task] = out
+
+        with single_threaded():
+            pool.share(on_hidden, len(sums), count)
+        if parts > 1:
+
+            def on_channels(first: int, stop: int) -> None:
+                o = slice(first, stop)
+                offset = None if c is None else c[o]
+                self._add([part[o] for part in sums if part is not None], offset, added[:, o], y[:, o])
+
+            threads.run_ranges(on_channels, len(v), len(rows) * parts, NUMPY)
         return y.reshape(residual.shape)
 
-    def _by_bands(
-        self, count: int, rows: Array, w: Array, b: Array | None, v: Array, c: Array | None, y: Array, added: Array
-    ) -> None:
-        """y = all of it, each thread with some of the rows."""
-
-        def on_band(first: int, stop: int) -> None:
-            n = slice(first, stop)
-            map_rows(self.xp, self._widen(rows[n], w, b), v, c, y[n])
-            self._add(y[n], added[n])
-
-        height = threads.band_height(len(rows), count) if count > 1 else max(len(rows), 1)
-        threads.share_ranges(on_band, len(rows), height, count)
-
-    def _by_hidden(
-        self, count: int, rows: Array, w: Array, b: Array | None, v: Array, c: Array | None, y: Array
-    ) -> None:
-        """y = h V^T + c, each thread with some of the hidden channels; the sums are added in their order."""
-        sums = [y, *[empty(self.xp, y.shape, y.dtype) for _ in range(count - 1)]]
-
-        def on_hidden(part: int) -> None:
-            k = slice(part * len(w) // count, (part + 1) * len(w) // count)
-            map_rows(self.xp, self._widen(rows, w[k], None if b is None else b[k]), v[:, k], None, sums[part])
-
-        pool.share(on_hidden, count, count)
-        for more in sums[1:]:
-            y += more
-        if c is not None:
-            y += c
-
     def _widen(self, rows: Array, w: Array, b: Array | None) -> Array:
-        before = empty(self.xp, (len(rows), len(w)), rows.dtype)
-        h = empty(self.xp, before.shape, rows.dtype)
-        map_rows(self.xp, rows, w, b, before)
-        threads.run_elementwise(self.activation.compute, h, before)
+        """h^T = f(W x^T + b): (N, C) -> (I, N)"""
+        z = self.xp.matmul(w, rows.T, out=empty(self.xp, (len(w), len(rows)), rows.dtype))
+        h = empty(self.xp, z.shape, rows.dtype)
+        threads.run(self._activate, h, z, *([] if b is None else [b[:, None]]))
         return h
 
-    def _add(self, y: Array, residual: Array) -> None:
+    def _activate(self, xp: ModuleType, h: Array, z: Array, b: Array | None = None) -> None:
+        if b is not None:
+            z += b
+        threads.run_elementwise(self.activation.compute, h, z)
+
+    def _add(self, sums: list[Array], c: Array | None, residual: Array, y: Array) -> None:
+        """y = factor (sum^T + c) + residual, of sums (C', N), which are added in their order."""
+        total = sums[0]
+        for more in sums[1:]:
+            total += more
+        if c is not None:
+            total += c[:, None]
         if self.factor != 1:
-            y *= self.factor
-        y += residual
+            total *= self.factor
+        self.xp.add(total.T, residual, out=y)
+
+
+def cut(rows: int, count: int) -> tuple[list[slice], int]:
+    """Bands of rows for the threads, and how many parts the hidden channels have: with few rows one for each thread."""
+    if rows < FEW_ROWS * count:
+        return [slice(0, rows)], count
+    height = threads.band_height(rows, count)
+    return [slice(first, min(first + height, rows)) for first in range(0, rows, height)], 1
 
 
 def feed_forward(

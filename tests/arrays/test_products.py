@@ -42,10 +42,10 @@ def test_tiles_cover_everything_once(rows, inner, columns, number):
 
 def test_which_tiles_there_are():
     assert tiles_of(100, 16, 16, 2) == [(0, 100, 0, 16)]  # not worth a second thread
-    assert tiles_of(1000, 1, 1, 1) == [(0, 334, 0, 1), (334, 668, 0, 1), (668, 1000, 0, 1)]  # what fits a cache
-    assert tiles_of(500, 512, 512, 2) == [(0, 250, 0, 512), (250, 500, 0, 512)]  # bands of rows
-    assert tiles_of(20, 1024, 1024, 2) == [(0, 20, 0, 512), (0, 20, 512, 1024)]  # columns, where rows are few
-    assert len(tiles_of(20, 4096, 4096, 2)) == 4  # several parts each of a large one
+    assert tiles_of(1000, 1, 1, 1) == [(0, 500, 0, 1), (500, 1000, 0, 1)]  # what fits a cache
+    assert tiles_of(1000, 512, 512, 2) == [(0, 500, 0, 512), (500, 1000, 0, 512)]  # bands of rows
+    assert tiles_of(500, 1024, 1024, 2) == [(0, 500, 0, 512), (0, 500, 512, 1024)]  # columns, where rows are few
+    assert len(tiles_of(100, 4096, 4096, 2)) == 4  # several parts each of a large one
     assert tiles_of(20, 1024, 1024, 1) == [(0, 20, 0, 1024)]
     assert len(tiles_of(186, 176, 704, 64)) == 2  # of many threads no more than the product is worth
     assert len(tiles_of(186, 176, 4096, 64)) == 15
