@@ -7,8 +7,9 @@ its share of the second product, which is a sum over them; with many rows, a ban
 
     y^T = factor (Σ_k V_k h_k^T + c) + residual^T,    h_k^T = f(W_k x^T + b_k)
 
-It is computed with the rows as columns: a library for matrix products rearranges its right-hand matrix, which is then
-the small one, not the weights, and h^T already lies as the second product takes it.
+Weights that lie as in a checkpoint stand on the left, as here, with the rows of x as columns: a library for matrix
+products rearranges its right-hand matrix, which is then the small one, and h^T already lies as the second product
+takes it. Weights that lie transposed (`arrays.weight_layout`) stand on the right, as in the equation above.
 
 Letters: N rows (all leading axes together), C channels, I hidden channels.
 
@@ -18,6 +19,7 @@ Lesson: notebooks/03_conformer_block.ipynb
 from __future__ import annotations
 
 from types import ModuleType
+from typing import Any
 
 from npconformer.arrays import pool, threads
 from npconformer.arrays.backend import NUMPY
@@ -25,6 +27,7 @@ from npconformer.arrays.blas import single_threaded
 from npconformer.arrays.kept_memory import empty
 from npconformer.arrays.products import SHARED_PRODUCT, worth
 from npconformer.arrays.types import Array
+from npconformer.arrays.weight_layout import lies_as_stored
 from npconformer.ops.activations import Activation
 from npconformer.ops.linear import check_linear, check_residual, linear
 from npconformer.tape.autograd import Operation, Tensor
@@ -40,58 +43,70 @@ class FeedForward(Operation):
         self.activation, self.factor = activation, factor
 
     def forward(self, x: Array, w: Array, b: Array | None, v: Array, c: Array | None, residual: Array) -> Array:
-        rows, added = x.reshape(-1, x.shape[-1]), residual.reshape(-1, len(v))  # (N, C), (N, C')
-        y = empty(self.xp, added.shape, x.dtype)
+        xp, is_turned = self.xp, lies_as_stored(w)
+        rows, y = x.reshape(-1, x.shape[-1]), empty(self.xp, residual.shape, x.dtype)
+        added, sum_ = (turned(array.reshape(-1, len(v)), is_turned) for array in (residual, y))
         size = 4 * len(rows) * w.size
-        is_shared = self.xp is NUMPY.xp and size > SHARED_PRODUCT and not pool.is_busy()
+        is_shared = xp is NUMPY.xp and size > SHARED_PRODUCT and not pool.is_busy()
         count = worth(size) if is_shared else 1
         bands, parts = cut(len(rows), count)
-        sums: list[Array | None] = [None] * (len(bands) * parts)
+        products: list[Any] = [None] * (len(bands) * parts)
 
         def on_hidden(task: int) -> None:
             n, part = bands[task // parts], task % parts
             k = slice(part * len(w) // parts, (part + 1) * len(w) // parts)
-            h = self._widen(rows[n], w[k], None if b is None else b[k])  # (I/parts, N)
-            out = self.xp.matmul(v[:, k], h, out=empty(self.xp, (len(v), n.stop - n.start), y.dtype))  # (C', N)
+            h = self._widen(rows[n], w[k], None if b is None else b[k], is_turned)
+            products[task] = map_turned(xp, v[:, k], h, is_turned)
             if parts == 1:
-                self._add([out], c, added[n], y[n])
-            else:
-                sums[task] = out
+                place = (slice(None), n) if is_turned else n
+                self._add(products[task : task + 1], c, added[place], sum_[place], is_turned)
+
+        def on_places(first: int, stop: int) -> None:
+            place = slice(first, stop)
+            offset = c[place] if c is not None and is_turned else c
+            self._add([product[place] for product in products], offset, added[place], sum_[place], is_turned)
 
         with single_threaded():
-            pool.share(on_hidden, len(sums), count)
+            pool.share(on_hidden, len(products), count)
         if parts > 1:
+            threads.run_ranges(on_places, len(sum_), sum_.shape[1] * parts, NUMPY)
+        return y
 
-            def on_channels(first: int, stop: int) -> None:
-                o = slice(first, stop)
-                offset = None if c is None else c[o]
-                self._add([part[o] for part in sums if part is not None], offset, added[:, o], y[:, o])
+    def _widen(self, rows: Array, w: Array, b: Array | None, is_turned: bool) -> Array:
+        """h = f(x W^T + b), turned or not."""
+        z = map_turned(self.xp, w, turned(rows, is_turned), is_turned)
+        h = empty(self.xp, z.shape, z.dtype)
 
-            threads.run_ranges(on_channels, len(v), len(rows) * parts, NUMPY)
-        return y.reshape(residual.shape)
+        def activate(xp: ModuleType, h: Array, z: Array, b: Array | None = b) -> None:
+            if b is not None:
+                z += b
+            threads.run_elementwise(self.activation.compute, h, z)
 
-    def _widen(self, rows: Array, w: Array, b: Array | None) -> Array:
-        """h^T = f(W x^T + b): (N, C) -> (I, N)"""
-        z = self.xp.matmul(w, rows.T, out=empty(self.xp, (len(w), len(rows)), rows.dtype))
-        h = empty(self.xp, z.shape, rows.dtype)
-        threads.run(self._activate, h, z, *([] if b is None else [b[:, None]]))
+        threads.run(activate, h, z, *([b[:, None]] if b is not None and is_turned else []))
         return h
 
-    def _activate(self, xp: ModuleType, h: Array, z: Array, b: Array | None = None) -> None:
-        if b is not None:
-            z += b
-        threads.run_elementwise(self.activation.compute, h, z)
-
-    def _add(self, sums: list[Array], c: Array | None, residual: Array, y: Array) -> None:
-        """y = factor (sum^T + c) + residual, of sums (C', N), which are added in their order."""
-        total = sums[0]
-        for more in sums[1:]:
+    def _add(self, products: list[Array], c: Array | None, residual: Array, y: Array, is_turned: bool) -> None:
+        """y = factor (sum + c) + residual; the products are added in their order."""
+        total = products[0]
+        for more in products[1:]:
             total += more
         if c is not None:
-            total += c[:, None]
+            total += c[:, None] if is_turned else c
         if self.factor != 1:
             total *= self.factor
-        self.xp.add(total.T, residual, out=y)
+        self.xp.add(total, residual, out=y)
+
+
+def turned(rows: Array, is_turned: bool) -> Array:
+    """A view of rows, as columns or as they are."""
+    return rows.T if is_turned else rows
+
+
+def map_turned(xp: ModuleType, weight: Array, x: Array, is_turned: bool) -> Array:
+    """W x^T of (O, I) and x^T (I, N), or x W^T of x (N, I), in one thread."""
+    if is_turned:
+        return xp.matmul(weight, x, out=empty(xp, (len(weight), x.shape[1]), x.dtype))
+    return xp.matmul(x, weight.T, out=empty(xp, (len(x), len(weight)), x.dtype))
 
 
 def cut(rows: int, count: int) -> tuple[list[slice], int]:
