@@ -30,6 +30,7 @@ from npconformer.ops.softmax import exponentials_in_place
 from npconformer.tape.autograd import Operation
 
 SHARED_SIZE = 64 * 1024  # scores that are worth a thread: each takes two products of D numbers and an exponential
+HEADS_SIZE = 2**17
 SMALLEST_PIECE = 256  # queries, however many keys there are: smaller matrix products are slow
 
 
@@ -59,7 +60,7 @@ class DotProductAttention(Operation):
             mask = xp.broadcast_to(mask, scores_shape)
         context = empty(xp, query.shape, query.dtype)
         backend = backend_of(query)
-        step = max(SMALLEST_PIECE, backend.piece_size // 2 // time)  # queries; the scores of one head stay in the cache
+        step = max(SMALLEST_PIECE, backend.piece_size // 8 // time)  # queries; the scores of one head stay in the cache
 
         def attend(first: int, stop: int) -> None:
             heads = slice(first, stop)
@@ -80,7 +81,7 @@ class DotProductAttention(Operation):
                     weights /= sums
 
         size = batch * min(step, time) * time
-        threads.run_products(attend, self.heads, size, backend, shared_size=SHARED_SIZE)
+        threads.run_products(attend, self.heads, size, backend, HEADS_SIZE, shared_size=SHARED_SIZE)
         self.save(query, key, value, kept, all_weights, *positions)
         if not self.return_weights:
             return context

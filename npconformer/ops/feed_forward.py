@@ -44,8 +44,8 @@ class FeedForward(Operation):
 
     def forward(self, x: Array, w: Array, b: Array | None, v: Array, c: Array | None, residual: Array) -> Array:
         xp, is_turned = self.xp, lies_as_stored(w)
-        rows, y = x.reshape(-1, x.shape[-1]), empty(self.xp, residual.shape, x.dtype)
-        added, sum_ = (turned(array.reshape(-1, len(v)), is_turned) for array in (residual, y))
+        rows, added = x.reshape(-1, x.shape[-1]), residual.reshape(-1, len(v))  # (N, C), (N, C')
+        y = empty(xp, added.shape, x.dtype)
         size = 4 * len(rows) * w.size
         is_shared = xp is NUMPY.xp and size > SHARED_PRODUCT and not pool.is_busy()
         count = worth(size) if is_shared else 1
@@ -58,19 +58,21 @@ class FeedForward(Operation):
             h = self._widen(rows[n], w[k], None if b is None else b[k], is_turned)
             products[task] = map_turned(xp, v[:, k], h, is_turned)
             if parts == 1:
-                place = (slice(None), n) if is_turned else n
-                self._add(products[task : task + 1], c, added[place], sum_[place], is_turned)
+                self._add(products[task : task + 1], c, added[n], y[n], is_turned)
 
         def on_places(first: int, stop: int) -> None:
-            place = slice(first, stop)
-            offset = c[place] if c is not None and is_turned else c
-            self._add([product[place] for product in products], offset, added[place], sum_[place], is_turned)
+            part = slice(first, stop)
+            found = [product[part] for product in products]
+            if is_turned:
+                self._add(found, None if c is None else c[part], added[:, part], y[:, part], is_turned)
+            else:
+                self._add(found, c, added[part], y[part], is_turned)
 
         with single_threaded():
             pool.share(on_hidden, len(products), count)
         if parts > 1:
-            threads.run_ranges(on_places, len(sum_), sum_.shape[1] * parts, NUMPY)
-        return y
+            threads.run_ranges(on_places, len(products[0]), products[0].shape[1] * parts, NUMPY)
+        return y.reshape(residual.shape)
 
     def _widen(self, rows: Array, w: Array, b: Array | None, is_turned: bool) -> Array:
         """h = f(x W^T + b), turned or not."""
@@ -86,7 +88,7 @@ class FeedForward(Operation):
         return h
 
     def _add(self, products: list[Array], c: Array | None, residual: Array, y: Array, is_turned: bool) -> None:
-        """y = factor (sum + c) + residual; the products are added in their order."""
+        """y = factor (sum + c) + residual; the products, turned or not, are added in their order."""
         total = products[0]
         for more in products[1:]:
             total += more
@@ -94,7 +96,7 @@ class FeedForward(Operation):
             total += c[:, None] if is_turned else c
         if self.factor != 1:
             total *= self.factor
-        self.xp.add(total, residual, out=y)
+        self.xp.add(residual, turned(total, is_turned), out=y)
 
 
 def turned(rows: Array, is_turned: bool) -> Array:

@@ -26,7 +26,7 @@ from npconformer.ops.depthwise import output_length
 from npconformer.ops.plane_depthwise import PlaneDepthwise, pad_plane
 from npconformer.tape.autograd import Operation, Tensor
 
-ROWS_SIZE = 8  # pieces of the backend's size that the copied rows of one product may take
+ROWS_SIZE = 2  # pieces of the backend's size that the copied rows of one product may take
 
 
 class Conv2d(Operation):
