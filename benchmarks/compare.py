@@ -25,6 +25,7 @@ from pathlib import Path
 from benchmarks import jobs
 from benchmarks.arguments import count, positive
 from benchmarks.cases import MODELS, ROOT, TRAINED, Case, select
+from benchmarks.machine import chosen_kernels
 from benchmarks.suite import Suite, say
 from benchmarks.table import as_csv, markdown, plain
 from npconformer.storage.files import write_text_atomically
@@ -131,10 +132,12 @@ def save(output: Path, suite: Suite) -> None:
 
 
 def load_average() -> float:
-    """Processes that wanted to run in the last minute; says so where they are too many for figures to mean much."""
+    """Processes that wanted to run in the last minute. Says what makes the figures mean little: many, or slow kernels."""
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
     if load > BUSY:
         say(f"this machine is busy (load {load:.2f}): expect wrong times, wrong ratios too")
+    if chosen := chosen_kernels():
+        say(chosen)
     return load
 
 

@@ -29,11 +29,20 @@ def vector_extensions() -> str:
 
 
 def numpy_blas() -> str:
-    """Name and version of the library that makes NumPy's matrix products."""
+    """Name and version of the library that makes NumPy's matrix products, and the processor its kernels are for."""
     import numpy as np
+    from threadpoolctl import threadpool_info
 
     blas = np.show_config(mode="dicts").get("Build Dependencies", {}).get("blas", {})
-    return f"{blas.get('name', 'unknown')} {blas.get('version', '')}".strip()
+    kernels = [one["architecture"] for one in threadpool_info() if one["user_api"] == "blas" and "architecture" in one]
+    name = f"{blas.get('name', 'unknown')} {blas.get('version', '')}".strip()
+    return f"{name}, kernels for {kernels[0]}" if kernels else name
+
+
+def chosen_kernels() -> str | None:
+    """What to say where somebody has chosen the kernels: OpenBLAS finds the processor's own, which may be far faster."""
+    chosen = os.environ.get("OPENBLAS_CORETYPE")
+    return chosen and f"OPENBLAS_CORETYPE={chosen} is set: NumPy's products have these kernels, not the processor's own"
 
 
 def torch_blas() -> str:

@@ -3,9 +3,11 @@
 from pathlib import Path
 
 import pytest
+from threadpoolctl import threadpool_info
 
 from benchmarks.cases import DEFAULT, MODELS, RECORDING, RECORDING_SECONDS, Case, select
 from benchmarks.compare import MEASURES, RESULTS, chosen_measures, load_average, main, output_name, parse
+from benchmarks.machine import numpy_blas
 
 
 def test_the_default_covers_every_model_and_length():
@@ -72,7 +74,20 @@ def test_a_missing_reference_is_named(monkeypatch, capsys):
     assert "torch and transformers and cupy" in capsys.readouterr().err
 
 
+def test_kernels_that_somebody_chose_are_told(monkeypatch, capsys):
+    monkeypatch.setattr("os.getloadavg", lambda: (0.1, 1.0, 1.0), raising=False)
+    monkeypatch.setenv("OPENBLAS_CORETYPE", "Haswell")
+    load_average()
+    assert "OPENBLAS_CORETYPE=Haswell" in capsys.readouterr().err
+
+
+def test_the_kernels_are_among_the_facts():
+    found = {one.get("architecture") for one in threadpool_info() if one["user_api"] == "blas"} - {None}
+    assert not found or any(f"kernels for {name}" in numpy_blas() for name in found)
+
+
 def test_a_busy_machine_is_told(monkeypatch, capsys):
+    monkeypatch.delenv("OPENBLAS_CORETYPE", raising=False)
     monkeypatch.setattr("os.getloadavg", lambda: (3.0, 1.0, 1.0), raising=False)
     assert load_average() == 3.0
     assert "busy (load 3.00)" in capsys.readouterr().err
