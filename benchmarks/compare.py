@@ -132,7 +132,7 @@ def save(output: Path, suite: Suite) -> None:
 
 
 def load_average() -> float:
-    """Processes that wanted to run in the last minute. Says what makes the figures mean little: many, or slow kernels."""
+    """Processes that wanted to run in the last minute. Says what makes figures mean little: many, or slow kernels."""
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
     if load > BUSY:
         say(f"this machine is busy (load {load:.2f}): expect wrong times, wrong ratios too")

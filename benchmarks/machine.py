@@ -40,7 +40,7 @@ def numpy_blas() -> str:
 
 
 def chosen_kernels() -> str | None:
-    """What to say where somebody has chosen the kernels: OpenBLAS finds the processor's own, which may be far faster."""
+    """What to say where somebody has chosen the kernels: those that OpenBLAS finds may be far faster."""
     chosen = os.environ.get("OPENBLAS_CORETYPE")
     return chosen and f"OPENBLAS_CORETYPE={chosen} is set: NumPy's products have these kernels, not the processor's own"
 
