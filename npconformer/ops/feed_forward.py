@@ -31,7 +31,7 @@ from npconformer.arrays.weight_layout import lies_as_stored
 from npconformer.ops.activations import Activation
 from npconformer.ops.linear import check_linear, check_residual, linear
 from npconformer.tape.autograd import Operation, Tensor
-from npconformer.tape.grad_mode import is_grad_enabled
+from npconformer.tape.grad_mode import is_inference
 
 FEW_ROWS = 400  # of a thread: up to here the weights take longer to arrange twice than the sums to add
 
@@ -136,7 +136,7 @@ def feed_forward(
         residual: (..., C').
     """
     (w, b), (v, c) = first, second
-    if is_grad_enabled():
+    if not is_inference():
         return linear(linear(x, w, b, activation=activation), v, c, residual=residual, factor=factor)
     check_linear(x.shape, x.dtype, w, b)
     check_linear((*x.shape[:-1], w.shape[0]), x.dtype, v, c)

@@ -17,6 +17,7 @@ class Mode(threading.local):
     grad_enabled = True
     anomaly = False
     recomputing = False
+    to_be_recomputed = False
 
 
 mode = Mode()
@@ -121,6 +122,12 @@ class recomputing(_ModeSwitch):
     field, value = "recomputing", True
 
 
+class to_be_recomputed(_ModeSwitch):
+    """Inside, a function is run without a recording that will be run again with one."""
+
+    field, value = "to_be_recomputed", True
+
+
 def is_grad_enabled() -> bool:
     """Whether operations on tensors that require gradients are recorded."""
     return mode.grad_enabled
@@ -129,3 +136,10 @@ def is_grad_enabled() -> bool:
 def is_recomputing() -> bool:
     """Whether `checkpoint` is running a function again: running statistics must not be updated a second time."""
     return mode.recomputing
+
+
+def is_inference() -> bool:
+    """Whether nothing is recorded, now or in a second run: formulas that round otherwise than the recorded ones may
+    be used. A function that `checkpoint` runs again has to give the same numbers both times.
+    """
+    return not (mode.grad_enabled or mode.to_be_recomputed)

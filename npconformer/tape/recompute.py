@@ -6,12 +6,13 @@ Lesson: notebooks/01_the_tape.ipynb
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 from npconformer.arrays import generator
 from npconformer.arrays.backend import is_array
 from npconformer.tape.autograd import Operation, Tensor, backward
-from npconformer.tape.grad_mode import enable_grad, no_grad, recomputing
+from npconformer.tape.grad_mode import enable_grad, no_grad, recomputing, to_be_recomputed
 
 
 class _Recompute(Operation):
@@ -26,7 +27,7 @@ class _Recompute(Operation):
         if self.recording:
             self.random_state = generator.get_state()
         self.save(*arrays)
-        with no_grad():
+        with no_grad(), to_be_recomputed() if self.recording else nullcontext():
             result = self.function(*[Tensor(x) if is_array(x) else x for x in arrays])
         outputs = result if isinstance(result, tuple) else (result,)
         for output in outputs:

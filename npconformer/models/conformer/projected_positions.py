@@ -27,7 +27,7 @@ from npconformer.arrays.types import Array
 from npconformer.models.conformer.positions import BLOCK, table_of
 from npconformer.nn import Module
 from npconformer.tape.autograd import Tensor
-from npconformer.tape.grad_mode import is_grad_enabled, no_grad
+from npconformer.tape.grad_mode import is_inference, no_grad
 
 MOST = 2**20  # numbers that a layer keeps: 512 frames of 1024 channels; longer recordings are projected each time
 
@@ -47,7 +47,7 @@ class ProjectedPositions:
         """(1, 2T-1, C), from r = T-1 to -(T-1): what `linear` makes of the sinusoids, (1, 2T-1, C)."""
         time = (positions.shape[1] + 1) // 2
         longest = -(-time // BLOCK) * BLOCK
-        table = None if is_grad_enabled() or 2 * longest * positions.shape[2] > MOST else table_of(positions)
+        table = None if not is_inference() or 2 * longest * positions.shape[2] > MOST else table_of(positions)
         sums = None if table is None else sums_of_bits(_arrays(linear))
         if table is None or sums is None:
             return linear(positions)
