@@ -28,7 +28,7 @@ from npconformer.arrays import blas, pool
 from npconformer.arrays.backend import NUMPY, Backend, backend_of
 from npconformer.arrays.types import Array
 
-PIECE_SIZE = NUMPY.piece_size  # 512 KiB of float32, which the second-level cache still holds
+PIECE_SIZE = NUMPY.piece_size  # 2 MiB of float32: smaller ones hand the interpreter's lock over too often
 SHARED_SIZE = 128 * 1024  # numbers that are worth a thread: below, waking it and waiting for it costs more
 TINY_SIZE = 32 * 1024  # numbers whose products a library gives no second thread anyway
 PARTS = 2  # for each thread: when one is kept from its core, the others take what it leaves

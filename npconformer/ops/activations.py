@@ -32,6 +32,14 @@ def sigmoid_of(xp: ModuleType, x: Array, y: Array | None = None) -> Array:
     return xp.reciprocal(y, out=y)
 
 
+def times_sigmoid(xp: ModuleType, a: Array, x: Array, y: Array) -> None:
+    """y = a / (1 + e^-x), a sigmoid(x), with one rounding fewer. y's memory must be its own."""
+    xp.negative(x, out=y)
+    xp.exp(y, out=y)
+    y += 1
+    xp.divide(a, y, out=y)
+
+
 class Activation(Operation):
     """y = f(x);  dx = dy f'(x). With `overwrite`, y takes x's memory where no gradient will need x.
 
@@ -111,10 +119,7 @@ class SiLU(Activation):
 
     @staticmethod
     def compute(xp: ModuleType, y: Array, x: Array) -> None:
-        xp.negative(x, out=y)
-        xp.exp(y, out=y)
-        y += 1
-        xp.divide(x, y, out=y)
+        times_sigmoid(xp, x, x, y)
 
     @staticmethod
     def differentiate(xp: ModuleType, dx: Array, x: Array) -> None:
@@ -215,10 +220,7 @@ class GLU(Operation):
 
     @staticmethod
     def compute(xp: ModuleType, y: Array, a: Array, b: Array) -> None:
-        xp.negative(b, out=y)
-        xp.exp(y, out=y)
-        y += 1
-        xp.divide(a, y, out=y)
+        times_sigmoid(xp, a, b, y)
 
     @staticmethod
     def differentiate(xp: ModuleType, da: Array, db: Array, a: Array, b: Array, grad: Array) -> None:

@@ -30,7 +30,7 @@ from npconformer.ops.softmax import exponentials_in_place
 from npconformer.tape.autograd import Operation
 
 SHARED_SIZE = 64 * 1024  # scores that are worth a thread: each takes two products of D numbers and an exponential
-HEADS_SIZE = 2**17
+HEADS_SIZE = 128 * 1024  # scores that a thread has at once, of one head or of several small ones
 SMALLEST_PIECE = 256  # queries, however many keys there are: smaller matrix products are slow
 
 
@@ -112,7 +112,7 @@ class DotProductAttention(Operation):
 
         batch, time, _ = query.shape
         size = batch * time * time
-        threads.run_products(differentiate, self.heads, size, backend_of(query), shared_size=SHARED_SIZE)
+        threads.run_products(differentiate, self.heads, size, backend_of(query), HEADS_SIZE, shared_size=SHARED_SIZE)
         return (*gradients, None, None, *dpositions)
 
     def scores(self, inputs: tuple[Any, ...], heads: slice, queries: slice, out: Array) -> None:

@@ -33,8 +33,6 @@ from npconformer.ops.linear import check_linear, check_residual, linear
 from npconformer.tape.autograd import Operation, Tensor
 from npconformer.tape.grad_mode import is_inference
 
-FEW_ROWS = 400  # of a thread: up to here the weights take longer to arrange twice than the sums to add
-
 
 class FeedForward(Operation):
     """y = factor (f(x W^T + b) V^T + c) + residual. Recorded, it is two operations of `linear`."""
@@ -56,9 +54,11 @@ class FeedForward(Operation):
             n, part = bands[task // parts], task % parts
             k = slice(part * len(w) // parts, (part + 1) * len(w) // parts)
             h = self._widen(rows[n], w[k], None if b is None else b[k], is_turned)
-            products[task] = map_turned(xp, v[:, k], h, is_turned)
+            product = map_turned(xp, v[:, k], h, is_turned)
             if parts == 1:
-                self._add(products[task : task + 1], c, added[n], y[n], is_turned)
+                self._add([product], c, added[n], y[n], is_turned)
+            else:
+                products[task] = product
 
         def on_places(first: int, stop: int) -> None:
             part = slice(first, stop)
@@ -112,8 +112,11 @@ def map_turned(xp: ModuleType, weight: Array, x: Array, is_turned: bool) -> Arra
 
 
 def cut(rows: int, count: int) -> tuple[list[slice], int]:
-    """Bands of rows for the threads, and how many parts the hidden channels have: with few rows one for each thread."""
-    if rows < FEW_ROWS * count:
+    """Bands of rows for the threads, and how many parts the hidden channels have: with few rows one for each thread.
+
+    With few rows the weights take longer to arrange in every thread than the sums of the parts to add.
+    """
+    if count == 1 or rows < threads.ROWS_OF_A_THREAD * count:
         return [slice(0, rows)], count
     height = threads.band_height(rows, count)
     return [slice(first, min(first + height, rows)) for first in range(0, rows, height)], 1

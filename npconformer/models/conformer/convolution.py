@@ -16,7 +16,7 @@ from npconformer.arrays.types import Array
 from npconformer.nn import BatchNorm1d, Conv1d, Dropout, LayerNorm, Module, PointwiseConv1d, make_activation
 from npconformer.nn.fusing import is_idle, is_plain, is_plain_linear
 from npconformer.tape.autograd import Tensor
-from npconformer.tape.grad_mode import is_grad_enabled
+from npconformer.tape.grad_mode import is_inference
 
 
 class ConvolutionModule(Module):
@@ -68,7 +68,7 @@ class ConvolutionModule(Module):
     def mix_frames(self, x: Tensor) -> Tensor:
         """Depthwise convolution and batch norm; one convolution where both are linear and no gradient is recorded."""
         conv = self.depthwise_conv
-        if self.training or is_grad_enabled():
+        if self.training or not is_inference():
             return self.batch_norm(conv(x))
         own_bias = None if conv.bias is None else conv.bias.data
         weight, bias = self.batch_norm.folded_into(conv.weight.data, own_bias)

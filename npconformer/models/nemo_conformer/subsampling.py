@@ -36,7 +36,7 @@ from npconformer.models.frame_clock import Stage, count_steps
 from npconformer.models.nemo_conformer.configuration import NemoConformerConfig
 from npconformer.nn import Conv2d, Linear, Module, ModuleList
 from npconformer.tape.autograd import Tensor
-from npconformer.tape.grad_mode import is_grad_enabled
+from npconformer.tape.grad_mode import is_inference
 
 STRETCH = 128  # frames of the result that are computed at once
 
@@ -99,7 +99,7 @@ class NemoConformerSubsampling(Module):
         an utterance alone has zeros there, and a bias would fill them.
         """
         factor, frames = 2 ** len(self.stages), count_steps(features.shape[1], self.stages)  # T'
-        if is_grad_enabled() or frames <= STRETCH:
+        if not is_inference() or frames <= STRETCH:
             return self._encode(features, lengths)
         parts, (before, behind) = [], self.seen_beside
         for first in range(0, frames, STRETCH):

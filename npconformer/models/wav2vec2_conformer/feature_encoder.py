@@ -14,7 +14,7 @@ from npconformer.models.wav2vec2_conformer.configuration import Wav2Vec2Conforme
 from npconformer.models.wav2vec2_conformer.feature_windows import encode_in_windows
 from npconformer.nn import Conv1d, GroupNorm, LayerNorm, Module, ModuleList, make_activation
 from npconformer.tape.autograd import Tensor
-from npconformer.tape.grad_mode import is_grad_enabled
+from npconformer.tape.grad_mode import is_inference
 
 
 class Wav2Vec2ConformerConvLayer(Module):
@@ -66,7 +66,7 @@ class Wav2Vec2ConformerFeatureEncoder(Module):
 
     def forward(self, input_values: Tensor, sample_lengths: np.ndarray | None = None) -> Tensor:
         """With sample_lengths (B,), group norm looks at each utterance's own frames only."""
-        if not is_grad_enabled() or not (input_values.requires_grad or any(p.requires_grad for p in self.parameters())):
+        if is_inference() or not (input_values.requires_grad or any(p.requires_grad for p in self.parameters())):
             return Tensor(encode_in_windows(self.conv_layers, input_values.data, sample_lengths))
         x = input_values.reshape(*input_values.shape, 1)  # (B, N, 1)
         first = self.conv_layers[0]

@@ -4,9 +4,11 @@ import conformer_twins as twins
 import numpy as np
 import pytest
 from tiny_block import TIME, config, frames, gradients, randomised
+from tiny_checkpoints import make_config
 
 from npconformer import Tensor, no_grad
 from npconformer.models.conformer.convolution import BiasedConvolutionModule, CausalConvolutionModule, ConvolutionModule
+from npconformer.tape.recompute import recompute
 
 EXACTLY = dict(rtol=1e-11, atol=1e-13)
 KINDS = [ConvolutionModule, BiasedConvolutionModule, CausalConvolutionModule]
@@ -68,3 +70,20 @@ def test_names_are_those_of_checkpoints(kind):
 def test_its_output_is_dropped(kind):
     module = build(kind, conformer_conv_dropout=1.0).train()
     assert (module(Tensor(frames())).numpy() == 0).all()
+
+
+def test_both_runs_of_a_checkpoint_leave_batch_norm_by_itself(monkeypatch):
+    """Folded into the kernel it would round otherwise in the first run than in the recorded second one."""
+
+    class Refused(Exception):
+        pass
+
+    def refuse(*arguments):
+        raise Refused
+
+    module = ConvolutionModule(make_config("layer"), 1e-5).eval()
+    monkeypatch.setattr(type(module.batch_norm), "folded_into", refuse)
+    x = np.random.default_rng(0).standard_normal((1, 9, module.pointwise_conv2.weight.shape[0])).astype(np.float32)
+    with no_grad(), pytest.raises(Refused):
+        module(Tensor(x))
+    recompute(module, Tensor(x, requires_grad=True)).sum().backward()
