@@ -45,6 +45,7 @@ _HOMES = {
         "diversity_loss",
         "mean_squared_error",
     ],
+    "npconformer.models.call_plans": ["set_call_plans"],
     "npconformer.models.spec_augment": ["compute_mask_indices"],
     "npconformer.models.frame_clock": ["FrameClock"],
     "npconformer.models.heads.negatives": ["sample_negative_indices"],

@@ -189,4 +189,10 @@ def stable_argsort(x: Array, axis: int) -> Array:
 
 def sliding_view(x: Array, shape: tuple[int, ...], strides: tuple[int, ...]) -> Array:
     """A view of x with other strides (in bytes). It may overlap itself: write to it only where it does not."""
-    return get_array_module(x).lib.stride_tricks.as_strided(x, shape=shape, strides=strides)
+    of_its_class = {"subok": True} if backend_of(x) is NUMPY else {}
+    return get_array_module(x).lib.stride_tricks.as_strided(x, shape=shape, strides=strides, **of_its_class)
+
+
+def contiguous(x: Array) -> Array:
+    """x if its rows follow one another in memory, or else a copy whose rows do."""
+    return x if x.flags.c_contiguous else x.copy()

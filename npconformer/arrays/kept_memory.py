@@ -27,6 +27,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from npconformer.arrays.capture import current
 from npconformer.arrays.memory import machine_memory
 from npconformer.arrays.types import Array
 
@@ -51,6 +52,8 @@ _free: dict[int, list[ctypes.Array]] = defaultdict(list)  # by bytes
 
 def empty(xp: ModuleType, shape: tuple[int, ...], dtype: Any) -> Array:
     """An array whose numbers are not set."""
+    if xp is np and (capture := current()) is not None:
+        return capture.memory.empty(shape, dtype)
     dtype = np.dtype(dtype)
     size = math.prod(shape) * dtype.itemsize
     if xp is not np or size < SMALLEST:
@@ -61,6 +64,15 @@ def empty(xp: ModuleType, shape: tuple[int, ...], dtype: Any) -> Array:
     lent.memory = memory
     _lent[id(lent)] = lent
     return array
+
+
+def zeros(xp: ModuleType, shape: tuple[int, ...], dtype: Any) -> Array:
+    """An array of zeros, to be written into."""
+    if current() is None:
+        return xp.zeros(shape, dtype=dtype)
+    y = empty(xp, shape, dtype)
+    y[...] = 0
+    return y
 
 
 @functools.cache

@@ -22,8 +22,10 @@ from contextlib import contextmanager
 
 import numpy as np
 
-_local = threading.local()  # .busy: this thread works on a part, and shares no part of that; .alone: see `alone`
+# .busy: this thread works on a part, and shares no part of that; .alone: see `alone`; .taker: see `taken_by`
+_local = threading.local()
 _idle: list[_Worker] = []
+Work = Callable[[int], None]
 _made = 0
 _making = threading.Lock()
 
@@ -48,8 +50,22 @@ def _is_alone() -> bool:
     return getattr(_local, "alone", False)
 
 
-def share(work: Callable[[int], None], parts: int, threads: int) -> None:
+@contextmanager
+def taken_by(taker: Callable[[Work, int, int], None]) -> Iterator[None]:
+    """Inside, what this thread shares goes to taker(work, parts, threads), who does it."""
+    _local.taker = taker
+    try:
+        yield
+    finally:
+        _local.taker = None
+
+
+def share(work: Work, parts: int, threads: int) -> None:
     """Calls work(part) for every part, in this thread and in up to threads - 1 idle ones; returns when all are done."""
+    taker = getattr(_local, "taker", None)
+    if taker is not None and not is_busy():
+        whole = work, parts, threads
+        work, parts = (lambda _: taker(*whole)), 1
     job = _Job(work, parts)
     tickets = [] if is_busy() or _is_alone() else _recruit(job, min(threads, parts) - 1)
     try:
@@ -75,7 +91,7 @@ class _Job:
 
     __slots__ = ("error", "parts", "take", "work")
 
-    def __init__(self, work: Callable[[int], None], parts: int) -> None:
+    def __init__(self, work: Work, parts: int) -> None:
         self.work, self.parts, self.take = work, parts, itertools.count().__next__
         self.error: BaseException | None = None
 

@@ -77,7 +77,7 @@ def normal_cdf_numpy(x: np.ndarray, out: np.ndarray | None = None) -> np.ndarray
     Raises:
         ValueError: x is not floating-point, or out does not match it.
     """
-    x = np.asarray(x)
+    x = np.asanyarray(x)
     if x.dtype not in (np.float16, np.float32, np.float64):
         raise ValueError(f"x has dtype {x.dtype}: expected float16, float32 or float64")
     if out is None:

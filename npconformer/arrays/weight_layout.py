@@ -20,8 +20,6 @@ from typing import Any
 
 import numpy as np
 
-from npconformer.arrays.backend import get_array_module
-
 LARGEST_MATRIX = 2**18  # numbers; the larger ones are on the left of the product where there are few rows
 LARGEST_KERNEL = 2**20  # numbers
 
@@ -38,7 +36,7 @@ def lay_out(weight: np.ndarray) -> np.ndarray:
 
 def lie_transposed(weight: Any) -> Any:
     """The same weight, transposed in memory whatever its size: for one that many products will ask for."""
-    return get_array_module(weight).asfortranarray(weight)
+    return weight if weight.flags.f_contiguous else weight.copy(order="F")
 
 
 def lies_as_stored(weight: Any) -> bool:

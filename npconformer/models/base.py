@@ -17,6 +17,7 @@ from npconformer.arrays.device import Device, device_of
 from npconformer.arrays.memory import machine_memory
 from npconformer.arrays.types import Array
 from npconformer.checkpoints.pretrained import PretrainedMixin
+from npconformer.models.call_plans import CallPlans
 from npconformer.models.forward_options import ForwardOptions
 from npconformer.models.frame_clock import Lengths, Stage, count_steps, fewest_steps
 from npconformer.nn import Module, init
@@ -61,10 +62,11 @@ class PreTrainedModel(PretrainedMixin, Module, metaclass=_Fits):
         if not isinstance(config, self.config_class):
             raise ValueError(f"config: expected {self.config_class.__name__}, got {type(config).__name__}")
         self.config = config
+        self.call_plans = CallPlans()
 
     def __call__(self, *arguments: Any, **options: Any) -> Any:
         with single_threaded():  # from the first product to the last: the threads of `pool` share them
-            return super().__call__(*arguments, **options)
+            return self.call_plans.run(self, arguments, options)
 
     # -- what a model's own base class says -------------------------------------------------------------------------
 

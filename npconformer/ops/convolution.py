@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from npconformer.arrays import threads
-from npconformer.arrays.backend import sliding_view
+from npconformer.arrays.backend import contiguous, sliding_view
 from npconformer.arrays.column_sums import column_sums, outer_sums
 from npconformer.arrays.kept_memory import empty
 from npconformer.arrays.products import product
@@ -53,7 +53,7 @@ class Conv1d(Operation):
                 matrix = self._matrix(weight, taps).swapaxes(-1, -2)
             rows = self._rows(padded, weight, outputs, taps)
             if is_copied:
-                rows = self.xp.ascontiguousarray(rows)
+                rows = contiguous(rows)
             if taps.start == 0:
                 product(self.xp, rows, matrix, out=part)
             else:

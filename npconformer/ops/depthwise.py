@@ -16,7 +16,7 @@ from __future__ import annotations
 from types import ModuleType
 
 from npconformer.arrays import threads
-from npconformer.arrays.backend import backend_of, sliding_view
+from npconformer.arrays.backend import backend_of, contiguous, sliding_view
 from npconformer.arrays.column_sums import column_sums
 from npconformer.arrays.kept_memory import empty
 from npconformer.arrays.types import Array
@@ -33,7 +33,7 @@ class Depthwise(Operation):
 
     def forward(self, x: Array, weight: Array, bias: Array | None) -> Array:
         self.save(x, weight)
-        taps = self.xp.ascontiguousarray(weight[:, 0].T)  # (K, C)
+        taps = contiguous(weight[:, 0].T)  # (K, C)
         windows = self._windows(pad_time(self.xp, x, self.padding), len(taps), self.stride)  # (B, U, K, C)
         y = self._sum_over_taps(windows, taps)
         if bias is not None:
@@ -45,7 +45,7 @@ class Depthwise(Operation):
         xp, kernel = self.xp, weight.shape[2]
         dx = dweight = None
         if self.needs[0]:
-            reversed_taps = xp.ascontiguousarray(weight[:, 0, ::-1].T)  # (K, C)
+            reversed_taps = contiguous(weight[:, 0, ::-1].T)  # (K, C)
             spread = self._spread(grad, x.shape[1], kernel)  # (B, T + d(K-1), C)
             dx = self._sum_over_taps(self._windows(spread, kernel, 1), reversed_taps)  # (B, T, C)
         if self.needs[1]:
@@ -69,7 +69,7 @@ class Depthwise(Operation):
 
         def convolve(first: int, stop: int) -> None:
             part = slice(first, stop)
-            y[:, part] = self.xp.einsum("bukc,kc->buc", windows[:, part], taps)
+            self.xp.einsum("bukc,kc->buc", windows[:, part], taps, out=y[:, part])
 
         threads.run_ranges(convolve, outputs, batch * channels, backend_of(y))
         return y
@@ -94,7 +94,7 @@ def pad_time(xp: ModuleType, x: Array, padding: tuple[int, int]) -> Array:
     """(B, T, C) -> contiguous (B, left + T + right, C), with zeros before and after; x itself if it is that already."""
     left, right = padding
     if left == right == 0:
-        return xp.ascontiguousarray(x)
+        return contiguous(x)
     batch, time, channels = x.shape
     padded = empty(xp, (batch, left + time + right, channels), x.dtype)
     padded[:, :left] = padded[:, left + time :] = 0

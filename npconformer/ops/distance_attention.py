@@ -28,6 +28,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from npconformer.arrays.kept_memory import empty
 from npconformer.arrays.types import Array
 from npconformer.ops.dot_product_attention import SMALLEST_PIECE, DotProductAttention, by_distance
 
@@ -95,7 +96,7 @@ class DistanceAttention(DotProductAttention):
     def _widened(self, products: Array) -> Array:
         """(B, h, Q, N) -> (B, h, Q, N+2Q-2): 0 further to the left, and the last column again further to the right."""
         batch, heads, queries, distances = products.shape
-        wide = self.xp.empty((batch, heads, queries, distances + 2 * queries - 2), dtype=products.dtype)
+        wide = empty(self.xp, (batch, heads, queries, distances + 2 * queries - 2), products.dtype)
         wide[..., : queries - 1] = 0
         wide[..., queries - 1 : queries - 1 + distances] = products
         wide[..., queries - 1 + distances :] = products[..., -1:]

@@ -22,6 +22,7 @@ from typing import Any
 from npconformer.arrays import threads
 from npconformer.arrays.backend import asarray
 from npconformer.arrays.column_sums import column_products, column_sums
+from npconformer.arrays.kept_memory import empty
 from npconformer.arrays.types import Array
 from npconformer.tape.autograd import Operation, Tensor
 
@@ -33,8 +34,8 @@ class GroupNorm(Operation):
         self.groups, self.eps = groups, eps
 
     def forward(self, x: Array, weight: Array, bias: Array, frame_mask: Array | None) -> Array:
-        y = self.xp.empty(x.shape, dtype=x.dtype)
-        mean, r = self.xp.empty((2, x.shape[0], x.shape[2]), dtype=x.dtype)  # (B, C) each
+        y = empty(self.xp, x.shape, x.dtype)
+        mean, r = empty(self.xp, (2, x.shape[0], x.shape[2]), x.dtype)  # (B, C) each
 
         def normalise(xp: ModuleType, y: Array, x: Array) -> None:
             xp.multiply(x, scale, out=y)

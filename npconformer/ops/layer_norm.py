@@ -32,7 +32,7 @@ class LayerNorm(Operation):
         in_place = self.overwrite and not self.recording and x.flags.c_contiguous
         y = rows if in_place else empty(xp, rows.shape, x.dtype)
         n = empty(xp, rows.shape, x.dtype) if self.recording else y  # without a recording n is overwritten by y
-        r = xp.empty((rows.shape[0], 1), dtype=x.dtype)
+        r = empty(xp, (rows.shape[0], 1), x.dtype)
 
         def normalise(xp: ModuleType, y: Array, n: Array, r: Array, rows: Array) -> None:
             mean = xp.matmul(rows, xp.ones((channels, 1), dtype=rows.dtype))  # (N, 1): faster than a sum

@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from npconformer.arrays import threads
-from npconformer.arrays.backend import backend_of, sliding_view
+from npconformer.arrays.backend import backend_of, contiguous, sliding_view
 from npconformer.arrays.column_sums import column_sums
 from npconformer.arrays.kept_memory import empty
 from npconformer.arrays.products import product
@@ -60,7 +60,7 @@ class Conv2d(Operation):
         windows, matrix = self._windows(padded, kernel), self._matrix(weight)
         dx = xp.zeros_like(padded) if self.needs[0] else None
         dmatrix = xp.zeros_like(matrix) if self.needs[1] else None
-        grad = xp.ascontiguousarray(grad)
+        grad = contiguous(grad)
         for item, times in self._pieces(windows):
             part = grad[item, times].reshape(-1, grad.shape[3])  # (rows, O)
             if dmatrix is not None:
@@ -71,7 +71,7 @@ class Conv2d(Operation):
             dx = dx[:, left : left + x.shape[1], up : up + x.shape[2]]
         dweight = None
         if dmatrix is not None:
-            dweight = xp.ascontiguousarray(dmatrix.reshape(kernel, kernel, x.shape[3], -1).transpose(3, 2, 0, 1))
+            dweight = contiguous(dmatrix.reshape(kernel, kernel, x.shape[3], -1).transpose(3, 2, 0, 1))
         return dx, dweight, column_sums(xp, grad) if self.needs[2] else None
 
     def _windows(self, padded: Array, kernel: int) -> Array:
@@ -91,7 +91,7 @@ class Conv2d(Operation):
     def _rows(self, windows: Array, item: int, times: slice) -> Array:
         """What the outputs of these times see, copied: (times * V, K*K*C)."""
         piece = windows[item, times]
-        return self.xp.ascontiguousarray(piece).reshape(piece.shape[0] * piece.shape[1], -1)
+        return contiguous(piece).reshape(piece.shape[0] * piece.shape[1], -1)
 
     def _add_rows(self, dx: Array, rows: Array, times: slice, bands: int, kernel: int) -> None:
         """Add the gradient of rows (times * V, K*K*C) to that of the padded input (T, F, C), tap by tap."""
@@ -103,7 +103,7 @@ class Conv2d(Operation):
 
     def _matrix(self, weight: Array) -> Array:
         """(O, C, K, K) -> (K*K*C, O), in the order of the rows."""
-        return self.xp.ascontiguousarray(weight.transpose(2, 3, 1, 0)).reshape(-1, weight.shape[0])
+        return contiguous(weight.transpose(2, 3, 1, 0)).reshape(-1, weight.shape[0])
 
 
 def conv2d(

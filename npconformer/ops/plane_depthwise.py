@@ -20,8 +20,9 @@ from itertools import product
 from types import ModuleType
 
 from npconformer.arrays import threads
-from npconformer.arrays.backend import backend_of
+from npconformer.arrays.backend import backend_of, contiguous
 from npconformer.arrays.column_sums import column_sums
+from npconformer.arrays.kept_memory import zeros
 from npconformer.arrays.types import Array
 from npconformer.ops.depthwise import SUMMED_AT_ONCE, output_length
 from npconformer.tape.autograd import Operation
@@ -37,7 +38,7 @@ class PlaneDepthwise(Operation):
         self.save(x, weight)
         padded, taps = pad_plane(self.xp, x, self.padding), self._taps(weight)
         (times, bands), (batch, channels) = self._outputs(padded, weight), (x.shape[0], x.shape[3])
-        y = self.xp.zeros((batch, times, bands, channels), dtype=x.dtype)
+        y = zeros(self.xp, (batch, times, bands, channels), x.dtype)
 
         def convolve(first: int, stop: int) -> None:
             for item in range(batch):
@@ -69,7 +70,7 @@ class PlaneDepthwise(Operation):
             dx = dx[:, left : left + x.shape[1], up : up + x.shape[2]]
         dweight = None
         if dtaps is not None:
-            dweight = xp.ascontiguousarray(dtaps.transpose(2, 0, 1)[:, None]).astype(weight.dtype, copy=False)
+            dweight = contiguous(dtaps.transpose(2, 0, 1)[:, None]).astype(weight.dtype, copy=False)
         return dx, dweight, column_sums(xp, grad) if self.needs[2] else None
 
     def _outputs(self, padded: Array, weight: Array) -> list[int]:
@@ -82,7 +83,7 @@ class PlaneDepthwise(Operation):
 
     def _taps(self, weight: Array) -> Array:
         """(C, 1, K, K) -> contiguous (K, K, C)"""
-        return self.xp.ascontiguousarray(weight[:, 0].transpose(1, 2, 0))
+        return contiguous(weight[:, 0].transpose(1, 2, 0))
 
     def _view(self, padded: Array, i: int, j: int, first: int, stop: int, bands: int) -> Array:
         """(stop - first, V, C): what tap (i, j) of these output times meets in padded x (T, F, C)."""
@@ -99,6 +100,6 @@ def _few_times(times: int, bands: int) -> Iterator[tuple[int, int]]:
 def pad_plane(xp: ModuleType, x: Array, padding: tuple[int, int]) -> Array:
     """Contiguous (B, T, F, C) with `padding` zeros before and behind, along time and along the bands."""
     (left, up), (batch, time, bands, channels) = padding, x.shape
-    padded = xp.zeros((batch, time + 2 * left, bands + 2 * up, channels), dtype=x.dtype)
+    padded = zeros(xp, (batch, time + 2 * left, bands + 2 * up, channels), x.dtype)
     padded[:, left : left + time, up : up + bands] = x
     return padded

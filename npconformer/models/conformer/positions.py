@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from npconformer.arrays.backend import asarray, get_array_module
+from npconformer.arrays.backend import asarray, backend_of
 from npconformer.nn import Module
 
 BLOCK = 64  # frames; tables are made for whole blocks
@@ -38,19 +38,26 @@ def relative_position_table(length: int, channels: int, nearest: int | None = No
     return table
 
 
+class Latest:
+    """What a table was made for last, and the table: no attribute of the module, which stays as it is."""
+
+    def __init__(self) -> None:
+        self.found: tuple[Any, Any] = (None, None)
+
+
 class RelativePositionalEmbedding(Module):
     """The table of relative positions. The longest is kept, and recordings get the part of it that they need."""
 
     def __init__(self, config: Any) -> None:
         super().__init__()
         self.channels = config.hidden_size
-        self.latest: tuple[Any, Any] = (None, None)
+        self.latest = Latest()
 
     def forward(self, hidden_states: Any) -> Any:
         """A constant (1, 2T-1, C) in the dtype and memory of hidden_states (B, T, C)."""
         array = hidden_states.data
-        time, key = array.shape[1], (array.dtype, type(array))
-        known, table = self.latest  # read once: another thread may change it at any moment
+        time, key = array.shape[1], (array.dtype, backend_of(array).name)
+        known, table = self.latest.found  # read once: another thread may change it at any moment
         if known != key or table.shape[1] < 2 * time:
             longest = -(-time // BLOCK) * BLOCK
             table = relative_position_table(longest, self.channels, -longest)  # (1, 2L, C), from L-1 to -L
@@ -58,7 +65,7 @@ class RelativePositionalEmbedding(Module):
             if type(table) is np.ndarray:
                 table.flags.writeable = False  # what is made of it is kept
                 _tables[id(table)] = table
-            self.latest = (key, table)
+            self.latest.found = (key, table)
         middle = table.shape[1] // 2
         return table[:, middle - time : middle + time - 1]
 
@@ -89,18 +96,19 @@ class RotaryPositionalEmbedding(Module):
         exponents = np.arange(0, head_size, 2, dtype=np.float32) / np.float32(head_size)
         powers = np.power(float(config.rotary_embedding_base), exponents.astype(np.float64)).astype(np.float32)
         self.register_buffer("inv_freq", np.float32(1.0) / powers, persistent)
-        self.latest: tuple[Any, Any] = (None, None)
+        self.latest = Latest()
 
     def forward(self, hidden_states: Any) -> tuple[Any, Any]:
         """Constants cos and sin, each (T, D/2), in the dtype and memory of hidden_states (B, T, C)."""
         array = hidden_states.data
-        key = (array.shape[1], array.dtype, type(array), id(self.inv_freq))
-        known, table = self.latest  # read once: another thread may change it at any moment
+        backend, frequencies = backend_of(array), self.inv_freq
+        bits = frequencies.tobytes() if isinstance(frequencies, np.ndarray) else id(frequencies)
+        key = (array.shape[1], array.dtype, backend.name, bits)
+        known, table = self.latest.found  # read once: another thread may change it at any moment
         if known != key:
-            frequencies = asarray(self.inv_freq, array)
-            xp = get_array_module(array)
+            frequencies, xp = asarray(frequencies, array), backend.xp
             angles = xp.arange(array.shape[1], dtype=frequencies.dtype)[:, None] * frequencies  # (T, D/2)
             cos, sin = xp.cos(angles), xp.sin(angles)
             table = cos.astype(array.dtype, copy=False), sin.astype(array.dtype, copy=False)
-            self.latest = (key, table)
+            self.latest.found = (key, table)
         return table

@@ -4,9 +4,9 @@
 
 Neither depends on the recording, and p_r is 8 % of a forward pass's multiplications. Without a recording of gradients,
 rows are therefore computed when a distance is met for the first time, and kept as long as W holds the same numbers,
-which the sums of its bits over rows and columns tell: reading W is cheap beside multiplying by it. Rows are computed in
-blocks of distances, each by itself, so that what a recording gets never depends on those before it, nor on the number
-of threads.
+which a copy tells, of a large W the sums of its bits over rows and columns: reading W is cheap beside multiplying by
+it. Rows are computed in blocks of distances, each by itself, so that what a recording gets never depends on those
+before it, nor on the number of threads.
 
 Letters: T frames, L frames that are kept, C channels, r = query time minus key time.
 
@@ -29,11 +29,12 @@ from npconformer.nn import Module
 from npconformer.tape.autograd import Tensor
 from npconformer.tape.grad_mode import is_inference, no_grad
 
+COPIED = 2**16  # numbers of a weight of which a copy is kept
 MOST = 2**20  # numbers that a layer keeps: 512 frames of 1024 channels; longer recordings are projected each time
 
 
 class _Kept(NamedTuple):
-    sums: list[np.ndarray]
+    bits: list[np.ndarray]
     rows: np.ndarray  # (1, 2L, C), from r = L-1 to -L
 
 
@@ -48,14 +49,14 @@ class ProjectedPositions:
         time = (positions.shape[1] + 1) // 2
         longest = -(-time // BLOCK) * BLOCK
         table = None if not is_inference() or 2 * longest * positions.shape[2] > MOST else table_of(positions)
-        sums = None if table is None else sums_of_bits(_arrays(linear))
-        if table is None or sums is None:
+        bits = None if table is None else bits_of(_arrays(linear))
+        if table is None or bits is None:
             return linear(positions)
         kept = self._kept
-        if kept is None or not _equal(kept.sums, sums):
-            kept = _Kept(sums, np.empty((1, 0, 0), table.dtype))
+        if kept is None or not _equal(kept.bits, bits):
+            kept = _Kept([one.copy() for one in bits], np.empty((1, 0, 0), table.dtype))
         if kept.rows.shape[1] < 2 * longest:
-            self._kept = kept = _Kept(sums, _longer(linear, kept.rows, table, longest))
+            self._kept = kept = _Kept(kept.bits, _longer(linear, kept.rows, table, longest))
         middle = kept.rows.shape[1] // 2
         return kept.rows[:, middle - time : middle + time - 1]
 
@@ -77,13 +78,14 @@ def _longer(linear: Module, known: np.ndarray, table: np.ndarray, longest: int) 
     return np.concatenate([*blocks[:half], *([known] if old else []), *blocks[half:]], axis=1)
 
 
-def sums_of_bits(arrays: list[np.ndarray]) -> list[np.ndarray] | None:
-    """Sums over rows and over columns of each array's bits, as whole numbers; None where they do not lie in one piece.
+def bits_of(arrays: list[np.ndarray]) -> list[np.ndarray] | None:
+    """Each array's bits as whole numbers, of a large one their sums over rows and over columns; None where an array
+    does not lie in one piece.
 
-    One number that changes, and two that change places, are always seen: a row's sum changes, or a column's. Not seen
-    are changes at the corners of a rectangle that cancel each other bit by bit, which nothing makes.
+    Of the sums: one number that changes, and two that change places, are always seen: a row's sum changes, or a
+    column's. Not seen are changes at the corners of a rectangle that cancel each other bit by bit, which nothing makes.
     """
-    sums = []
+    bits = []
     for array in arrays:
         array = array if array.flags.c_contiguous else array.T  # small weights are loaded transposed (`nn.layout`)
         if not array.flags.c_contiguous:
@@ -93,8 +95,11 @@ def sums_of_bits(arrays: list[np.ndarray]) -> list[np.ndarray] | None:
         rows = array.reshape(-1, array.shape[-1] if array.ndim else 1)
         width = math.gcd(rows.shape[1] * rows.itemsize, 8)
         words = rows.view(f"u{width}")
-        sums += [np.add.reduce(words, axis=axis, dtype=np.uint64) for axis in (1, 0)]
-    return sums
+        if array.size <= COPIED:
+            bits.append(words)
+        else:
+            bits += [np.add.reduce(words, axis=axis, dtype=np.uint64) for axis in (1, 0)]
+    return bits
 
 
 def _arrays(linear: Module) -> list[np.ndarray]:

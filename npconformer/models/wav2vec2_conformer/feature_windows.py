@@ -29,6 +29,7 @@ import numpy as np
 from npconformer import ops
 from npconformer.arrays import threads
 from npconformer.arrays.backend import backend_of, get_array_module, sliding_view
+from npconformer.arrays.kept_memory import empty
 from npconformer.arrays.weight_layout import lie_transposed
 from npconformer.models.frame_clock import Stage, count_steps, fewest_steps
 from npconformer.tape.autograd import Tensor
@@ -52,7 +53,7 @@ def encode_in_windows(
     backend, frames = backend_of(samples), count_steps(count, stages)
     first_outputs = first.conv.weight.shape[0] * (hop // first.conv.stride)  # numbers for each frame
     window_size = WINDOW_SIZE if frames_at_once is None else frames_at_once * first_outputs
-    y = backend.xp.empty((batch, frames, last.conv.weight.shape[0]), dtype=samples.dtype)
+    y = empty(backend.xp, (batch, frames, last.conv.weight.shape[0]), samples.dtype)
 
     def encode(utterance: int, start: int, stop: int) -> None:
         x = Tensor(samples[utterance : utterance + 1, start * hop : (stop - 1) * hop + reach, None])  # (1, N', 1)
@@ -90,14 +91,14 @@ def _fold_group_norm(layer: Any, samples: Any) -> tuple[Any, Any]:
 
 def _window_statistics(samples: Any, kernel: int, stride: int) -> tuple[Any, Any]:
     """Mean (K,) and covariance (K, K), in float64, of the vectors of K samples that a convolution sees."""
-    xp = get_array_module(samples)
     step = samples.strides[0]
     count = (samples.shape[0] - kernel) // stride + 1
     vectors = sliding_view(samples, (count, kernel), (stride * step, step))
-    total, products = xp.zeros(kernel), xp.zeros((kernel, kernel))
+    total: Any = 0
+    products: Any = 0
     for first in range(0, count, SAMPLES_AT_ONCE):
         part = vectors[first : first + SAMPLES_AT_ONCE].astype(np.float64)
-        total += part.sum(axis=0)
-        products += part.T @ part
+        total = total + part.sum(axis=0)
+        products = products + part.T @ part
     mean = total / count
     return mean, products / count - mean[:, None] * mean

@@ -12,7 +12,7 @@ from npconformer.arrays.int8_weights import quantize
 from npconformer.models.conformer import projected_positions
 from npconformer.models.conformer.attention import SelfAttention
 from npconformer.models.conformer.positions import BLOCK, RelativePositionalEmbedding, relative_position_table
-from npconformer.models.conformer.projected_positions import ProjectedPositions, sums_of_bits
+from npconformer.models.conformer.projected_positions import ProjectedPositions, bits_of
 from npconformer.nn import Linear
 from npconformer.nn.stored_layers import store
 
@@ -97,7 +97,9 @@ def sign_of_all(weight):
 
 @pytest.mark.parametrize("order", ["C", "F"])
 @pytest.mark.parametrize("change", [one_number, rows_swapped, columns_swapped, sign_of_all])
-def test_weights_that_have_changed_in_place_are_noticed(linear, embed, change, order):
+@pytest.mark.parametrize("copied", [0, projected_positions.COPIED])
+def test_weights_that_have_changed_in_place_are_noticed(linear, embed, change, order, copied, monkeypatch):
+    monkeypatch.setattr(projected_positions, "COPIED", copied)
     kept = ProjectedPositions()
     linear.weight.data = np.array(linear.weight.data, order=order)
     before = project(kept, linear, positions_of(embed, 9)).copy()
@@ -108,11 +110,12 @@ def test_weights_that_have_changed_in_place_are_noticed(linear, embed, change, o
     np.testing.assert_array_equal(after, project(ProjectedPositions(), linear, positions_of(embed, 9)))
 
 
-def test_the_last_bit_of_a_number_changes_a_sum():
+def test_the_last_bit_of_a_number_changes_a_sum(monkeypatch):
+    monkeypatch.setattr(projected_positions, "COPIED", 0)
     weight = np.ones((4, 6), np.float32)
-    before = sums_of_bits([weight])
+    before = bits_of([weight])
     weight[2, 3] = np.nextafter(weight[2, 3], 2)
-    changed = [np.flatnonzero(a != b).tolist() for a, b in zip(before, sums_of_bits([weight]))]
+    changed = [np.flatnonzero(a != b).tolist() for a, b in zip(before, bits_of([weight]))]
     assert changed == [[2], [1]]  # the third row, and the second word of two numbers
 
 
@@ -141,9 +144,9 @@ def test_what_is_too_long_is_foreign_or_recorded_is_projected_each_time(linear, 
 
 def test_the_bits_of_weights_of_any_width_are_summed():
     for array in (np.arange(6, dtype=np.uint16).reshape(2, 3), np.arange(3, dtype=np.int8), np.float32(7)):
-        sums = sums_of_bits([np.array(array)])
+        sums = bits_of([np.array(array)])
         assert sum(one.sum() for one in sums) > 0
-    assert sums_of_bits([np.zeros((4, 4))[:, ::2]]) is None
+    assert bits_of([np.zeros((4, 4))[:, ::2]]) is None
 
 
 def attention():

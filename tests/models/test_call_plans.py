@@ -1,0 +1,345 @@
+"""A model that is run by noted calls gives the same bits as the model, whatever is changed in between."""
+
+import copy
+import cProfile
+import multiprocessing
+import os
+import pickle
+import threading
+import weakref
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from tiny_checkpoints import make_config
+
+import npconformer
+from npconformer import Tensor, no_grad, ops
+from npconformer.arrays import threads
+from npconformer.arrays.call_plan import SharedCalls
+from npconformer.models import call_plans
+from npconformer.models.auto import model_class
+from npconformer.models.call_plans import CALLS_BEFORE, set_call_plans
+from npconformer.nn.stored_layers import StoredLinear
+
+MODELS = ("layer", "group", "bert", "nemo")
+SHAPES = {"layer": (2, 7000), "group": (2, 7000), "bert": (2, 30, 160), "nemo": (1, 90, 20)}
+
+
+@pytest.fixture(autouse=True)
+def enabled():
+    set_call_plans(True)
+    yield
+    set_call_plans(True)
+
+
+def make(kind, head="ctc", **settings):
+    npconformer.set_seed(3)
+    config = make_config(kind, **settings)
+    return model_class(config.model_type, head)(config).eval()
+
+
+def inputs(kind, seed=0, shape=None):
+    return np.random.default_rng(seed).standard_normal(shape or SHAPES[kind]).astype(np.float32)
+
+
+def planned(kind="layer", head="ctc", **settings):
+    """A model that has a plan for its shape."""
+    model = make(kind, head, **settings)
+    warm_up(model, inputs(kind))
+    assert len(model.call_plans) == 1
+    return model
+
+
+@no_grad()
+def warm_up(model, x):
+    for _ in range(CALLS_BEFORE + 2):
+        model(x)
+
+
+@no_grad()
+def both(model, x, **options):
+    """What the model gives, run and by whatever way it chooses itself."""
+    set_call_plans(False)
+    expected = model(x, **options)
+    set_call_plans(True)
+    return expected, model(x, **options)
+
+
+def assert_alike(model, x, **options):
+    expected, found = both(model, x, **options)
+    assert call_plans._equal(found, expected) and type(found) is type(expected)
+    return found
+
+
+def count_runs(model, runs=None):
+    """A list that grows with each run by noted calls."""
+    runs = [] if runs is None else runs
+    for plan in model.call_plans._plans.values():
+        if isinstance(plan, call_plans.Plan):
+            plan.calls._steps.append(lambda: runs.append(1))
+    return runs
+
+
+def made_models():
+    for kind in MODELS:
+        heads = ["ctc"] if kind == "nemo" else [None, "ctc", "sequence_classification", "audio_frame_classification"]
+        heads += [] if kind == "nemo" else ["xvector"] + (["pretraining"] if kind != "bert" else [])
+        for head in heads:
+            yield kind, head, {}
+        positions = {"nemo": [], "bert": ["relative", "rotary", None]}.get(kind, ["rotary", None])
+        for one in positions:
+            yield kind, "ctc", {"position_embeddings_type": one}
+        if kind != "nemo":
+            yield kind, "ctc", {"add_adapter": True, "output_hidden_size": 16}
+    yield "layer", "sequence_classification", {"use_weighted_layer_sum": True}
+    yield "layer", "ctc", {"hidden_act": "gelu", "feat_extract_activation": "relu"}
+    yield "bert", "ctc", {"use_intermediate_ffn_before_adapter": True, "add_adapter": True}
+
+
+@pytest.mark.parametrize(("kind", "head", "settings"), list(made_models()))
+def test_the_same_bits_for_other_inputs_and_other_numbers_in_the_weights(kind, head, settings):
+    model = planned(kind, head, **settings)
+    runs = count_runs(model)
+    for seed in range(3):
+        assert_alike(model, inputs(kind, seed))
+    rng = np.random.default_rng(0)
+    arrays = {name: parameter.data for name, parameter in model.named_parameters()} | dict(model.named_buffers())
+    arrays = {name: array for name, array in arrays.items() if array.dtype.kind == "f"}
+    before, unused = assert_alike(model, inputs(kind)), []
+    for name, array in arrays.items():
+        array += np.abs(0.1 * rng.standard_normal(array.shape)).astype(array.dtype)
+        after = assert_alike(model, inputs(kind))
+        unused += [name] if call_plans._equal(before, after) else []
+        before = after
+        if "linear_pos" in name or "inv_freq" in name:  # of which something is kept from input to input: a new plan
+            for _ in range(3):
+                warm_up(model, inputs(kind))
+            count_runs(model, runs)
+    assert len(runs) > 0.9 * len(arrays) and len(unused) < len(arrays) / 2
+
+
+@pytest.mark.parametrize("kind", MODELS)
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_work_that_threads_share(kind, count, monkeypatch):
+    for module, name in ((threads, "SHARED_SIZE"), (threads, "TINY_SIZE"), (ops.dot_product_attention, "SHARED_SIZE")):
+        monkeypatch.setattr(module, name, 16)
+    monkeypatch.setattr(npconformer.arrays.products, "SHARED_PRODUCT", 64)
+    before = threads.get_num_threads()
+    try:
+        npconformer.set_num_threads(count)
+        model = planned(kind)
+        runs = count_runs(model)
+        for seed in range(5):
+            assert_alike(model, inputs(kind, seed))
+        steps = [step for plan in model.call_plans._plans.values() for step in plan.calls._steps]
+        assert len(runs) == 5 and any(isinstance(step, SharedCalls) for step in steps) == (count > 1)
+        npconformer.set_num_threads(count + 1)
+        assert_alike(model, inputs(kind))
+        assert len(runs) == 5
+    finally:
+        npconformer.set_num_threads(before)
+
+
+def test_options_have_plans_of_their_own():
+    model = make("layer")
+    x = inputs("layer")
+    for options in ({}, {"output_hidden_states": True}, {"output_attentions": True, "return_dict": False}):
+        with no_grad():
+            for _ in range(CALLS_BEFORE + 2):
+                model(x, **options)
+        assert_alike(model, inputs("layer", 1), **options)
+    assert len(model.call_plans) == 3
+    with no_grad():
+        for _ in range(CALLS_BEFORE + 2):
+            model(input_values=Tensor(x), attention_mask=None)
+    assert len(model.call_plans) == 4
+
+
+def test_what_has_other_arguments_runs_the_model():
+    model = planned()
+    runs, x = count_runs(model), inputs("layer")
+    with no_grad():
+        for options in ({"attention_mask": np.ones((2, 7000), np.int64)}, {"labels": np.ones((2, 2), np.int64)}):
+            for _ in range(CALLS_BEFORE + 2):
+                model(x, **options)
+        model(x.tolist())
+        with pytest.raises(TypeError, match="nonsense"):
+            model(x, nonsense=None)
+        with pytest.raises(TypeError):
+            model()
+    assert len(model.call_plans) == 1 and not runs
+
+
+def test_gradients_and_checks_run_the_model():
+    model, x = planned(), inputs("layer")
+    runs = count_runs(model)
+    output = model(x)
+    output.logits.backward(np.ones(output.logits.shape, np.float32))
+    assert model.lm_head.weight.grad is not None
+    with no_grad(), npconformer.detect_anomaly():
+        model(x)
+    assert not runs and len(model.call_plans) == 1
+
+
+def test_each_output_has_arrays_of_its_own():
+    model = planned()
+    with no_grad():
+        first, second = model(inputs("layer", 1)).logits.data, model(inputs("layer", 2)).logits.data
+    assert not np.array_equal(first, second) and type(first) is np.ndarray and first.flags.writeable
+    kept = second.copy()
+    first[...] = 0
+    with no_grad():
+        model(inputs("layer", 3))
+    np.testing.assert_array_equal(second, kept)
+
+
+def test_the_input_is_not_written_to_and_not_kept():
+    model, x = planned(), inputs("layer", 1)
+    kept = x.copy()
+    assert_alike(model, x)
+    np.testing.assert_array_equal(x, kept)
+    x[...] = 0
+    assert_alike(model, inputs("layer", 1))
+
+
+def test_a_wrong_number_is_an_error_as_always_and_the_next_input_is_none():
+    model = planned()
+    runs, x = count_runs(model), inputs("layer")
+    x[1, 5] = np.nan
+    with no_grad(), pytest.raises(ValueError, match="NaN"):
+        model(x)
+    assert_alike(model, inputs("layer", 1))
+    assert len(runs) == 1
+
+
+def test_a_plan_that_mostly_diverges_is_given_up():
+    model = planned()
+    x = inputs("layer")
+    x[0, 0] = np.inf
+    with no_grad():
+        for _ in range(call_plans.MOST_DIVERGED + 1):
+            with pytest.raises(ValueError, match="infinite"):
+                model(x)
+    assert len(model.call_plans) == 0
+    assert_alike(model, inputs("layer"))
+
+
+def test_several_threads_at_once():
+    model = planned()
+    runs = count_runs(model)
+    set_call_plans(False)
+    with no_grad():
+        expected = [model(inputs("layer", seed)).logits.data for seed in range(8)]
+    set_call_plans(True)
+
+    def work(seed):
+        with no_grad():
+            return [np.array_equal(model(inputs("layer", seed)).logits.data, expected[seed]) for _ in range(10)]
+
+    with ThreadPoolExecutor(8) as pool:
+        assert all(all(found) for found in pool.map(work, range(8)))
+    assert runs
+
+
+def test_threads_that_come_to_a_new_model_at_once():
+    model = make("layer")
+    start = threading.Barrier(4)
+    expected = both(model, inputs("layer"))[0].logits.data
+
+    def work(_):
+        start.wait()
+        with no_grad():
+            return [np.array_equal(model(inputs("layer")).logits.data, expected) for _ in range(2 * CALLS_BEFORE)]
+
+    with ThreadPoolExecutor(4) as pool:
+        assert all(all(found) for found in pool.map(work, range(4)))
+    assert len(model.call_plans) == 1
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_forked_child_uses_the_plan():
+    model = planned()
+    runs, expected = count_runs(model), both(model, inputs("layer", 1))[0].logits.data.tobytes()
+
+    def work(connection):
+        with no_grad():
+            connection.send((model(inputs("layer", 1)).logits.data.tobytes() == expected, len(runs)))
+
+    here, there = multiprocessing.Pipe()
+    child = multiprocessing.get_context("fork").Process(target=work, args=(there,))
+    child.start()
+    child.join(30)
+    assert here.poll() and here.recv() == (True, len(runs) + 1)
+
+
+def test_no_plan_for_large_inputs_weights_or_memory(monkeypatch):
+    for name in ("MOST_INPUT", "MOST_WEIGHTS", "MOST_MEMORY"):
+        model = make("layer")
+        with monkeypatch.context() as patched:
+            patched.setattr(call_plans, name, 100)
+            warm_up(model, inputs("layer"))
+        assert len(model.call_plans) == 0
+
+
+def test_plans_and_shapes_are_few():
+    model = make("layer")
+    for length in range(3000, 3000 + 320 * 7, 320):
+        warm_up(model, inputs("layer", 0, (1, length)))
+        assert 1 <= len(model.call_plans) <= call_plans.MOST_PLANS
+    with no_grad():
+        for length in range(3000, 3300):
+            model(inputs("layer", 0, (1, length)))
+    assert len(model.call_plans._plans) <= call_plans.MOST_SHAPES
+
+
+def test_a_copy_begins_without_plans():
+    model = planned()
+    for other in (copy.deepcopy(model), pickle.loads(pickle.dumps(model.call_plans))):
+        assert len(getattr(other, "call_plans", other)) == 0
+    other = copy.deepcopy(model)
+    other.lm_head.bias.data += 1
+    warm_up(other, inputs("layer"))
+    assert_alike(other, inputs("layer"))
+    assert_alike(model, inputs("layer"))
+
+
+def test_a_model_that_nobody_has_goes_at_once():
+    model = planned()
+    gone = weakref.ref(model)
+    weights = weakref.ref(model.lm_head.weight)
+    del model
+    assert gone() is None and weights() is None
+
+
+def test_a_profiler_sees_the_model_run():
+    model = make("layer")
+    profile = cProfile.Profile()
+    profile.enable()
+    warm_up(model, inputs("layer"))
+    profile.disable()
+    assert len(model.call_plans) == 0
+    warm_up(model, inputs("layer"))
+    assert len(model.call_plans) == 1
+
+
+@pytest.mark.parametrize("options", [{"dtype": "float16"}, {"dtype": "bfloat16"}, {"load_in_8bit": True}])
+def test_stored_weights_give_the_same(options, tmp_path):
+    make("layer").save_pretrained(tmp_path)
+    model = npconformer.AutoModelForCTC.from_pretrained(tmp_path, **options)
+    assert any(isinstance(module, StoredLinear) for module in model.modules())
+    warm_up(model, inputs("layer"))
+    for seed in range(3):
+        assert_alike(model, inputs("layer", seed))
+
+
+def test_float64():
+    model = make("layer", feat_extract_activation="relu").to("float64")
+    warm_up(model, inputs("layer"))
+    assert len(model.call_plans) == 1
+    assert assert_alike(model, inputs("layer", 1)).logits.dtype == np.float64
+
+
+def test_a_switch_that_is_none():
+    with pytest.raises(ValueError, match="enabled"):
+        set_call_plans("no")
