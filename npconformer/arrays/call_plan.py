@@ -16,6 +16,7 @@ import numpy as np
 
 from npconformer.arrays import pool
 from npconformer.arrays.capture import Capture, Step
+from npconformer.arrays.threads import PARTS
 
 
 class CallPlan:
@@ -87,12 +88,13 @@ class _SharingCapture(Capture):
         """Does all parts in this thread."""
         if parts == 1:
             return work(0)
-        whole, shared = self.steps, SharedCalls(threads)
+        whole, shared, rows = self.steps, SharedCalls(threads), min(parts, threads * PARTS)
         try:
-            for part in range(parts):
+            for first in range(rows):
                 self.steps = []
                 self.memory.begin_part()
-                work(part)
+                for part in range(first, parts, rows):
+                    work(part)
                 self.memory.end_part()
                 shared.parts.append(self.steps)
         finally:

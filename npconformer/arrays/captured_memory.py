@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 ALIGNMENT = 64  # bytes: a line of the cache
+SLACK = 4  # how many times as large as needed what is taken may be
 
 Blocks = dict[int, list[np.ndarray]]  # by their bytes
 
@@ -68,7 +69,7 @@ class CapturedMemory:
 
     def _take(self, size: int) -> np.ndarray:
         places = [self._free] if self._part is None else [self._part.free, self._free]
-        block = next((free[size].pop() for free in places if free[size]), None)
+        block = next((found for free in places if (found := _smallest(free, size)) is not None), None)
         if block is None:
             self.size += size
             if self.size > self._most:
@@ -87,6 +88,12 @@ class CapturedMemory:
             self._part.free[block.nbytes].append(block)
         else:  # another part may have read it
             self._left.append(block)
+
+
+def _smallest(free: Blocks, size: int) -> np.ndarray | None:
+    """The smallest free block of at least this size, but not one that is far larger."""
+    fitting = [bytes_ for bytes_, blocks in free.items() if blocks and size <= bytes_ <= SLACK * size]
+    return free[min(fitting)].pop() if fitting else None
 
 
 class _Part:

@@ -7,6 +7,7 @@ Lesson: notebooks/03_conformer_block.ipynb, notebooks/08_parity.ipynb
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -21,6 +22,7 @@ from npconformer.models.call_plans import CallPlans
 from npconformer.models.forward_options import ForwardOptions
 from npconformer.models.frame_clock import Lengths, Stage, count_steps, fewest_steps
 from npconformer.nn import Module, init
+from npconformer.nn.loaded_names import LoadedNames
 from npconformer.tape.autograd import Tensor
 
 
@@ -67,6 +69,20 @@ class PreTrainedModel(PretrainedMixin, Module, metaclass=_Fits):
     def __call__(self, *arguments: Any, **options: Any) -> Any:
         with single_threaded():  # from the first product to the last: the threads of `pool` share them
             return self.call_plans.run(self, arguments, options)
+
+    def train(self, mode: bool = True) -> Module:
+        """Training mode, here and in everything inside, or evaluation mode; returns self."""
+        if mode:
+            self.call_plans.clear()
+        return super().train(mode)
+
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> LoadedNames:
+        self.call_plans.clear()  # they hold the arrays of before
+        return super().load_state_dict(state_dict, strict)
+
+    def _map_arrays(self, function: Callable[[Any], Any]) -> Module:
+        self.call_plans.clear()
+        return super()._map_arrays(function)
 
     # -- what a model's own base class says -------------------------------------------------------------------------
 

@@ -1,13 +1,15 @@
-"""When a forward pass of a small model is made of noted calls, in place of running the model.
+"""When a forward pass is made of noted calls, in place of running the model.
 
 The arithmetic of half a second of a small model takes one millisecond, and so does the Python that leads to it: modules
-that call modules, checks, tensors, memory. All of that comes to the same for every input of one shape. So when a model
-has had a few inputs of one shape, in evaluation and without a recording, its calls of NumPy are noted
+that call modules, checks, tensors, memory. In a large model it is a few per cent, since threads that share work hand
+the interpreter's lock to one another for each call. All of that comes to the same for every input of one shape. So when
+a model has had a few inputs of one shape, in evaluation and without a recording, its calls of NumPy are noted
 (`arrays.capture`), and from then on they alone are made. They read the model's own weights, whatever these hold.
 
-The results are the same bits. A plan is used only if it gave them for another input, too, and only while all is as it
-was when it was made (`unchanged`): parameters, modules, hooks, modes, the configuration, the functions of this package,
-the number of threads. Otherwise, and while another thread uses the plan, the model runs as always.
+The results are the same bits. A plan is used only if it gave them once, for an input that it was not made with, and
+only while all is as it was when it was made (`unchanged`): parameters, modules, hooks, modes, the configuration, the
+functions of this package, the number of threads. Otherwise, and while another thread uses the plan, the model runs as
+always.
 
 Lesson: notebooks/12_numpy_to_gpu.ipynb
 """
@@ -24,6 +26,7 @@ import numpy as np
 from npconformer.arrays import pool
 from npconformer.arrays.call_plan import CallPlan, capture_calls
 from npconformer.arrays.capture import Captured, Diverged, NotCapturable, bare
+from npconformer.arrays.kept_memory import most_kept, release
 from npconformer.arrays.threads import get_num_threads
 from npconformer.models.outputs import ModelOutput
 from npconformer.models.unchanged import PACKAGE, Unchanged, code_in_use
@@ -31,9 +34,11 @@ from npconformer.nn import Module
 from npconformer.tape.autograd import Tensor
 from npconformer.tape.grad_mode import mode
 
-CALLS_BEFORE = 8  # of a shape, before its calls are noted, which takes as long as some ten of them
-MOST_INPUT, MOST_WEIGHTS = 2**18, 2**24  # numbers: above, the arithmetic takes far longer than the Python around it
-MOST_MEMORY = 2**25  # bytes of what is in between, of one plan
+CALLS_BEFORE = (
+    8  # of a shape, before its calls are noted: that takes as long as four of a large model, twenty of a small
+)
+MOST_CALLS = 2**16  # of one plan: each needs about 1 kB
+MOST_MEMORY = 2**29  # bytes of what is in between, of one plan, if the machine has 32 times as much
 MOST_PLANS, MOST_SHAPES = 4, 64  # of one model
 MOST_DIVERGED = 8  # times that a plan may have been no use
 
@@ -42,7 +47,7 @@ _local = threading.local()  # .inside: a model runs in this thread, and what it 
 
 
 def set_call_plans(enabled: bool) -> None:
-    """Whether small models may note their calls of NumPy, and later make these alone. They do unless told otherwise."""
+    """Whether models may note their calls of NumPy, and later make these alone. They do unless told otherwise."""
     global _enabled
     if not isinstance(enabled, bool):
         raise ValueError(f"enabled: expected True or False, got {enabled!r}")
@@ -65,6 +70,10 @@ class CallPlans:
     def __len__(self) -> int:
         return sum(isinstance(plan, Plan) for plan in list(self._plans.values()))
 
+    def clear(self) -> None:
+        """Forgets them, with the memory that they have."""
+        self._plans.clear()
+
     def run(self, model: Module, arguments: tuple[Any, ...], options: dict[str, Any]) -> Any:
         """What the model gives: by a plan where there is one, or else by running it."""
         if getattr(_local, "inside", False):
@@ -86,18 +95,18 @@ class CallPlans:
             arguments, options = (options[name],), {key: value for key, value in options.items() if key != name}
         x = arguments[0].data if isinstance(arguments[0], Tensor) else arguments[0]
         others = (*arguments[1:], *[part for item in sorted(options.items()) for part in item])
-        if type(x) is not np.ndarray or not 0 < x.size <= MOST_INPUT or not all(map(_is_setting, others)):
+        if type(x) is not np.ndarray or x.size == 0 or not all(map(_is_setting, others)):
             return None
         key = x.shape, x.dtype, len(arguments), others, get_num_threads()
         plan = self._plans.get(key, 0)
         if isinstance(plan, int):
-            plan = self._count(key, plan, model, x, arguments[1:], options)
+            return self._count(key, plan, model, x, arguments[1:], options)
         if plan is None or not plan.lock.acquire(blocking=False):
             return None
         try:
             if plan.unchanged(model):
                 return plan.run(x)
-            self._plans.clear()
+            self.clear()
         except Diverged:
             plan.diverged += 1
             if plan.diverged > MOST_DIVERGED:
@@ -106,21 +115,22 @@ class CallPlans:
             plan.lock.release()
         return None
 
-    def _count(self, key: Any, calls: int, model: Module, x: np.ndarray, others: Any, options: Any) -> Plan | None:
-        """Counts a call of a shape; after some, makes a plan."""
+    def _count(self, key: Any, calls: int, model: Module, x: np.ndarray, others: Any, options: Any) -> Any:
+        """Counts a call of a shape. After some makes a plan, and gives what the model gave for x meanwhile."""
         if calls < CALLS_BEFORE:
             if len(self._plans) >= MOST_SHAPES:
-                self._plans.clear()  # shapes that do not come back would stay for ever
+                self.clear()  # shapes that do not come back would stay for ever
             self._plans[key] = calls + 1
             return None
         if not _is_as_loaded(model) or not self._making.acquire(blocking=False):
             return None
         try:
-            plan = make_plan(model, x, others, options) if model.num_parameters() <= MOST_WEIGHTS else None
+            output = Module.__call__(model, x, *others, **options)
+            plan = make_plan(model, x, output, others, options)
             if plan is not None and len(self) >= MOST_PLANS:
-                self._plans.clear()
+                self.clear()
             self._plans[key] = plan
-            return plan
+            return output
         finally:
             self._making.release()
 
@@ -138,18 +148,23 @@ class Plan:
         return _own(self.calls.result)
 
 
-def make_plan(model: Module, x: np.ndarray, others: tuple[Any, ...], options: dict[str, Any]) -> Plan | None:
-    """A plan for inputs like x; None where there can be none, or where it would not give what the model gives."""
+def make_plan(
+    model: Module, x: np.ndarray, output: Any, others: tuple[Any, ...], options: dict[str, Any]
+) -> Plan | None:
+    """A plan for inputs like x; None where there can be none, or where it does not give for x what the model gave."""
+    other = (x + np.random.default_rng(0).standard_normal(x.shape)).astype(x.dtype)
+    memory = min(MOST_MEMORY, most_kept() // 4)
+    release()  # what the plan will have memory of its own for
     try:
         twin = _with_captured_weights(model)
-        with code_in_use() as used:
-            calls = capture_calls(lambda array: Module.__call__(twin, array, *others, **options), x, MOST_MEMORY)
-        plan = Plan(calls, Unchanged(model, used, "call_plans"))
-        other = (x + np.random.default_rng(0).standard_normal(x.shape)).astype(x.dtype)
-        is_right = _equal(plan.run(other), Module.__call__(model, other, *others, **options))
-    except (NotCapturable, Diverged):
+        with np.errstate(all="ignore"):
+            with code_in_use() as used:
+                calls = capture_calls(lambda array: Module.__call__(twin, array, *others, **options), other, memory)
+            plan = Plan(calls, Unchanged(model, used, "call_plans"))
+            is_right = len(calls) <= MOST_CALLS and _equal(plan.run(x), output) and plan.unchanged(model)
+    except Exception:  # whatever it is, the model has done without a plan
         return None
-    return plan if is_right and plan.unchanged(model) else None
+    return plan if is_right else None
 
 
 def _is_setting(value: Any) -> bool:

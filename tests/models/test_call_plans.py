@@ -273,13 +273,30 @@ def test_a_forked_child_uses_the_plan():
     assert here.poll() and here.recv() == (True, len(runs) + 1)
 
 
-def test_no_plan_for_large_inputs_weights_or_memory(monkeypatch):
-    for name in ("MOST_INPUT", "MOST_WEIGHTS", "MOST_MEMORY"):
-        model = make("layer")
-        with monkeypatch.context() as patched:
-            patched.setattr(call_plans, name, 100)
-            warm_up(model, inputs("layer"))
-        assert len(model.call_plans) == 0
+@pytest.mark.parametrize("name", ["MOST_CALLS", "MOST_MEMORY"])
+def test_no_plan_of_too_many_calls_or_too_much_memory(name, monkeypatch):
+    model = make("layer")
+    with monkeypatch.context() as patched:
+        patched.setattr(call_plans, name, 100)
+        warm_up(model, inputs("layer"))
+    assert len(model.call_plans) == 0
+    assert_alike(model, inputs("layer", 1))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda model: model.train(),
+        lambda model: model.to("float64"),
+        lambda model: model.half(),
+        lambda model: model.load_state_dict(model.state_dict()),
+    ],
+)
+def test_plans_go_with_what_they_were_made_of(change):
+    model = planned()
+    plan = weakref.ref(next(iter(model.call_plans._plans.values())))
+    change(model)
+    assert len(model.call_plans) == 0 and plan() is None
 
 
 def test_plans_and_shapes_are_few():
