@@ -60,13 +60,13 @@ class Capture:
         """Inside, this thread's calls are noted."""
         if current() is not None:
             raise NotCapturable("a capture inside another")
-        _local.capture = self
-        _at_work.add(self)
-        try:
+        try:  # an interrupt may come at any moment
+            _local.capture = self
+            _at_work.add(self)
             yield
         finally:
-            _at_work.discard(self)
             _local.capture = None
+            _at_work.discard(self)
 
     def input(self, array: np.ndarray) -> Captured:
         """The same memory, as an array whose use is noted."""

@@ -53,8 +53,8 @@ def _is_alone() -> bool:
 @contextmanager
 def taken_by(taker: Callable[[Work, int, int], None]) -> Iterator[None]:
     """Inside, what this thread shares goes to taker(work, parts, threads), who does it."""
-    _local.taker = taker
     try:
+        _local.taker = taker
         yield
     finally:
         _local.taker = None

@@ -9,6 +9,7 @@ Lesson: notebooks/12_numpy_to_gpu.ipynb
 
 from __future__ import annotations
 
+import copy
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -24,6 +25,8 @@ KNOWN = {PACKAGE, "numpy", "threadpoolctl", *sys.stdlib_module_names}  # they ar
 
 Names = Mapping[str, Any]  # of a module or a class
 
+REGISTRIES = ("_parameters", "_buffers", "_modules", "_persistent", "_forward_hooks")  # of every module
+
 _data = attrgetter("data")
 
 
@@ -38,7 +41,7 @@ class CodeInUse:
         """This has run."""
         name = str(names.get("__name__"))
         top = name.partition(".")[0]
-        if _is_own(name):
+        if top == PACKAGE:
             self.codes[code] = names
         elif top not in KNOWN and not top.startswith("namedtuple_"):
             self.foreign = top
@@ -53,11 +56,35 @@ def code_in_use() -> Iterator[CodeInUse]:
         if event == "call" and frame.f_code not in used.codes:
             used.see(frame.f_code, frame.f_globals)
 
-    sys.setprofile(see)
     try:
+        sys.setprofile(see)
         yield used
     finally:
         sys.setprofile(None)
+
+
+def is_own(kind: type) -> bool:
+    """Whether a class is this package's."""
+    return kind.__module__.partition(".")[0] == PACKAGE
+
+
+def is_of_own_code(model: Module) -> bool:
+    """Whether the modules are of this package, and hold nothing that may change without being replaced."""
+    for module in model.modules():
+        if not all(is_own(kind) or kind is object for kind in type(module).__mro__):
+            return False
+        for name, value in vars(module).items():
+            if isinstance(value, (list, dict, set)) and name not in REGISTRIES:
+                return False
+            if isinstance(value, tuple) and any(isinstance(part, (Module, list, dict)) for part in value):
+                return False
+            if callable(value) and not is_own(type(value)) and not _name_of(value).startswith(f"{PACKAGE}."):
+                return False
+    return True
+
+
+def _name_of(value: Any) -> str:
+    return str(getattr(value, "__module__", ""))
 
 
 class Unchanged:
@@ -70,12 +97,18 @@ class Unchanged:
         modules = list(model.modules())
         settings = {id(one.config): vars(one.config) for one in modules if hasattr(one, "config")}
         self._left_out, self._is_known = left_out, used.foreign is None
+        self._others = modules[1:]  # not the model, or it would never go
+        self._kinds = list(map(type, modules))
         self._hooks = [one._forward_hooks for one in modules]
-        self._dictionaries = [*map(vars, modules[1:]), *[one._buffers for one in modules], *settings.values()]
+        inside = [one for module in modules for one in (module._modules, module._buffers) if one]
+        self._dictionaries = [*map(vars, modules[1:]), *inside]
+        self._settings = [(one, copy.deepcopy(one)) for one in settings.values()]
         self._parameters = list(model.parameters())
         self._arrays = list(map(_data, self._parameters))
         self._values = self._all_values(model)
-        self._names = list(_looked_up(used, model))
+        kinds = {kind for one in (*modules, model.config) for kind in type(one).__mro__ if is_own(kind)}
+        self._names = list(_looked_up(used, kinds))
+        self._sizes = [(vars(kind), len(vars(kind))) for kind in kinds]  # another name may hide a base's
 
     def __call__(self, model: Any) -> bool:
         values = self._all_values(model)
@@ -83,49 +116,47 @@ class Unchanged:
             return (
                 self._is_known
                 and not any(self._hooks)
+                and [type(model), *map(type, self._others)] == self._kinds
                 and len(values) == len(self._values)
                 and all(map(is_, values, self._values))
                 and all(map(is_, map(_data, self._parameters), self._arrays))
+                and all([now == before for now, before in self._settings])
                 and all([get(names) == found for get, names, found in self._names])
+                and all([len(names) == size for names, size in self._sizes])
             )
-        except KeyError:  # a name that is gone
+        except (KeyError, ValueError):  # a name that is gone; a setting without one truth
             return False
 
     def _all_values(self, model: Any) -> list[Any]:
-        """The attributes of all modules and of their configuration, and the buffers.
-
-        The model's own are not kept, only what they hold: it would never go.
-        """
+        """The attributes of all modules, the modules inside them, and the buffers."""
         own = [value for name, value in vars(model).items() if name != self._left_out]
         return list(chain(own, *map(dict.values, self._dictionaries)))
 
 
-def _looked_up(used: CodeInUse, model: Module) -> Iterator[tuple[Callable[[Names], Any], Names, tuple]]:
-    """(get, names, values) of the functions, classes and constants that the code looks up in modules and classes."""
+LookedUp = tuple[Callable[[Names], Any], Names, tuple]
+
+
+def _looked_up(used: CodeInUse, kinds: set[type]) -> Iterator[LookedUp]:
+    """(get, names, values) of the functions, classes and constants that the code looks up, in modules and classes."""
     wanted = {name for code in used.codes for one in _nested(code) for name in one.co_names}
     namespaces = {id(names): names for names in used.codes.values()}
     for names in list(namespaces.values()):  # `ops.linear` is looked up in ops
         for value in names.values():
-            if isinstance(value, ModuleType) and _is_own(value.__name__):
+            if isinstance(value, ModuleType) and value.__name__.partition(".")[0] == PACKAGE:
                 namespaces[id(vars(value))] = vars(value)
-    classes = {kind for module in model.modules() for kind in type(module).__mro__}
+    classes = set(kinds)
     for names in namespaces.values():
         here = wanted.intersection(names)
         yield from _getter(names, [name for name in here if name.isupper() or callable(names[name])])
         classes |= {kind for name in here if isinstance(names[name], type) for kind in names[name].__mro__}
-    for kind in classes:
-        if _is_own(kind.__module__):
-            yield from _getter(vars(kind), [name for name, value in vars(kind).items() if _is_function(value)])
+    for kind in filter(is_own, classes):
+        yield from _getter(vars(kind), [name for name, value in vars(kind).items() if _is_function(value)])
 
 
-def _getter(names: Names, wanted: list[str]) -> Iterator[tuple[Callable[[Names], Any], Names, tuple]]:
+def _getter(names: Names, wanted: list[str]) -> Iterator[LookedUp]:
     if wanted:
         get = itemgetter(*wanted, wanted[0])  # of two at least, or it would give no tuple
         yield get, names, get(names)
-
-
-def _is_own(module: str) -> bool:
-    return module.partition(".")[0] == PACKAGE
 
 
 def _is_function(value: Any) -> bool:

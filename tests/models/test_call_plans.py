@@ -1,14 +1,5 @@
 """A model that is run by noted calls gives the same bits as the model, whatever is changed in between."""
 
-import copy
-import cProfile
-import multiprocessing
-import os
-import pickle
-import threading
-import weakref
-from concurrent.futures import ThreadPoolExecutor
-
 import numpy as np
 import pytest
 from tiny_checkpoints import make_config
@@ -20,6 +11,7 @@ from npconformer.arrays.call_plan import SharedCalls
 from npconformer.models import call_plans
 from npconformer.models.auto import model_class
 from npconformer.models.call_plans import CALLS_BEFORE, set_call_plans
+from npconformer.models.model_plan import ModelPlan, same_bits
 from npconformer.nn.stored_layers import StoredLinear
 
 MODELS = ("layer", "group", "bert", "nemo")
@@ -68,7 +60,7 @@ def both(model, x, **options):
 
 def assert_alike(model, x, **options):
     expected, found = both(model, x, **options)
-    assert call_plans._equal(found, expected) and type(found) is type(expected)
+    assert same_bits(found, expected) and type(found) is type(expected)
     return found
 
 
@@ -76,7 +68,7 @@ def count_runs(model, runs=None):
     """A list that grows with each run by noted calls."""
     runs = [] if runs is None else runs
     for plan in model.call_plans._plans.values():
-        if isinstance(plan, call_plans.Plan):
+        if isinstance(plan, ModelPlan):
             plan.calls._steps.append(lambda: runs.append(1))
     return runs
 
@@ -110,7 +102,7 @@ def test_the_same_bits_for_other_inputs_and_other_numbers_in_the_weights(kind, h
     for name, array in arrays.items():
         array += np.abs(0.1 * rng.standard_normal(array.shape)).astype(array.dtype)
         after = assert_alike(model, inputs(kind))
-        unused += [name] if call_plans._equal(before, after) else []
+        unused += [name] if same_bits(before, after) else []
         before = after
         if "linear_pos" in name or "inv_freq" in name:  # of which something is kept from input to input: a new plan
             for _ in range(3):
@@ -223,121 +215,6 @@ def test_a_plan_that_mostly_diverges_is_given_up():
                 model(x)
     assert len(model.call_plans) == 0
     assert_alike(model, inputs("layer"))
-
-
-def test_several_threads_at_once():
-    model = planned()
-    runs = count_runs(model)
-    set_call_plans(False)
-    with no_grad():
-        expected = [model(inputs("layer", seed)).logits.data for seed in range(8)]
-    set_call_plans(True)
-
-    def work(seed):
-        with no_grad():
-            return [np.array_equal(model(inputs("layer", seed)).logits.data, expected[seed]) for _ in range(10)]
-
-    with ThreadPoolExecutor(8) as pool:
-        assert all(all(found) for found in pool.map(work, range(8)))
-    assert runs
-
-
-def test_threads_that_come_to_a_new_model_at_once():
-    model = make("layer")
-    start = threading.Barrier(4)
-    expected = both(model, inputs("layer"))[0].logits.data
-
-    def work(_):
-        start.wait()
-        with no_grad():
-            return [np.array_equal(model(inputs("layer")).logits.data, expected) for _ in range(2 * CALLS_BEFORE)]
-
-    with ThreadPoolExecutor(4) as pool:
-        assert all(all(found) for found in pool.map(work, range(4)))
-    assert len(model.call_plans) == 1
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
-def test_a_forked_child_uses_the_plan():
-    model = planned()
-    runs, expected = count_runs(model), both(model, inputs("layer", 1))[0].logits.data.tobytes()
-
-    def work(connection):
-        with no_grad():
-            connection.send((model(inputs("layer", 1)).logits.data.tobytes() == expected, len(runs)))
-
-    here, there = multiprocessing.Pipe()
-    child = multiprocessing.get_context("fork").Process(target=work, args=(there,))
-    child.start()
-    child.join(30)
-    assert here.poll() and here.recv() == (True, len(runs) + 1)
-
-
-@pytest.mark.parametrize("name", ["MOST_CALLS", "MOST_MEMORY"])
-def test_no_plan_of_too_many_calls_or_too_much_memory(name, monkeypatch):
-    model = make("layer")
-    with monkeypatch.context() as patched:
-        patched.setattr(call_plans, name, 100)
-        warm_up(model, inputs("layer"))
-    assert len(model.call_plans) == 0
-    assert_alike(model, inputs("layer", 1))
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        lambda model: model.train(),
-        lambda model: model.to("float64"),
-        lambda model: model.half(),
-        lambda model: model.load_state_dict(model.state_dict()),
-    ],
-)
-def test_plans_go_with_what_they_were_made_of(change):
-    model = planned()
-    plan = weakref.ref(next(iter(model.call_plans._plans.values())))
-    change(model)
-    assert len(model.call_plans) == 0 and plan() is None
-
-
-def test_plans_and_shapes_are_few():
-    model = make("layer")
-    for length in range(3000, 3000 + 320 * 7, 320):
-        warm_up(model, inputs("layer", 0, (1, length)))
-        assert 1 <= len(model.call_plans) <= call_plans.MOST_PLANS
-    with no_grad():
-        for length in range(3000, 3300):
-            model(inputs("layer", 0, (1, length)))
-    assert len(model.call_plans._plans) <= call_plans.MOST_SHAPES
-
-
-def test_a_copy_begins_without_plans():
-    model = planned()
-    for other in (copy.deepcopy(model), pickle.loads(pickle.dumps(model.call_plans))):
-        assert len(getattr(other, "call_plans", other)) == 0
-    other = copy.deepcopy(model)
-    other.lm_head.bias.data += 1
-    warm_up(other, inputs("layer"))
-    assert_alike(other, inputs("layer"))
-    assert_alike(model, inputs("layer"))
-
-
-def test_a_model_that_nobody_has_goes_at_once():
-    model = planned()
-    gone = weakref.ref(model)
-    weights = weakref.ref(model.lm_head.weight)
-    del model
-    assert gone() is None and weights() is None
-
-
-def test_a_profiler_sees_the_model_run():
-    model = make("layer")
-    profile = cProfile.Profile()
-    profile.enable()
-    warm_up(model, inputs("layer"))
-    profile.disable()
-    assert len(model.call_plans) == 0
-    warm_up(model, inputs("layer"))
-    assert len(model.call_plans) == 1
 
 
 @pytest.mark.parametrize("options", [{"dtype": "float16"}, {"dtype": "bfloat16"}, {"load_in_8bit": True}])

@@ -9,9 +9,10 @@ from test_call_plans import assert_alike, both, count_runs, enabled, inputs, pla
 import npconformer
 from npconformer import Tensor, no_grad, ops
 from npconformer.arrays import special
-from npconformer.models import call_plans, unchanged
+from npconformer.models import unchanged
 from npconformer.models.conformer import attention, feed_forward
-from npconformer.nn import Dropout, Linear, Module, Parameter
+from npconformer.models.model_plan import same_bits
+from npconformer.nn import Linear, Module, Parameter
 from npconformer.ops.layer_norm import LayerNorm
 from npconformer.verify.functional_call import substituted
 
@@ -152,6 +153,41 @@ def method_taken_away(model, monkeypatch):
     monkeypatch.delattr(LayerNorm, "backward")
 
 
+def method_that_hides_a_base(model, monkeypatch):
+    monkeypatch.setattr(Linear, "__call__", lambda self, *a, **k: Module.__call__(self, *a, **k) * 2, raising=False)
+    assert "__call__" in vars(Linear)
+
+
+def forward_that_hides_a_base(model, monkeypatch):
+    kind = type(model)
+    inherited = kind.forward
+    assert "forward" not in vars(kind)
+
+    def forward(self, *arguments, **options):
+        output = inherited(self, *arguments, **options)
+        return type(output)(logits=output.logits * 2)
+
+    monkeypatch.setattr(kind, "forward", forward)
+    assert "forward" in vars(kind)
+
+
+def class_of_a_module(model, monkeypatch):
+    class Half(Linear):
+        def forward(self, x, **fused):
+            return super().forward(x, **fused) * 0.5
+
+    model.lm_head.__class__ = Half
+
+
+def block_taken_out_of_the_registry(model, monkeypatch):
+    del model.wav2vec2_conformer.encoder.layers._modules["1"]
+
+
+def another_block_in_the_registry(model, monkeypatch):
+    layers = model.wav2vec2_conformer.encoder.layers
+    layers._modules["1"] = layers[0]
+
+
 def constant(model, monkeypatch):
     monkeypatch.setattr("npconformer.ops.convolution.FEW_ROWS", 0)
 
@@ -161,7 +197,8 @@ CHANGES = [
     new_module_inside, wrapped_module, blocks_in_another_order, new_setting, new_config_field, new_config, hook,
     hook_of_the_model, forward_of_one_module, forward_of_the_model, forward_of_a_class, method_of_an_operation,
     static_method_of_an_operation, function_of_a_file, function_of_operations, function_beside_an_operation,
-    class_of_an_operation, method_taken_away, constant,
+    class_of_an_operation, method_taken_away, method_that_hides_a_base, forward_that_hides_a_base, class_of_a_module,
+    block_taken_out_of_the_registry, another_block_in_the_registry, constant,
 ]  # fmt: skip
 
 
@@ -175,7 +212,7 @@ def test_a_change_is_seen(change, monkeypatch):
     after = assert_alike(model, x)
     assert not runs, "the plan was used"
     if change not in (new_config, constant, method_taken_away):  # that change no number here
-        assert not call_plans._equal(after, before)
+        assert not same_bits(after, before)
     warm_up(model, inputs("layer"))
     assert_alike(model, x)
 
@@ -191,7 +228,8 @@ def test_training_mode_runs_the_model():
             assert not np.array_equal(first, model(x).logits.data)
             part.eval()
     assert not runs
-    warm_up(model, x)
+    for _ in range(3):  # plans did not last, so the next comes later
+        warm_up(model, x)
     assert len(model.call_plans) == 1
 
 
@@ -211,20 +249,8 @@ def test_substituted_parameters_are_seen():
     before = both(model, x)[1]
     with substituted(model, {name: other}):
         expected, found = both(model, x)
-        assert call_plans._equal(found, expected) and not call_plans._equal(found, before)
-    assert call_plans._equal(assert_alike(model, x), before)
-
-
-def test_code_of_another_program_gives_no_plan():
-    class Own(Dropout):
-        def forward(self, x):
-            return x
-
-    model = planned()
-    first_block(model).ffn1.output_dropout = Own(0.0)
-    warm_up(model, inputs("layer"))
-    assert len(model.call_plans) == 0
-    assert_alike(model, inputs("layer", 1))
+        assert same_bits(found, expected) and not same_bits(found, before)
+    assert same_bits(assert_alike(model, x), before)
 
 
 def test_code_in_use_knows_the_functions_that_ran():

@@ -76,7 +76,7 @@ class NemoConformerSubsampling(Module):
         super().__init__()
         channels, self.stages = config.subsampling_conv_channels, subsampling_stages(config)
         first, others = STEPS[config.subsampling]
-        self.steps = first + others * (len(self.stages) - 1)
+        self.steps = (*first, *others * (len(self.stages) - 1))
         self.seen_beside = SEEN_BESIDE[config.subsampling]
         self.layers = ModuleList(
             Conv2d(
