@@ -24,6 +24,7 @@ from typing import Any
 
 from benchmarks.jobs import environment
 from benchmarks.table import Table, plain
+from benchmarks.timing import WARM_UP
 
 PAUSE = 0.16  # s before a sample
 REQUESTS, CALLERS = 64, 8
@@ -85,7 +86,8 @@ def worker(folder: str, seconds: float, samples: int, place: str, first: str, re
         function()
         return time.perf_counter() - start
 
-    run(inputs[0])
+    for _ in range(WARM_UP):
+        run(inputs[0])
     if not requests:
         return in_place(place, lambda: {"pass": median(timed(lambda: run(inputs[0])) for _ in range(samples))})
     with ThreadPoolExecutor(CALLERS) as callers:

@@ -12,7 +12,7 @@ from benchmarks.models import folder_of, make_input
 from benchmarks.products import forward_products
 from benchmarks.residency import disk_faults, lock_memory
 from benchmarks.sides import OURS, SIDES, THEIRS, forward, import_libraries, load, set_threads
-from benchmarks.timing import alternate
+from benchmarks.timing import WARM_UP, alternate
 
 FLOOR = "floor"
 
@@ -42,6 +42,8 @@ def measure(
         if side == THEIRS:
             attention = loaded.config._attn_implementation
     difference = largest_difference(functions[OURS](), functions[THEIRS]())
+    for _ in range(WARM_UP):
+        functions[OURS]()
     config = json.loads((folder / "config.json").read_text())
     products = forward_products(config, values.shape[1], batch)
     functions[FLOOR] = Floor(products, np)

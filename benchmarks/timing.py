@@ -20,6 +20,7 @@ from typing import Any
 PAUSE = 0.1  # s
 SHORTEST_SAMPLE = 0.2  # s
 FEWEST_ROUNDS = 3
+WARM_UP = 10  # passes of npconformer before timed ones: after eight of one shape it notes its calls
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,8 @@ CALLS_BEFORE = (
 MOST_MEMORY = 2**29  # bytes of what is in between, of one plan, if the machine has 32 times as much
 MOST_PLANS, MOST_SHAPES = 4, 64  # of one model
 UNUSED = 60.0  # seconds after which another shape may have a plan's place
-MOST_DIVERGED = 8  # times that a plan may have been no use
+LARGEST_MASK = 2**20  # numbers, which are compared each time
+MOST_DIVERGED = 8  # times that a plan may have been no use, and more if it was of use four times as often
 MOST_PATIENCE = 2**10  # calls of a shape, where plans did not last
 
 _enabled = True
@@ -83,8 +84,11 @@ class CallPlans:
     def clear(self) -> None:
         """Forgets them, with the memory that they have. The next ones are made later: these have not lasted."""
         if self._made():
-            self._patience = min(2 * self._patience, MOST_PATIENCE)
+            self._be_patient()
         self._plans.clear()
+
+    def _be_patient(self) -> None:
+        self._patience = min(2 * self._patience, MOST_PATIENCE)
 
     def run(self, model: Module, arguments: tuple[Any, ...], options: dict[str, Any]) -> Any:
         """What the model gives: by a plan where there is one, or else by running it."""
@@ -114,7 +118,7 @@ class CallPlans:
         )
         if x is None or not all(map(_is_setting, others)) or pool.is_busy() or np.geterr()["over"] not in HARMLESS:
             return None
-        key = x.shape, x.dtype, len(arguments), others, get_num_threads()
+        key = x.shape, x.dtype, len(arguments), tuple(map(_key_of, others)), get_num_threads()
         plan = self._plans.get(key, 0)
         if isinstance(plan, int):
             return self._count(key, plan, model, x, arguments[1:], options)
@@ -136,8 +140,9 @@ class CallPlans:
             self.clear()
         except Diverged:
             plan.diverged += 1
-            if plan.diverged > MOST_DIVERGED:
+            if plan.diverged > max(MOST_DIVERGED, plan.runs / 4):
                 self._plans.pop(key, None)
+                self._be_patient()
         finally:
             if has_it:
                 plan.lock.release()
@@ -158,9 +163,10 @@ class CallPlans:
                 return None
             output = Module.__call__(model, x, *others, **options)
             release()  # what the plan will have memory of its own for
-            self._plans[key] = make_plan(model, x, output, others, options, min(MOST_MEMORY, most_kept() // 4))
+            kept = tuple(map(_own, others)), {name: _own(value) for name, value in options.items()}
+            self._plans[key] = make_plan(model, x, output, *kept, min(MOST_MEMORY, most_kept() // 4))
             if self._plans[key] is None:
-                self._patience = min(2 * self._patience, MOST_PATIENCE)
+                self._be_patient()
             return output
         finally:
             if has_it:
@@ -190,7 +196,17 @@ def _array_of(value: Any) -> np.ndarray | None:
 
 
 def _is_setting(value: Any) -> bool:
-    return value is None or type(value) in (bool, str)
+    """Whether an argument is one that a plan may be made for: an option, or a mask, which is part of the plan."""
+    is_mask = type(value) is np.ndarray and value.dtype.kind in "bi" and value.size <= LARGEST_MASK
+    return value is None or is_mask or type(value) in (bool, str)
+
+
+def _key_of(value: Any) -> Any:
+    return (value.shape, value.dtype, value.tobytes()) if isinstance(value, np.ndarray) else value
+
+
+def _own(value: Any) -> Any:
+    return value.copy() if isinstance(value, np.ndarray) else value
 
 
 def _is_as_loaded(model: Module) -> bool:

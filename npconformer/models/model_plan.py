@@ -28,13 +28,14 @@ class ModelPlan:
 
     Attributes:
         lock: whoever has it may run the calls.
-        diverged: how often the model would have gone another way.
+        runs, diverged: how often it was run, and how often the model would have gone another way.
         last_used: by `time.monotonic`.
         seconds: that the latest run took.
     """
 
     def __init__(self, calls: CallPlan, unchanged: Unchanged) -> None:
-        self.lock, self.diverged, self.last_used, self.seconds = threading.Lock(), 0, time.monotonic(), 0.0
+        self.lock, self.last_used, self.seconds = threading.Lock(), time.monotonic(), 0.0
+        self.runs = self.diverged = 0
         self.calls, self.unchanged = calls, unchanged
 
     def run(self, x: np.ndarray) -> Any:
@@ -43,7 +44,7 @@ class ModelPlan:
         Raises:
             Diverged: the model would have gone another way, or what it gives is not finite: it may warn of it.
         """
-        started = time.monotonic()
+        started, self.runs = time.monotonic(), self.runs + 1
         self.calls.run(x)
         output = own_arrays(self.calls.result)
         self.last_used = time.monotonic()

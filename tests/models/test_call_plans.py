@@ -105,8 +105,8 @@ def test_the_same_bits_for_other_inputs_and_other_numbers_in_the_weights(kind, h
         unused += [name] if same_bits(before, after) else []
         before = after
         if "linear_pos" in name or "inv_freq" in name:  # of which something is kept from input to input: a new plan
-            for _ in range(3):
-                warm_up(model, inputs(kind))
+            model.call_plans = type(model.call_plans)()
+            warm_up(model, inputs(kind))
             count_runs(model, runs)
     assert len(runs) > 0.9 * len(arrays) and len(unused) < len(arrays) / 2
 
@@ -152,15 +152,37 @@ def test_what_has_other_arguments_runs_the_model():
     model = planned()
     runs, x = count_runs(model), inputs("layer")
     with no_grad():
-        for options in ({"attention_mask": np.ones((2, 7000), np.int64)}, {"labels": np.ones((2, 2), np.int64)}):
-            for _ in range(CALLS_BEFORE + 2):
-                model(x, **options)
+        for _ in range(CALLS_BEFORE + 2):
+            model(x, attention_mask=np.ones((2, 7000)))
+        model(x, labels=[[1, 2], [3, 4]])
         model(x.tolist())
         with pytest.raises(TypeError, match="nonsense"):
             model(x, nonsense=None)
         with pytest.raises(TypeError):
             model()
     assert len(model.call_plans) == 1 and not runs
+
+
+@pytest.mark.parametrize("kind", MODELS)
+def test_masks_have_plans_of_their_own(kind):
+    model, x = make(kind), inputs(kind)
+    masks = [np.ones(x.shape[:2], np.int64) for _ in range(3)]
+    masks[1][0, -x.shape[1] // 4 :] = 0
+    given = [{"attention_mask": masks[0]}, {"attention_mask": masks[1]}]
+    given.append({"attention_mask": masks[1].astype(bool), "padding_mode": "exact"})
+    for options in given:
+        with no_grad():
+            for _ in range(CALLS_BEFORE + 1):
+                model(x, **options)
+    assert len(model.call_plans) == 3
+    runs = count_runs(model)
+    found = [assert_alike(model, inputs(kind, 1), **options).logits.data for options in given]
+    assert len(runs) == 3 and not np.array_equal(found[0], found[1])
+    masks[1][...] = masks[2]  # the plan has a mask of its own
+    np.testing.assert_array_equal(assert_alike(model, inputs(kind, 1), attention_mask=masks[1]).logits.data, found[0])
+    masks[1][0, -x.shape[1] // 4 :] = 0
+    np.testing.assert_array_equal(assert_alike(model, inputs(kind, 1), attention_mask=masks[1]).logits.data, found[1])
+    assert len(runs) == 5
 
 
 def test_gradients_and_checks_run_the_model():
