@@ -2,6 +2,8 @@
 
 The copies have the model's own arrays, as `Captured` ones, so that a weight that is changed in place is read as it is
 then; and own memories of what they have computed, so that nothing captured stays in the model.
+
+Lesson: notebooks/12_numpy_to_gpu.ipynb
 """
 
 from __future__ import annotations
@@ -63,9 +65,9 @@ def make_plan(
     try:
         twin = with_captured_weights(model)
         with np.errstate(all="ignore"):
-            with code_in_use() as used:
+            with code_in_use() as codes:
                 calls = capture_calls(lambda array: Module.__call__(twin, array, *others, **options), other, memory)
-            plan = ModelPlan(calls, Unchanged(model, used, left_out="call_plans"))
+            plan = ModelPlan(calls, Unchanged(model, codes, left_out="call_plans"))
             is_right = len(calls) <= MOST_CALLS and same_bits(plan.run(x), output) and plan.unchanged(model)
     except Exception:  # whatever it is, the model has done without a plan
         return None

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import chain
 from operator import attrgetter, is_, itemgetter
-from types import CodeType, ModuleType
+from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 from npconformer.nn import Module
@@ -30,35 +30,22 @@ REGISTRIES = ("_parameters", "_buffers", "_modules", "_persistent", "_forward_ho
 _data = attrgetter("data")
 
 
-class CodeInUse:
-    """Which functions of the package have run, with their modules' names; `foreign`: another program's module."""
-
-    def __init__(self) -> None:
-        self.codes: dict[CodeType, dict[str, Any]] = {}
-        self.foreign: str | None = None
-
-    def see(self, code: CodeType, names: dict[str, Any]) -> None:
-        """This has run."""
-        name = str(names.get("__name__"))
-        top = name.partition(".")[0]
-        if top == PACKAGE:
-            self.codes[code] = names
-        elif top not in KNOWN and not top.startswith("namedtuple_"):
-            self.foreign = top
+Codes = dict[CodeType, Names]  # of functions that have run, with their modules' names
 
 
 @contextmanager
-def code_in_use() -> Iterator[CodeInUse]:
-    """Inside, sees which functions run in this thread, in which nobody else measures them."""
-    used = CodeInUse()
+def code_in_use() -> Iterator[Codes]:
+    """Inside, sees which functions of the package run in this thread, in which nobody else measures them."""
+    codes: Codes = {}
 
     def see(frame: Any, event: str, argument: Any) -> None:
-        if event == "call" and frame.f_code not in used.codes:
-            used.see(frame.f_code, frame.f_globals)
+        if event == "call" and frame.f_code not in codes:
+            if str(frame.f_globals.get("__name__")).partition(".")[0] == PACKAGE:
+                codes[frame.f_code] = frame.f_globals
 
     try:
         sys.setprofile(see)
-        yield used
+        yield codes
     finally:
         sys.setprofile(None)
 
@@ -93,10 +80,10 @@ class Unchanged:
     left_out: the attribute in which the model has this.
     """
 
-    def __init__(self, model: Any, used: CodeInUse, left_out: str) -> None:
+    def __init__(self, model: Any, codes: Codes, left_out: str) -> None:
         modules = list(model.modules())
         settings = {id(one.config): vars(one.config) for one in modules if hasattr(one, "config")}
-        self._left_out, self._is_known = left_out, used.foreign is None
+        self._left_out = left_out
         self._others = modules[1:]  # not the model, or it would never go
         self._kinds = list(map(type, modules))
         self._hooks = [one._forward_hooks for one in modules]
@@ -107,7 +94,8 @@ class Unchanged:
         self._arrays = list(map(_data, self._parameters))
         self._values = self._all_values(model)
         kinds = {kind for one in (*modules, model.config) for kind in type(one).__mro__ if is_own(kind)}
-        self._names = list(_looked_up(used, kinds))
+        self._names = list(_looked_up(codes, kinds))
+        self._is_known = not any(_is_foreign(value) for _, _, values in self._names for value in values)
         self._sizes = [(vars(kind), len(vars(kind))) for kind in kinds]  # another name may hide a base's
 
     def __call__(self, model: Any) -> bool:
@@ -136,10 +124,10 @@ class Unchanged:
 LookedUp = tuple[Callable[[Names], Any], Names, tuple]
 
 
-def _looked_up(used: CodeInUse, kinds: set[type]) -> Iterator[LookedUp]:
+def _looked_up(codes: Codes, kinds: set[type]) -> Iterator[LookedUp]:
     """(get, names, values) of the functions, classes and constants that the code looks up, in modules and classes."""
-    wanted = {name for code in used.codes for one in _nested(code) for name in one.co_names}
-    namespaces = {id(names): names for names in used.codes.values()}
+    wanted = {name for code in codes for one in _nested(code) for name in one.co_names}
+    namespaces = {id(names): names for names in codes.values()}
     for names in list(namespaces.values()):  # `ops.linear` is looked up in ops
         for value in names.values():
             if isinstance(value, ModuleType) and value.__name__.partition(".")[0] == PACKAGE:
@@ -161,6 +149,17 @@ def _getter(names: Names, wanted: list[str]) -> Iterator[LookedUp]:
 
 def _is_function(value: Any) -> bool:
     return callable(value) or isinstance(value, (staticmethod, classmethod, property))
+
+
+def _is_foreign(value: Any) -> bool:
+    """Whether a function or a class in the package's place is another program's, which may look at anything."""
+    value = getattr(value, "__func__", getattr(value, "fget", value))
+    if isinstance(value, FunctionType):
+        name = value.__globals__.get("__name__", "")
+    else:
+        name = value.__module__ if isinstance(value, type) else type(value).__module__
+    top = str(name).partition(".")[0]
+    return top not in KNOWN and not top.startswith("namedtuple_")
 
 
 def _nested(code: CodeType) -> Iterator[CodeType]:

@@ -2,13 +2,8 @@
 
 import copy
 import cProfile
-import multiprocessing
-import os
 import pickle
-import threading
-import time
 import weakref
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -21,54 +16,6 @@ from npconformer.models import call_plans, model_plan, unchanged
 from npconformer.models.call_plans import CALLS_BEFORE, set_call_plans
 from npconformer.models.model_plan import same_bits
 from npconformer.nn import Linear
-
-
-def test_several_threads_at_once():
-    model = planned()
-    runs = count_runs(model)
-    set_call_plans(False)
-    with no_grad():
-        expected = [model(inputs("layer", seed)).logits.data for seed in range(8)]
-    set_call_plans(True)
-
-    def work(seed):
-        with no_grad():
-            return [np.array_equal(model(inputs("layer", seed)).logits.data, expected[seed]) for _ in range(10)]
-
-    with ThreadPoolExecutor(8) as pool:
-        assert all(all(found) for found in pool.map(work, range(8)))
-    assert runs
-
-
-def test_threads_that_come_to_a_new_model_at_once():
-    model = make("layer")
-    start = threading.Barrier(4)
-    expected = both(model, inputs("layer"))[0].logits.data
-
-    def work(_):
-        start.wait()
-        with no_grad():
-            return [np.array_equal(model(inputs("layer")).logits.data, expected) for _ in range(2 * CALLS_BEFORE)]
-
-    with ThreadPoolExecutor(4) as pool:
-        assert all(all(found) for found in pool.map(work, range(4)))
-    assert len(model.call_plans) == 1
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
-def test_a_forked_child_uses_the_plan():
-    model = planned()
-    runs, expected = count_runs(model), both(model, inputs("layer", 1))[0].logits.data.tobytes()
-
-    def work(connection):
-        with no_grad():
-            connection.send((model(inputs("layer", 1)).logits.data.tobytes() == expected, len(runs)))
-
-    here, there = multiprocessing.Pipe()
-    child = multiprocessing.get_context("fork").Process(target=work, args=(there,))
-    child.start()
-    child.join(30)
-    assert here.poll() and here.recv() == (True, len(runs) + 1)
 
 
 @pytest.mark.parametrize(("place", "name"), [(model_plan, "MOST_CALLS"), (call_plans, "MOST_MEMORY")])
@@ -316,37 +263,3 @@ def test_an_interrupt_while_a_plan_runs_leaves_it_for_the_next():
     runs = count_runs(model)
     assert_alike(model, inputs("layer", 1))
     assert len(runs) == 1
-
-
-def test_who_finds_the_plan_in_use_waits_where_all_threads_are_busy():
-    before = npconformer.get_num_threads()
-    try:
-        npconformer.set_num_threads(1)
-        model = planned()
-        runs, plan = count_runs(model), model.call_plans._made()[0][1]
-        plan.lock.acquire()
-        threading.Timer(0.2, plan.lock.release).start()
-        started = time.monotonic()
-        assert_alike(model, inputs("layer", 1))
-        assert time.monotonic() - started > 0.1 and len(runs) == 1
-        npconformer.set_num_threads(100)
-        warm_up(model, inputs("layer"))
-        [plan.lock.acquire() for _, plan in model.call_plans._made()]
-        assert_alike(model, inputs("layer", 1))
-        assert len(runs) == 1
-    finally:
-        npconformer.set_num_threads(before)
-
-
-def test_a_plan_whose_holder_does_not_come_back_is_given_up(monkeypatch):
-    before = npconformer.get_num_threads()
-    try:
-        npconformer.set_num_threads(1)
-        model = planned()
-        plan = model.call_plans._made()[0][1]
-        plan.lock.acquire()
-        plan.seconds = -0.04  # so that the wait is 0.2 s
-        assert_alike(model, inputs("layer", 1))
-        assert len(model.call_plans) == 0
-    finally:
-        npconformer.set_num_threads(before)

@@ -1,10 +1,11 @@
 """Whatever is replaced after a plan was made, the model gives what it gives without plans."""
 
+import gc
 import sys
 
 import numpy as np
 import pytest
-from test_call_plans import assert_alike, both, count_runs, enabled, inputs, planned, warm_up  # noqa: F401
+from test_call_plans import assert_alike, both, count_runs, enabled, inputs, make, planned, warm_up  # noqa: F401
 
 import npconformer
 from npconformer import Tensor, no_grad, ops
@@ -254,8 +255,38 @@ def test_substituted_parameters_are_seen():
 
 
 def test_code_in_use_knows_the_functions_that_ran():
-    npconformer.functional.gelu(Tensor(np.ones(3, np.float32)))  # what is imported is, from now on
-    with unchanged.code_in_use() as used:
+    with unchanged.code_in_use() as codes:
         npconformer.functional.gelu(Tensor(np.ones(3, np.float32)))
-    names = {code.co_qualname for code in used.codes}
-    assert {"_horner", "GELU.compute"} <= names and used.foreign in (None, __name__)
+    assert {"_horner", "GELU.compute"} <= {code.co_qualname for code in codes}
+    assert {names["__name__"].partition(".")[0] for names in codes.values()} == {"npconformer"}
+
+
+def test_a_function_of_another_program_gives_no_plan(monkeypatch):
+    """It may look at whatever it likes, such as a number beside it."""
+    original, gain = feed_forward.half_step, [1.0]
+    monkeypatch.setattr(
+        "npconformer.models.conformer.block.half_step", lambda *arguments: original(*arguments) * gain[0]
+    )
+    model = make("layer")
+    warm_up(model, inputs("layer"))
+    assert len(model.call_plans) == 0
+    gain[0] = 2.0
+    assert_alike(model, inputs("layer"))
+
+
+def test_what_else_runs_meanwhile_is_no_matter():
+    """Such as another program's function that is called for each collection of garbage."""
+
+    def collected(phase, info):
+        seen.append(phase)
+
+    seen, thresholds = [], gc.get_threshold()
+    gc.callbacks.append(collected)
+    gc.set_threshold(5)
+    try:
+        model = planned()
+    finally:
+        gc.callbacks.remove(collected)
+        gc.set_threshold(*thresholds)
+    assert seen
+    assert_alike(model, inputs("layer", 1))
