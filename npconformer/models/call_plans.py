@@ -41,7 +41,7 @@ CALLS_BEFORE = (
 MOST_MEMORY = 2**29  # bytes of what is in between, of one plan, if the machine has 32 times as much
 MOST_PLANS, MOST_SHAPES = 4, 64  # of one model
 UNUSED = 60.0  # seconds after which another shape may have a plan's place
-LARGEST_MASK = 2**20  # numbers, which are compared each time
+LARGEST_MASK = 2**20  # numbers
 MOST_DIVERGED = 8  # times that a plan may have been no use, and more if it was of use four times as often
 MOST_PATIENCE = 2**10  # calls of a shape, where plans did not last
 
@@ -112,13 +112,11 @@ class CallPlans:
             if name not in options:
                 return None
             arguments, options = (options[name],), {key: value for key, value in options.items() if key != name}
-        x, others = (
-            _array_of(arguments[0]),
-            (*arguments[1:], *[part for one in sorted(options.items()) for part in one]),
-        )
-        if x is None or not all(map(_is_setting, others)) or pool.is_busy() or np.geterr()["over"] not in HARMLESS:
+        settings = [part for pair in sorted(options.items()) for part in pair]
+        x, known = _array_of(arguments[0]), tuple(map(_key_of, (*arguments[1:], *settings)))
+        if x is None or _UNKNOWN in known or pool.is_busy() or np.geterr()["over"] not in HARMLESS:
             return None
-        key = x.shape, x.dtype, len(arguments), tuple(map(_key_of, others)), get_num_threads()
+        key = x.shape, x.dtype, len(arguments), known, get_num_threads()
         plan = self._plans.get(key, 0)
         if isinstance(plan, int):
             return self._count(key, plan, model, x, arguments[1:], options)
@@ -184,6 +182,7 @@ class CallPlans:
         return True
 
 
+_UNKNOWN = object()
 HARMLESS = ("warn", "ignore")  # error states; for the others NumPy has to meet an overflow where the model does
 
 
@@ -195,14 +194,16 @@ def _array_of(value: Any) -> np.ndarray | None:
     return value if is_one else None
 
 
-def _is_setting(value: Any) -> bool:
-    """Whether an argument is one that a plan may be made for: an option, or a mask, which is part of the plan."""
-    is_mask = type(value) is np.ndarray and value.dtype.kind in "bi" and value.size <= LARGEST_MASK
-    return value is None or is_mask or type(value) in (bool, str)
-
-
 def _key_of(value: Any) -> Any:
-    return (value.shape, value.dtype, value.tobytes()) if isinstance(value, np.ndarray) else value
+    """What tells an argument beside the input from others: itself, if it is an option; what a mask holds."""
+    if value is None or type(value) in (bool, str):
+        return value
+    if type(value) is not np.ndarray or value.dtype.kind not in "bi" or not 0 < value.size <= LARGEST_MASK:
+        return _UNKNOWN
+    is_one = value == 1
+    if not (is_one | (value == 0)).all():
+        return _UNKNOWN
+    return value.shape, value.dtype, np.packbits(is_one).tobytes()
 
 
 def _own(value: Any) -> Any:
