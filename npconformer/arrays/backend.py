@@ -193,6 +193,11 @@ def sliding_view(x: Array, shape: tuple[int, ...], strides: tuple[int, ...]) -> 
     return get_array_module(x).lib.stride_tricks.as_strided(x, shape=shape, strides=strides, **of_its_class)
 
 
+def no_scalar(xp: Any, x: Any) -> Array:
+    """An array, also where NumPy made a scalar of one without axes; of its own class."""
+    return x if is_array(x) else xp.asarray(x)
+
+
 def contiguous(x: Array) -> Array:
     """x if its rows follow one another in memory, or else a copy whose rows do."""
     return x if x.flags.c_contiguous else x.copy()

@@ -81,7 +81,7 @@ def normal_cdf_numpy(x: np.ndarray, out: np.ndarray | None = None) -> np.ndarray
     if x.dtype not in (np.float16, np.float32, np.float64):
         raise ValueError(f"x has dtype {x.dtype}: expected float16, float32 or float64")
     if out is None:
-        out = np.empty(x.shape, x.dtype)
+        out = empty(np, x.shape, x.dtype)
     elif out.shape != x.shape or out.dtype != x.dtype:
         raise ValueError(f"out has shape {out.shape} and dtype {out.dtype}: expected {x.shape} and {x.dtype}, as x has")
     if x.dtype == np.float64:

@@ -30,7 +30,7 @@ from npconformer.arrays.capture import Diverged
 from npconformer.arrays.kept_memory import most_kept, release
 from npconformer.arrays.threads import get_num_threads
 from npconformer.models.model_plan import ModelPlan, make_plan
-from npconformer.models.unchanged import is_of_own_code
+from npconformer.models.unchanged import is_as_written, is_of_own_code
 from npconformer.nn import Module
 from npconformer.tape.autograd import Tensor
 from npconformer.tape.grad_mode import is_inference, mode
@@ -41,8 +41,10 @@ CALLS_BEFORE = (
 MOST_MEMORY = 2**29  # bytes of what is in between, of one plan, if the machine has 32 times as much
 MOST_PLANS, MOST_SHAPES = 4, 64  # of one model
 UNUSED = 60.0  # seconds after which another shape may have a plan's place
-LARGEST_MASK = 2**20  # numbers
+LARGEST_MASK = 2**18  # numbers
 MOST_DIVERGED = 8  # times that a plan may have been no use, and more if it was of use four times as often
+WORTH = 100  # runs that are worth having made a plan
+REFUSED = 100  # times in a row that a lock may be another's: nobody takes so long, so an interrupt has left it locked
 MOST_PATIENCE = 2**10  # calls of a shape, where plans did not last
 
 _enabled = True
@@ -69,7 +71,7 @@ class CallPlans:
         # How often a shape has come; a plan; or None, where there can be none.
         self._plans: dict[Any, int | ModelPlan | None] = {}
         self._patience = CALLS_BEFORE
-        self._making = threading.Lock()
+        self._making, self._refused = threading.Lock(), 0
         _all.add(self)
 
     def __reduce__(self) -> Any:
@@ -82,13 +84,14 @@ class CallPlans:
         return [(key, plan) for key, plan in list(self._plans.items()) if isinstance(plan, ModelPlan)]
 
     def clear(self) -> None:
-        """Forgets them, with the memory that they have. The next ones are made later: these have not lasted."""
-        if self._made():
-            self._be_patient()
+        """Forgets them, with the memory that they have. Where these have not lasted, the next ones are made later."""
+        made = self._made()
+        if made:
+            self._be_patient(any(plan.runs >= WORTH for _, plan in made))
         self._plans.clear()
 
-    def _be_patient(self) -> None:
-        self._patience = min(2 * self._patience, MOST_PATIENCE)
+    def _be_patient(self, was_worth_it: bool = False) -> None:
+        self._patience = CALLS_BEFORE if was_worth_it else min(2 * self._patience, MOST_PATIENCE)
 
     def run(self, model: Module, arguments: tuple[Any, ...], options: dict[str, Any]) -> Any:
         """What the model gives: by a plan where there is one, or else by running it."""
@@ -103,8 +106,8 @@ class CallPlans:
                 output = self._by_plan(model, arguments, options)
             return Module.__call__(model, *arguments, **options) if output is None else output
         finally:
-            _running.discard(thread)
             _local.inside = False
+            _running.discard(thread)
 
     def _by_plan(self, model: Any, arguments: tuple[Any, ...], options: dict[str, Any]) -> Any:
         if not arguments:
@@ -130,7 +133,8 @@ class CallPlans:
             has_to_wait = len(_running) >= get_num_threads()
             has_it = plan.lock.acquire(timeout=1 + 20 * plan.seconds) if has_to_wait else plan.lock.acquire(False)
             if not has_it:
-                if has_to_wait:  # whoever has it did not come back
+                plan.refused += 1
+                if has_to_wait or plan.refused > REFUSED:
                     self._plans.pop(key, None)
                 return None
             if plan.unchanged(model):
@@ -157,6 +161,9 @@ class CallPlans:
         has_it = False
         try:
             has_it = self._making.acquire(blocking=False)
+            self._refused = 0 if has_it else self._refused + 1
+            if self._refused > REFUSED:
+                self._making = threading.Lock()
             if not (has_it and self._has_place() and _is_as_loaded(model)):
                 return None
             output = Module.__call__(model, x, *others, **options)
@@ -198,7 +205,7 @@ def _key_of(value: Any) -> Any:
     """What tells an argument beside the input from others: itself, if it is an option; what a mask holds."""
     if value is None or type(value) in (bool, str):
         return value
-    if type(value) is not np.ndarray or value.dtype.kind not in "bi" or not 0 < value.size <= LARGEST_MASK:
+    if type(value) is not np.ndarray or value.dtype.kind not in "biuf" or not 0 < value.size <= LARGEST_MASK:
         return _UNKNOWN
     is_one = value == 1
     if not (is_one | (value == 0)).all():
@@ -213,7 +220,7 @@ def _own(value: Any) -> Any:
 def _is_as_loaded(model: Module) -> bool:
     """Whether nothing looks in or is in training, and nobody measures which functions run; and all code is ours."""
     is_quiet = sys.getprofile() is None and not any(one.training or one._forward_hooks for one in model.modules())
-    return is_quiet and is_of_own_code(model)
+    return is_quiet and is_of_own_code(model) and is_as_written()
 
 
 def _after_fork() -> None:

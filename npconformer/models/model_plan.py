@@ -31,13 +31,14 @@ class ModelPlan:
     Attributes:
         lock: whoever has it may run the calls.
         runs, diverged: how often it was run, and how often the model would have gone another way.
+        refused: how often, since the last run, somebody else had it.
         last_used: by `time.monotonic`.
         seconds: that the latest run took.
     """
 
     def __init__(self, calls: CallPlan, unchanged: Unchanged) -> None:
         self.lock, self.last_used, self.seconds = threading.Lock(), time.monotonic(), 0.0
-        self.runs = self.diverged = 0
+        self.runs = self.diverged = self.refused = 0
         self.calls, self.unchanged = calls, unchanged
 
     def run(self, x: np.ndarray) -> Any:
@@ -46,7 +47,7 @@ class ModelPlan:
         Raises:
             Diverged: the model would have gone another way, or what it gives is not finite: it may warn of it.
         """
-        started, self.runs = time.monotonic(), self.runs + 1
+        started, self.runs, self.refused = time.monotonic(), self.runs + 1, 0
         self.calls.run(x)
         output = own_arrays(self.calls.result)
         self.last_used = time.monotonic()
@@ -61,7 +62,8 @@ def make_plan(
 
     memory: bytes that it may need.
     """
-    other = (x + np.random.default_rng(0).standard_normal(x.shape)).astype(x.dtype)
+    noise = np.random.default_rng(0).standard_normal(x.shape) * (0.05 * float(np.std(x, dtype=np.float64)) or 1.0)
+    other = (x + noise).astype(x.dtype)  # near it, so that questions have the same answers
     try:
         twin = with_captured_weights(model)
         with np.errstate(all="ignore"):

@@ -21,7 +21,10 @@ from typing import Any
 from npconformer.nn import Module
 
 PACKAGE = __name__.partition(".")[0]
-KNOWN = {PACKAGE, "numpy", "threadpoolctl", *sys.stdlib_module_names}  # they are what they are; others may do anything
+# They are what they are; others may do anything, and a Mock is another.
+KNOWN = {PACKAGE, "numpy", "threadpoolctl", *sys.stdlib_module_names} - {"unittest"}
+FOLDERS = ("arrays", "tape", "ops", "functional", "nn", "models")  # of what models run
+NOT_RUN = tuple(f"{PACKAGE}.models.{name}" for name in ("call_plans", "model_plan", "unchanged"))
 
 Names = Mapping[str, Any]  # of a module or a class
 
@@ -74,6 +77,17 @@ def _name_of(value: Any) -> str:
     return str(getattr(value, "__module__", ""))
 
 
+def is_as_written() -> bool:
+    """Whether no function or class of another program stands in the place of one of the package's."""
+    for name, module in list(sys.modules.items()):
+        if name.startswith(tuple(f"{PACKAGE}.{folder}" for folder in FOLDERS)) and name not in NOT_RUN:
+            values = [value for value in vars(module).values() if _is_function(value)]
+            values += [one for kind in values if isinstance(kind, type) and is_own(kind) for one in vars(kind).values()]
+            if any(_is_foreign(value) for value in values if _is_function(value)):
+                return False
+    return True
+
+
 class Unchanged:
     """unchanged(model): whether all is as it was when this was made.
 
@@ -95,8 +109,9 @@ class Unchanged:
         self._values = self._all_values(model)
         kinds = {kind for one in (*modules, model.config) for kind in type(one).__mro__ if is_own(kind)}
         self._names = list(_looked_up(codes, kinds))
-        self._is_known = not any(_is_foreign(value) for _, _, values in self._names for value in values)
-        self._sizes = [(vars(kind), len(vars(kind))) for kind in kinds]  # another name may hide a base's
+        self._is_known = not any(_is_foreign(value) for _, _, values, _ in self._names for value in values)
+        found = [value for _, _, values, _ in self._names for value in values]
+        self._contents = [(value, copy.copy(value)) for value in found if isinstance(value, (dict, list, set))]
 
     def __call__(self, model: Any) -> bool:
         values = self._all_values(model)
@@ -109,8 +124,8 @@ class Unchanged:
                 and all(map(is_, values, self._values))
                 and all(map(is_, map(_data, self._parameters), self._arrays))
                 and all([now == before for now, before in self._settings])
-                and all([get(names) == found for get, names, found in self._names])
-                and all([len(names) == size for names, size in self._sizes])
+                and all([get(names) == found and len(names) == size for get, names, found, size in self._names])
+                and all([now == before for now, before in self._contents])
             )
         except (KeyError, ValueError):  # a name that is gone; a setting without one truth
             return False
@@ -121,11 +136,12 @@ class Unchanged:
         return list(chain(own, *map(dict.values, self._dictionaries)))
 
 
-LookedUp = tuple[Callable[[Names], Any], Names, tuple]
+# (get, names, values, how many names): another name may hide a base's, or one of Python's own.
+LookedUp = tuple[Callable[[Names], Any], Names, tuple, int]
 
 
 def _looked_up(codes: Codes, kinds: set[type]) -> Iterator[LookedUp]:
-    """(get, names, values) of the functions, classes and constants that the code looks up, in modules and classes."""
+    """The functions, classes and constants that the code looks up, in modules and classes."""
     wanted = {name for code in codes for one in _nested(code) for name in one.co_names}
     namespaces = {id(names): names for names in codes.values()}
     for names in list(namespaces.values()):  # `ops.linear` is looked up in ops
@@ -138,13 +154,14 @@ def _looked_up(codes: Codes, kinds: set[type]) -> Iterator[LookedUp]:
         yield from _getter(names, [name for name in here if name.isupper() or callable(names[name])])
         classes |= {kind for name in here if isinstance(names[name], type) for kind in names[name].__mro__}
     for kind in filter(is_own, classes):
-        yield from _getter(vars(kind), [name for name, value in vars(kind).items() if _is_function(value)])
+        functions = [name for name, value in vars(kind).items() if _is_function(value)]
+        yield from _getter(vars(kind), functions or ["__module__"])  # one without any may be given one
 
 
 def _getter(names: Names, wanted: list[str]) -> Iterator[LookedUp]:
     if wanted:
         get = itemgetter(*wanted, wanted[0])  # of two at least, or it would give no tuple
-        yield get, names, get(names)
+        yield get, names, get(names), len(names)
 
 
 def _is_function(value: Any) -> bool:

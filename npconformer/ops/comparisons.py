@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from npconformer.arrays.backend import asarray, get_array_module, is_array
+from npconformer.arrays.backend import asarray, get_array_module, is_array, no_scalar
 from npconformer.ops.axes import Axis, one_axis
 from npconformer.tape.autograd import Tensor
 from npconformer.tape.grad_mode import mode
@@ -38,7 +38,7 @@ def _elementwise(name: str, symbol: str) -> Callable[[Any, Any], Any]:
         if operand is None:
             return NotImplemented
         xp = get_array_module(x.data)
-        return Tensor(xp.asarray(getattr(xp, name)(x.data, operand)))
+        return Tensor(no_scalar(xp, getattr(xp, name)(x.data, operand)))
 
     compare.__name__ = name
     compare.__doc__ = f"x {symbol} y for each element, as booleans."
@@ -77,7 +77,7 @@ def _each(name: str, what: str) -> Callable[[Any], Tensor]:
     def each(x: Any) -> Tensor:
         array = x.data if isinstance(x, Tensor) else x
         xp = get_array_module(array)
-        return Tensor(xp.asarray(getattr(xp, name)(array)))
+        return Tensor(no_scalar(xp, getattr(xp, name)(array)))
 
     each.__name__ = name
     each.__doc__ = f"Which elements are {what}."

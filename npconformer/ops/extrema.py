@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from npconformer.arrays.backend import asarray, get_array_module, is_array, stable_argsort
+from npconformer.arrays.backend import asarray, get_array_module, is_array, no_scalar, stable_argsort
 from npconformer.arrays.types import Array
 from npconformer.ops.axes import Axis, from_front, one_axis
 from npconformer.ops.elementwise import maximum, minimum
@@ -107,7 +107,7 @@ def argmin(
 def _place_of(name: str, x: Tensor | Array, axis: int | None, keepdims: bool) -> Tensor:
     array = x.data if isinstance(x, Tensor) else x
     xp = get_array_module(array)
-    indices = xp.asarray(getattr(array, name)(axis=axis))
+    indices = no_scalar(xp, getattr(array, name)(axis=axis))
     if keepdims:
         indices = indices.reshape((1,) * array.ndim) if axis is None else xp.expand_dims(indices, axis)
     return Tensor(indices)

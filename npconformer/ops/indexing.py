@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from npconformer.arrays.backend import asarray, is_array, scatter_add
+from npconformer.arrays.backend import asarray, is_array, no_scalar, scatter_add
 from npconformer.arrays.types import Array
 from npconformer.ops.arithmetic import broadcasts_to, unbroadcast
 from npconformer.tape.autograd import Operation, Tensor
@@ -23,7 +23,7 @@ class GetItem(Operation):
 
     def forward(self, x: Array) -> Array:
         self.shape = x.shape
-        return self.xp.asarray(x[self.index])
+        return no_scalar(self.xp, x[self.index])
 
     def backward(self, grad: Array) -> Array:
         dx = self.xp.zeros(self.shape, grad.dtype)

@@ -7,6 +7,7 @@ Lesson: notebooks/01_the_tape.ipynb
 
 from __future__ import annotations
 
+from npconformer.arrays.backend import no_scalar
 from npconformer.arrays.types import Array
 from npconformer.ops.axes import Axis, one_axis
 from npconformer.tape.autograd import Operation, Tensor
@@ -21,7 +22,7 @@ class Sum(Operation):
     def forward(self, x: Array) -> Array:
         self.shape = x.shape
         dtype = x.dtype if x.dtype.kind == "f" else None  # integers and booleans are counted in 64 bits
-        return self.xp.asarray(x.sum(axis=self.axis, keepdims=self.keepdims, dtype=dtype))
+        return no_scalar(self.xp, x.sum(axis=self.axis, keepdims=self.keepdims, dtype=dtype))
 
     def backward(self, grad: Array) -> Array:
         if not self.keepdims and self.axis is not None:

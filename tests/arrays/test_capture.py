@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from npconformer import Tensor
 from npconformer.arrays import pool
 from npconformer.arrays.call_plan import capture_calls
 from npconformer.arrays.capture import Capture, Captured, Diverged, NotCapturable, bare, current
@@ -144,6 +145,20 @@ def test_an_input_that_lies_otherwise():
     x = array(3, (8, 6)).T
     assert_same(lambda x: x * 2, x, array(4, (8, 6)).T)
     assert_same(lambda x: x * 2, array(3, (6, 16))[:, ::2], array(4, (6, 16))[:, ::2])
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: (Tensor(x)[:, 2:6] * 2).data,
+        lambda x: (Tensor(x)[0, 1] * 2).data,
+        lambda x: (Tensor(x).sum() * 2).data,
+        lambda x: (Tensor(x) > 0).data & (Tensor(x) < 1).data,
+        lambda x: Tensor(x).argmax(1).data * 2,
+    ],
+)
+def test_tensors(function):
+    assert_same(function)
 
 
 STEPS = [

@@ -85,6 +85,7 @@ def made_models():
         if kind != "nemo":
             yield kind, "ctc", {"add_adapter": True, "output_hidden_size": 16}
     yield "layer", "sequence_classification", {"use_weighted_layer_sum": True}
+    yield "layer", "ctc", {"hidden_act": "laplace", "feat_extract_activation": "mish"}
     yield "layer", "ctc", {"hidden_act": "gelu", "feat_extract_activation": "relu"}
     yield "bert", "ctc", {"use_intermediate_ffn_before_adapter": True, "add_adapter": True}
 
@@ -153,7 +154,7 @@ def test_what_has_other_arguments_runs_the_model():
     runs, x = count_runs(model), inputs("layer")
     with no_grad():
         for _ in range(CALLS_BEFORE + 2):
-            model(x, attention_mask=np.ones((2, 7000)))
+            model(x, attention_mask=np.full((2, 7000), 2))
         model(x, labels=[[1, 2], [3, 4]])
         model(x.tolist())
         with pytest.raises(TypeError, match="nonsense"):
@@ -247,6 +248,14 @@ def test_stored_weights_give_the_same(options, tmp_path):
     warm_up(model, inputs("layer"))
     for seed in range(3):
         assert_alike(model, inputs("layer", seed))
+
+
+def test_a_long_input_of_parts():
+    model = make("nemo")
+    x = inputs("nemo", shape=(1, 1400, 20))  # in two parts, of which the subsampling takes slices
+    warm_up(model, x)
+    assert len(model.call_plans) == 1
+    assert_alike(model, inputs("nemo", 1, (1, 1400, 20)))
 
 
 def test_float64():

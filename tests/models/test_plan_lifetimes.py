@@ -3,6 +3,7 @@
 import copy
 import cProfile
 import pickle
+import sys
 import weakref
 
 import numpy as np
@@ -12,7 +13,7 @@ from test_call_plans import assert_alike, both, count_runs, enabled, inputs, mak
 import npconformer
 from npconformer import Tensor, no_grad
 from npconformer.arrays import capture
-from npconformer.models import call_plans, model_plan, unchanged
+from npconformer.models import call_plans, model_plan
 from npconformer.models.call_plans import CALLS_BEFORE, set_call_plans
 from npconformer.models.model_plan import same_bits
 from npconformer.nn import Linear
@@ -109,6 +110,18 @@ def test_plans_that_do_not_last_are_made_ever_more_rarely(monkeypatch):
             for _ in range(CALLS_BEFORE + 2):
                 model(inputs("layer"))
     assert 1 <= len(made) <= 6
+
+
+def test_a_plan_that_was_worth_it_takes_no_patience():
+    model = planned()
+    with no_grad():
+        for _ in range(call_plans.WORTH):
+            model(inputs("layer"))
+    model.train().eval()
+    assert model.call_plans._patience == CALLS_BEFORE
+    warm_up(model, inputs("layer"))
+    model.train().eval()
+    assert model.call_plans._patience == 2 * CALLS_BEFORE
 
 
 class Counting(Linear):
@@ -229,19 +242,24 @@ def test_a_wrong_input_when_a_plan_is_due_is_an_error_and_the_next_one_makes_it(
 
 
 def test_an_interrupt_while_a_plan_is_made_leaves_nothing_at_work(monkeypatch):
-    model, x = make("layer"), inputs("layer")
-    for place, name in ((unchanged, "Unchanged"), (capture.Capture, "keep"), (model_plan, "same_bits")):
+    def interrupt(*args, **options):
+        raise KeyboardInterrupt
+
+    def in_the_middle_of_it(model):
+        twin = real(model)
+        if hasattr(model, "lm_head"):  # it calls itself for the modules inside
+            vars(twin.lm_head)["forward"] = interrupt
+        return twin
+
+    model, x, real = make("layer"), inputs("layer"), model_plan.with_captured_weights
+    for name in ("with_captured_weights", "Unchanged", "same_bits"):
         with monkeypatch.context() as patched:
-
-            def interrupt(*args, **options):
-                raise KeyboardInterrupt
-
-            patched.setattr(model_plan if name == "Unchanged" else place, name, interrupt)
+            patched.setattr(model_plan, name, in_the_middle_of_it if name == "with_captured_weights" else interrupt)
             with no_grad(), pytest.raises(KeyboardInterrupt):
                 for _ in range(CALLS_BEFORE + 1):
                     model(x)
         assert capture.current() is None and not capture._at_work and not model.call_plans._making.locked()
-        assert not call_plans._running
+        assert not call_plans._running and sys.getprofile() is None
     warm_up(model, x)
     assert len(model.call_plans) == 1
     assert_alike(model, x)

@@ -12,6 +12,7 @@ from test_call_plans import assert_alike, both, count_runs, enabled, inputs, mak
 
 import npconformer
 from npconformer import no_grad
+from npconformer.models import call_plans
 from npconformer.models.call_plans import CALLS_BEFORE, set_call_plans
 
 
@@ -93,5 +94,23 @@ def test_a_plan_whose_holder_does_not_come_back_is_given_up(monkeypatch):
         plan.seconds = -0.04  # so that the wait is 0.2 s
         assert_alike(model, inputs("layer", 1))
         assert len(model.call_plans) == 0
+    finally:
+        npconformer.set_num_threads(before)
+
+
+def test_a_lock_that_nobody_gives_back_is_given_up():
+    before = npconformer.get_num_threads()
+    try:
+        npconformer.set_num_threads(100)
+        model = planned()
+        model.call_plans._made()[0][1].lock.acquire()
+        with no_grad():
+            for _ in range(call_plans.REFUSED + 1):
+                model(inputs("layer"))
+            assert len(model.call_plans) == 0
+            model.call_plans._making.acquire()
+            for _ in range((call_plans.REFUSED + 2) * (CALLS_BEFORE + 1)):
+                model(inputs("layer", shape=(1, 1000)))
+        assert len(model.call_plans) == 1
     finally:
         npconformer.set_num_threads(before)

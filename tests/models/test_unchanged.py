@@ -2,6 +2,7 @@
 
 import gc
 import sys
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -11,10 +12,12 @@ import npconformer
 from npconformer import Tensor, no_grad, ops
 from npconformer.arrays import special
 from npconformer.models import unchanged
+from npconformer.models.call_plans import CALLS_BEFORE
 from npconformer.models.conformer import attention, feed_forward
 from npconformer.models.model_plan import same_bits
 from npconformer.nn import Linear, Module, Parameter
 from npconformer.ops.layer_norm import LayerNorm
+from npconformer.tape.autograd import Operation
 from npconformer.verify.functional_call import substituted
 
 
@@ -180,6 +183,23 @@ def class_of_a_module(model, monkeypatch):
     model.lm_head.__class__ = Half
 
 
+def method_of_an_operation_that_hides_a_base(model, monkeypatch):
+    kind = sys.modules["npconformer.ops.linear"].Linear
+
+    def call(self, *arrays):
+        result = Operation.__call__(self, *arrays)
+        result.data = result.data * 2
+        return result
+
+    monkeypatch.setattr(kind, "__call__", call, raising=False)
+
+
+def contents_of_a_dictionary(model, monkeypatch):
+    classes = sys.modules["npconformer.ops.activations"]._CLASSES
+    for name, kind in list(classes.items()):
+        monkeypatch.setitem(classes, name, sys.modules["npconformer.ops.activations"].ReLU if name else kind)
+
+
 def block_taken_out_of_the_registry(model, monkeypatch):
     del model.wav2vec2_conformer.encoder.layers._modules["1"]
 
@@ -199,6 +219,7 @@ CHANGES = [
     hook_of_the_model, forward_of_one_module, forward_of_the_model, forward_of_a_class, method_of_an_operation,
     static_method_of_an_operation, function_of_a_file, function_of_operations, function_beside_an_operation,
     class_of_an_operation, method_taken_away, method_that_hides_a_base, forward_that_hides_a_base, class_of_a_module,
+    method_of_an_operation_that_hides_a_base, contents_of_a_dictionary,
     block_taken_out_of_the_registry, another_block_in_the_registry, constant,
 ]  # fmt: skip
 
@@ -259,6 +280,31 @@ def test_code_in_use_knows_the_functions_that_ran():
         npconformer.functional.gelu(Tensor(np.ones(3, np.float32)))
     assert {"_horner", "GELU.compute"} <= {code.co_qualname for code in codes}
     assert {names["__name__"].partition(".")[0] for names in codes.values()} == {"npconformer"}
+
+
+def test_a_name_that_hides_one_of_pythons_is_seen(monkeypatch):
+    def own_zip(*arguments, **options):
+        seen.append(1)
+        return zip(*arguments, **options)
+
+    seen, model = [], planned()
+    monkeypatch.setattr(sys.modules["npconformer.ops.linear"], "zip", own_zip, raising=False)
+    with no_grad():
+        model(inputs("layer"))
+    assert seen
+
+
+def test_a_mock_is_called_as_often_as_ever():
+    place = sys.modules["npconformer.ops.dot_product_attention"]
+    model, real = make("layer"), place.exponentials_in_place
+    with mock.patch.object(place, "exponentials_in_place", wraps=real) as spy, no_grad():
+        for _ in range(CALLS_BEFORE + 4):
+            model(inputs("layer"))
+        assert spy.call_count == 2 * (CALLS_BEFORE + 4)  # in each block
+        spy.side_effect = LookupError
+        with pytest.raises(LookupError):
+            model(inputs("layer"))
+    assert len(model.call_plans) == 0
 
 
 def test_a_function_of_another_program_gives_no_plan(monkeypatch):
