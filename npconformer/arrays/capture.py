@@ -291,7 +291,9 @@ def _change(method: Any, array: Captured, arguments: tuple[Any, ...], options: d
 
 # Those that call no ufunc; the others (sum, max, +=, ...) come to `__array_ufunc__`.
 _RESULTS = "argmax argmin argpartition argsort astype byteswap choose compress copy cumprod cumsum diagonal dot flatten"
-_RESULTS += " nonzero ravel repeat reshape round searchsorted squeeze swapaxes take trace transpose"
+_RESULTS += (
+    " __copy__ __deepcopy__ nonzero ravel repeat reshape round searchsorted squeeze swapaxes take trace transpose"
+)
 _ANSWERS = "__bool__ __complex__ __contains__ __float__ __index__ __int__ item tobytes tolist"
 _CHANGES = "fill partition put resize setfield sort"
 for _names, _rule in ((_RESULTS, _view_or_compute), (_ANSWERS, _answer), (_CHANGES, _change)):

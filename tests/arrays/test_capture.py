@@ -1,5 +1,6 @@
 """Noted calls give, for other numbers, what the function itself gives for them; what cannot be noted is refused."""
 
+import copy
 import threading
 
 import numpy as np
@@ -57,6 +58,11 @@ def change(function):
     return call
 
 
+def outlives(view, x):
+    other = np.exp(x)  # lies where what the view was made of lay, if nobody has that any more
+    return view + other
+
+
 CALLS = {
     "ufunc": lambda x: np.exp(x),
     "operators": lambda x: -(2 * x + 1) / (x * x + np.float32(0.5)),
@@ -82,6 +88,8 @@ CALLS = {
     "numpy.cumsum": lambda x: np.cumsum(x, axis=0),
     "clip": lambda x: x.clip(-1, 1) + np.clip(x, 0, None),
     "round": lambda x: x.round(1),
+    "copies": lambda x: copy.copy(x * 2) + copy.deepcopy(x * 3),
+    "plain view that outlives its array": lambda x: outlives(np.broadcast_to(x * 2, (2, 6, 8)), x),
     "astype": lambda x: x.astype(np.float64).astype(np.float16),
     "reshape": lambda x: x.reshape(3, 16) + 1,
     "reshape with a copy": lambda x: x.T.reshape(-1) * 2,
@@ -224,6 +232,14 @@ def test_a_number_that_has_changed_is_noticed(ask):
     plan.run(np.ones(3))
     with pytest.raises(Diverged):
         plan.run(np.full(3, 2.0))
+
+
+def test_as_many_numbers_as_there_are_of_a_kind_are_noticed():
+    plan = capture_calls(lambda x: x[x > 0] * 2, np.array([1.0, -1, 1]))
+    plan.run(np.array([-1.0, 3, 4]))
+    np.testing.assert_array_equal(bare(plan.result), [6, 8])
+    with pytest.raises(Diverged):
+        plan.run(np.ones(3))
 
 
 def test_an_array_made_elsewhere_is_not_written_to():

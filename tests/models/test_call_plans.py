@@ -8,7 +8,7 @@ import npconformer
 from npconformer import Tensor, no_grad, ops
 from npconformer.arrays import threads
 from npconformer.arrays.call_plan import SharedCalls
-from npconformer.models import call_plans
+from npconformer.models import call_plans, model_plan
 from npconformer.models.auto import model_class
 from npconformer.models.call_plans import CALLS_BEFORE, set_call_plans
 from npconformer.models.model_plan import ModelPlan, same_bits
@@ -256,6 +256,17 @@ def test_a_long_input_of_parts():
     warm_up(model, x)
     assert len(model.call_plans) == 1
     assert_alike(model, inputs("nemo", 1, (1, 1400, 20)))
+
+
+def test_what_modules_keep_of_inputs_is_not_shared_with_their_copies():
+    model = make("layer", position_embeddings_type="relative")
+    twin = model_plan.with_captured_weights(model)
+    for own, other in zip(model.modules(), twin.modules(), strict=True):
+        assert own is not other
+        for name in ("latest", "projected", "call_plans"):
+            assert not hasattr(own, name) or getattr(own, name) is not getattr(other, name)
+    parameters = zip(model.parameters(), twin.parameters(), strict=True)
+    assert all(own is not other and np.shares_memory(own.data, other.data) for own, other in parameters)
 
 
 def test_float64():
