@@ -72,11 +72,10 @@ class Capture:
         """The same memory, as an array whose use is noted."""
         return array.view(Captured)
 
-    def call(self, function: Callable[..., Any], arguments: tuple[Any, ...], options: dict[str, Any]) -> Any:
+    def call(self, function: Callable[..., Any], arguments: tuple[Any, ...], options: dict[str, Any]) -> None:
         """Makes a call that writes into memory it is given, and notes it."""
-        result = function(*arguments, **options)
+        function(*arguments, **options)
         self.steps.append(functools.partial(function, *arguments, **options))
-        return result
 
     def keep(
         self, result: Any, function: Callable[..., Any], arguments: tuple[Any, ...], options: dict[str, Any]
@@ -153,9 +152,7 @@ class Captured(np.ndarray):
         if source is not None:
             view = super().__array_function__(function, types, arguments, options)
             return view if isinstance(view, Captured) else _view_of(source, view)
-        if isinstance(found, (list, tuple)) and any(isinstance(one, np.ndarray) for one in found):
-            raise NotCapturable(f"numpy.{function.__name__}, which gives several arrays")
-        return _compute(function, arguments, options)
+        return _note(found, function, bare(arguments), bare(options))
 
     def __getitem__(self, index: Any) -> Any:
         return _view_or_compute(np.ndarray.__getitem__, self, (index,), {})
@@ -193,8 +190,13 @@ def _address(array: np.ndarray) -> int:
 
 def _compute(function: Callable[..., Any], arguments: tuple[Any, ...], options: dict[str, Any]) -> Any:
     """A call that makes its result itself."""
-    capture, arguments, options = current(), bare(arguments), bare(options)
-    result = function(*arguments, **options)
+    arguments, options = bare(arguments), bare(options)
+    return _note(function(*arguments, **options), function, arguments, options)
+
+
+def _note(result: Any, function: Callable[..., Any], arguments: tuple[Any, ...], options: dict[str, Any]) -> Any:
+    """What such a call has made, of plain arrays, as what the caller gets."""
+    capture = current()
     if capture is None:
         return result
     if isinstance(result, (np.ndarray, np.generic)):
@@ -240,9 +242,11 @@ def _with_out(function: Any, arguments: tuple[Any, ...], options: dict[str, Any]
 
 def _view_or_compute(method: Any, array: Captured, arguments: tuple[Any, ...], options: dict[str, Any]) -> Any:
     """What a method gives, which may be a view of the array."""
-    if _viewed(method(bare(array), *bare(arguments), **bare(options)), array) is not None:
-        return method(array, *bare(arguments), **bare(options))
-    return _compute(method, (array, *arguments), options)
+    arguments, options = bare(arguments), bare(options)
+    found = method(bare(array), *arguments, **options)
+    if _viewed(found, array) is not None:
+        return method(array, *arguments, **options)
+    return _note(found, method, (bare(array), *arguments), options)
 
 
 def _viewed(found: Any, arguments: Any) -> Captured | None:

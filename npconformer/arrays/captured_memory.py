@@ -16,7 +16,8 @@ from typing import Any
 
 import numpy as np
 
-ALIGNMENT = 64  # bytes: a line of the cache
+from npconformer.arrays.memory_blocks import new_block, rounded
+
 SLACK = 4  # how many times as large as needed what is taken may be
 
 Blocks = dict[int, list[np.ndarray]]  # by their bytes
@@ -45,7 +46,7 @@ class CapturedMemory:
     def empty(self, shape: tuple[int, ...], dtype: Any) -> Any:
         """An array whose numbers are not set."""
         dtype = np.dtype(dtype)
-        block = self._take(_rounded(math.prod(shape) * dtype.itemsize))
+        block = self._take(rounded(math.prod(shape) * dtype.itemsize))
         array = np.ndarray.__new__(self._kind, shape, dtype, block)
         array._block = block
         weakref.finalize(array, self._give_back, block).atexit = False
@@ -74,9 +75,7 @@ class CapturedMemory:
             self.size += size
             if self.size > self._most:
                 raise NotCapturable(f"more than {self._most} bytes of memory")
-            whole = np.empty(size + ALIGNMENT, np.uint8)
-            start = -whole.ctypes.data % ALIGNMENT
-            block = whole[start : start + size]
+            block = new_block(size)
         if self._part is not None:
             self._part.taken.add(id(block))
         return block
@@ -100,9 +99,3 @@ class _Part:
     def __init__(self) -> None:
         self.taken: set[int] = set()
         self.free: Blocks = defaultdict(list)
-
-
-def _rounded(size: int) -> int:
-    """Up to an eighth of a power of two."""
-    step = max(ALIGNMENT, 1 << max(0, size.bit_length() - 4))
-    return max(ALIGNMENT, -(-size // step) * step)

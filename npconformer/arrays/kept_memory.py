@@ -29,12 +29,12 @@ import numpy as np
 
 from npconformer.arrays.capture import current
 from npconformer.arrays.memory import machine_memory
+from npconformer.arrays.memory_blocks import new_block, rounded
 from npconformer.arrays.types import Array
 
 SMALLEST = 128 * 1024  # bytes: smaller arrays are a C library's daily bread
 PART_KEPT = 1 / 8  # of the machine's memory, at most: what one training step leaves, the next one takes up
 SLACK = 2  # how many times as large as needed what is taken may be
-ALIGNMENT = 64  # bytes: a line of the cache
 EACH = 16  # how often what is kept is added up
 
 
@@ -58,7 +58,7 @@ def empty(xp: ModuleType, shape: tuple[int, ...], dtype: Any) -> Array:
     size = math.prod(shape) * dtype.itemsize
     if xp is not np or size < SMALLEST:
         return xp.empty(shape, dtype=dtype)
-    memory = _take(_rounded(size))
+    memory = _take(rounded(size))
     array: np.ndarray = np.ndarray(shape, dtype, cast(Any, memory))  # it owns none: every view of it keeps it alive
     lent = _Lent(array, _give_back)
     lent.memory = memory
@@ -86,11 +86,6 @@ def release() -> None:
     _free.clear()
 
 
-def _rounded(size: int) -> int:
-    step = 1 << max(0, size.bit_length() - 4)
-    return -(-size // step) * step
-
-
 def _take(size: int) -> ctypes.Array:
     same = _free.get(size)
     if same:  # nearly always
@@ -103,10 +98,8 @@ def _take(size: int) -> ctypes.Array:
             return _free[kept].pop()
         except IndexError:
             continue
-    block = np.empty(size + ALIGNMENT, np.uint8)
-    start = -block.ctypes.data % ALIGNMENT
     # No array: NumPy's views look through arrays that own no memory, at what these are views of.
-    return (ctypes.c_char * size).from_buffer(cast(Any, block[start:]))
+    return (ctypes.c_char * size).from_buffer(cast(Any, new_block(size)))
 
 
 def _give_back(lent: Any) -> None:

@@ -47,6 +47,9 @@ WORTH = 100  # runs that are worth having made a plan
 REFUSED = 100  # times in a row that a lock may be another's: nobody takes so long, so an interrupt has left it locked
 MOST_PATIENCE = 2**10  # calls of a shape, where plans did not last
 
+HARMLESS = ("warn", "ignore")  # error states; for the others NumPy has to meet an overflow where the model does
+
+_UNKNOWN = object()  # the key of an argument that no plan is made for
 _enabled = True
 _local = threading.local()  # .inside: a model runs in this thread, and what it calls are its parts
 _running: set[int] = set()  # threads in which one does
@@ -123,9 +126,9 @@ class CallPlans:
         plan = self._plans.get(key, 0)
         if isinstance(plan, int):
             return self._count(key, plan, model, x, arguments[1:], options)
-        return None if plan is None else self._by(plan, key, model, x)
+        return None if plan is None else self._use(plan, key, model, x)
 
-    def _by(self, plan: ModelPlan, key: Any, model: Any, x: np.ndarray) -> Any:
+    def _use(self, plan: ModelPlan, key: Any, model: Any, x: np.ndarray) -> Any:
         """What the plan gives, or None where it does not apply, or another thread uses it."""
         has_it = False
         try:
@@ -187,10 +190,6 @@ class CallPlans:
             return False
         self._plans.pop(key, None)
         return True
-
-
-_UNKNOWN = object()
-HARMLESS = ("warn", "ignore")  # error states; for the others NumPy has to meet an overflow where the model does
 
 
 def _array_of(value: Any) -> np.ndarray | None:

@@ -43,7 +43,7 @@ def code_in_use() -> Iterator[Codes]:
 
     def see(frame: Any, event: str, argument: Any) -> None:
         if event == "call" and frame.f_code not in codes:
-            if str(frame.f_globals.get("__name__")).partition(".")[0] == PACKAGE:
+            if _program(frame.f_globals.get("__name__")) == PACKAGE:
                 codes[frame.f_code] = frame.f_globals
 
     try:
@@ -55,7 +55,12 @@ def code_in_use() -> Iterator[Codes]:
 
 def is_own(kind: type) -> bool:
     """Whether a class is this package's."""
-    return kind.__module__.partition(".")[0] == PACKAGE
+    return _program(kind.__module__) == PACKAGE
+
+
+def _program(module: Any) -> str:
+    """Whose a module is, by its dotted name."""
+    return str(module).partition(".")[0]
 
 
 def is_of_own_code(model: Module) -> bool:
@@ -68,13 +73,13 @@ def is_of_own_code(model: Module) -> bool:
                 return False
             if isinstance(value, tuple) and any(isinstance(part, (Module, list, dict)) for part in value):
                 return False
-            if callable(value) and not is_own(type(value)) and not _name_of(value).startswith(f"{PACKAGE}."):
+            if callable(value) and PACKAGE not in (_program(type(value).__module__), _program(_module_of(value))):
                 return False
     return True
 
 
-def _name_of(value: Any) -> str:
-    return str(getattr(value, "__module__", ""))
+def _module_of(value: Any) -> Any:
+    return getattr(value, "__module__", None)
 
 
 def is_as_written() -> bool:
@@ -146,7 +151,7 @@ def _looked_up(codes: Codes, kinds: set[type]) -> Iterator[LookedUp]:
     namespaces = {id(names): names for names in codes.values()}
     for names in list(namespaces.values()):  # `ops.linear` is looked up in ops
         for value in names.values():
-            if isinstance(value, ModuleType) and value.__name__.partition(".")[0] == PACKAGE:
+            if isinstance(value, ModuleType) and _program(value.__name__) == PACKAGE:
                 namespaces[id(vars(value))] = vars(value)
     classes = set(kinds)
     for names in namespaces.values():
@@ -172,11 +177,10 @@ def _is_foreign(value: Any) -> bool:
     """Whether a function or a class in the package's place is another program's, which may look at anything."""
     value = getattr(value, "__func__", getattr(value, "fget", value))
     if isinstance(value, FunctionType):
-        name = value.__globals__.get("__name__", "")
+        program = _program(value.__globals__.get("__name__"))
     else:
-        name = value.__module__ if isinstance(value, type) else type(value).__module__
-    top = str(name).partition(".")[0]
-    return top not in KNOWN and not top.startswith("namedtuple_")
+        program = _program(value.__module__ if isinstance(value, type) else type(value).__module__)
+    return program not in KNOWN and not program.startswith("namedtuple_")
 
 
 def _nested(code: CodeType) -> Iterator[CodeType]:

@@ -8,7 +8,8 @@ import pytest
 from strict_device import STRICT
 
 from npconformer.arrays import kept_memory
-from npconformer.arrays.kept_memory import ALIGNMENT, SMALLEST, empty
+from npconformer.arrays.kept_memory import SMALLEST, empty
+from npconformer.arrays.memory_blocks import ALIGNMENT, rounded
 
 SHAPE = (300, 400)  # of float32: 480,000 bytes
 
@@ -108,8 +109,8 @@ def test_what_another_thread_leaves_is_taken_up():
 
 def test_sizes_are_rounded_up_by_an_eighth_at_most():
     for size in (SMALLEST, SMALLEST + 1, 2**20 - 1, 2**20, 2**20 + 1, 3 * 2**19 + 5, 10**9):
-        rounded = kept_memory._rounded(size)
-        assert size <= rounded <= size * 1.125 and kept_memory._rounded(rounded) == rounded
+        whole = rounded(size)
+        assert size <= whole <= size * 1.125 and rounded(whole) == whole
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.int64, bool])
