@@ -66,7 +66,7 @@ def to_device(result: Any) -> Any:
     """NumPy's result as CuPy gives it: arrays, 0-d ones where NumPy gives scalars."""
     if isinstance(result, (tuple, list)):
         return type(result)(to_device(part) for part in result)
-    return DeviceArray(np.asarray(result)) if isinstance(result, (np.ndarray, np.generic)) else result
+    return DeviceArray(np.asarray(result)) if isinstance(result, (np.ndarray, np.generic, bool)) else result
 
 
 def like_operands(result: Any, operands: tuple[Any, ...]) -> Any:

@@ -87,7 +87,8 @@ bool_ dtype e finfo float16 float32 float64 floating iinfo inf int16 int32 int64
 issubdtype nan ndindex newaxis pi promote_types result_type uint16 uint32 uint64 uint8
 """.split()
 
-_COUNTED = {"nonzero", "unique", "count_nonzero", "array_equal", "allclose"}
+_COUNTED = {"nonzero", "unique", "count_nonzero"}
+_LACKING = {"einsum": ("out",)}  # arguments that NumPy's function of the name has and CuPy's has not
 
 
 class StrictNamespace:
@@ -130,6 +131,8 @@ class StrictNamespace:
             raise TypeError(f"xp.where: the condition must be a device array, got {type(condition)}")
         if not values:
             synchronise("where(condition)")
+        if values and not any(isinstance(value, (DeviceArray, np.generic)) for value in values):
+            raise TypeError("xp.where of two Python numbers: in a fused kernel CuPy makes float16 of them")
         refuse_widening(values, "where")
         return call(np.where, "where", (condition, *values), {})
 
@@ -155,6 +158,9 @@ def _function(name: str) -> Callable:
 
     def function(*args: Any, **kwargs: Any) -> Any:
         FUSION.refuse(f"xp.{name}")
+        for argument in _LACKING.get(name, ()):
+            if argument in kwargs:
+                raise TypeError(f"xp.{name}: CuPy's has no argument {argument!r}")
         if name in _COUNTED:
             synchronise(f"xp.{name}")
         return call(numpy_function, f"xp.{name}", args, kwargs)
@@ -181,6 +187,10 @@ def _normal_cdf(x: DeviceArray, out: DeviceArray | None = None) -> DeviceArray:
     return out
 
 
+def _sums_of_products(subscripts: str, a: DeviceArray, b: DeviceArray, out: DeviceArray | None = None) -> DeviceArray:
+    return call(np.einsum, "sums_of_products", (subscripts, a, b), {} if out is None else {"out": out})
+
+
 xp = _make_namespace()
 STRICT = Backend(
     name="strict",
@@ -189,6 +199,9 @@ STRICT = Backend(
     to_host=DeviceArray.get,
     from_host=xp.asarray,
     normal_cdf=_normal_cdf,
+    sums_of_products=_sums_of_products,
+    row_sums=lambda x: x.sum(axis=-1, keepdims=True),
+    row_products=lambda x, y: _sums_of_products("nc,nc->n", x, y)[:, None],
     fuse=FUSION,
 )
 register(STRICT)

@@ -52,13 +52,12 @@ class Fusion:
         assert name.isidentifier() and name.isascii(), f"{name!r} cannot be the name of a kernel"
         self.made[name] = self.made.get(name, 0) + 1
 
-        def kernel(*arrays: DeviceArray) -> None:
-            shapes = {array.shape for array in arrays}
-            np.broadcast_shapes(*shapes)
-            assert type(arrays[0]) is DeviceArray
+        def kernel(*arrays: Any) -> None:
+            assert type(arrays[0]) is DeviceArray  # numbers may stand beside arrays
+            np.broadcast_shapes(*[array.shape for array in arrays if isinstance(array, DeviceArray)])
             self.active = True
             try:
-                returned = function(*[FusionArray(array._host) for array in arrays])
+                returned = function(*[FusionArray(x._host) if isinstance(x, DeviceArray) else x for x in arrays])
             finally:
                 self.active = False
             assert returned is None, "a kernel writes its results into its arrays"

@@ -1,12 +1,12 @@
-"""Which array library an array belongs to, and the few places where NumPy and CuPy truly differ.
+"""Which array library an array belongs to, and the few functions that NumPy and CuPy call differently.
 
 Every operation of the package is written once, in terms of `xp`, the module that its input arrays belong to:
 
     xp = get_array_module(x)
     y = xp.exp(x)
 
-CuPy is imported here and nowhere else, and only once somebody asks for it with `use("cupy")`, with the environment
-variable `NPCONFORMER_BACKEND=cupy`, with `model.to("cuda")`, or by passing a CuPy array.
+CuPy is imported in `cupy_library` and nowhere else, and only once somebody asks for it with `use("cupy")`, with the
+environment variable `NPCONFORMER_BACKEND=cupy`, with `model.to("cuda")`, or by passing a CuPy array.
 
 Lesson: notebooks/12_numpy_to_gpu.ipynb
 """
@@ -14,51 +14,16 @@ Lesson: notebooks/12_numpy_to_gpu.ipynb
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from dataclasses import dataclass
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 
-from npconformer.arrays.special import normal_cdf_numpy
+from npconformer.arrays.array_library import NUMPY, Backend, BackendError
 from npconformer.arrays.types import Array
 
 ENVIRONMENT_VARIABLE = "NPCONFORMER_BACKEND"
 
 
-class BackendError(RuntimeError):
-    """An array library was asked for that is not installed, or that finds no device."""
-
-
-@dataclass(frozen=True)
-class Backend:
-    """An array library: its namespace, and what it does differently from NumPy.
-
-    Attributes:
-        name: what `use` calls it.
-        xp: the namespace with NumPy's names.
-        array_type: the type of its arrays.
-        to_host: array -> NumPy array.
-        from_host: NumPy array -> array of this library.
-        normal_cdf: the distribution function of the normal distribution, element by element, dtype kept.
-        piece_size: how many numbers are worked on at once where there is a choice: as many as a cache holds, on a host;
-            as many as a device's memory holds without pain, elsewhere.
-        fuse: (function, name) -> the same function as one kernel, for a function of element-wise steps (see
-            `threads.run_elementwise`); None where every step is run by itself.
-    """
-
-    name: str
-    xp: ModuleType | Any
-    array_type: type
-    to_host: Callable[[Any], np.ndarray]
-    from_host: Callable[[np.ndarray], Any]
-    normal_cdf: Callable[..., Any]
-    piece_size: int = 2**26
-    fuse: Callable[[Callable, str], Callable] | None = None
-
-
-NUMPY = Backend("numpy", np, np.ndarray, np.asarray, np.asarray, normal_cdf_numpy, piece_size=2**19)
 _by_array_type: dict[type, Backend] = {np.ndarray: NUMPY}
 _by_name: dict[str, Backend] = {"numpy": NUMPY}
 _SYNONYMS = {"cpu": "numpy", "cuda": "cupy", "cuda:0": "cupy", "gpu": "cupy"}
@@ -72,28 +37,10 @@ def register(backend: Backend) -> None:
 
 
 def _load_cupy() -> Backend:
-    if "cupy" in _by_name:
-        return _by_name["cupy"]
-    try:
-        import cupy
-        from cupyx.scipy.special import ndtr
-    except ImportError as error:
-        raise BackendError(
-            "CuPy is not installed. Install it for your CUDA version with "
-            '`pip install "cupy-cuda12x[ctk]"` or `pip install "cupy-cuda13x[ctk]"` '
-            f"(the import failed with: {error})."
-        ) from error
-    try:
-        devices = cupy.cuda.runtime.getDeviceCount()
-    except cupy.cuda.runtime.CUDARuntimeError as error:
-        raise BackendError(f"CuPy {cupy.__version__} is installed but finds no usable GPU: {error}.") from error
-    if devices == 0:
-        raise BackendError(f"CuPy {cupy.__version__} is installed but this machine has no GPU.")
+    if "cupy" not in _by_name:
+        from npconformer.arrays import cupy_library
 
-    def fuse(function: Callable, name: str) -> Callable:
-        return cupy.fuse(kernel_name=name)(function)
-
-    register(Backend("cupy", cupy, cupy.ndarray, cupy.asnumpy, cupy.asarray, ndtr, fuse=fuse))
+        register(cupy_library.load())
     return _by_name["cupy"]
 
 
@@ -154,8 +101,21 @@ def is_array(value: Any) -> bool:
     return isinstance(value, np.ndarray) or backend_of(value) is not NUMPY
 
 
+def known_array(value: Any) -> Array:
+    """The value as an array of a known library: CuPy's, over the same memory, for one that another library has on a GPU
+
+    (it has `__cuda_array_interface__`, as torch's tensors do there), else NumPy's.
+    """
+    if is_array(value):
+        return value
+    if hasattr(value, "__cuda_array_interface__"):
+        return get_backend("cupy").from_host(value)
+    return np.asarray(value)
+
+
 def to_host(array: Any) -> np.ndarray:
     """The array as a NumPy array, copied from its device where it has one."""
+    array = known_array(array)
     return backend_of(array).to_host(array)
 
 

@@ -88,6 +88,15 @@ def run_elementwise(function: Callable[..., None], *arrays: Array) -> None:
         _kernel(function, backend)(*arrays)
 
 
+def run_step(function: Callable[..., None], *arrays: Any) -> None:
+    """The same for arrays that are a piece already, of any shapes that fit each other, and numbers beside them."""
+    backend = backend_of(*arrays)
+    if backend.fuse is None:
+        function(backend.xp, *arrays)
+    else:
+        _kernel(function, backend)(*arrays)
+
+
 @functools.cache
 def _kernel(function: Callable[..., None], backend: Backend) -> Callable[..., None]:
     name = function.__qualname__.replace(".", "_")

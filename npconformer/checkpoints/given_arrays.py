@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from npconformer.arrays.backend import is_array, to_host
+from npconformer.arrays.backend import to_host
 from npconformer.tape.autograd import Tensor
 
 
@@ -49,7 +49,7 @@ class GivenArrays:
 
 def _as_array(name: str, value: Any) -> np.ndarray:
     value = value.data if isinstance(value, Tensor) else value
-    array = to_host(value) if is_array(value) else np.asarray(value.detach() if hasattr(value, "detach") else value)
+    array = to_host(value.detach() if hasattr(value, "detach") else value)
     if array.dtype.kind not in "fiub":
         raise ValueError(f"state_dict: {name!r} is no array of numbers, got dtype {array.dtype}")
     return array

@@ -22,7 +22,7 @@ def host_array(name: str, values: ArrayLike) -> np.ndarray:
     """An argument (array of any library, tensor, lists of numbers) as a NumPy array; ValueError for anything else."""
     values = values.data if isinstance(values, Tensor) else values
     try:
-        array = to_host(values) if is_array(values) else np.asarray(values)
+        array = to_host(values)
     except ValueError:  # NumPy's word for lists of different lengths
         raise ValueError(
             f"{name}: the lists in it have different lengths; make them equally long with {IGNORED} behind the shorter "

@@ -36,6 +36,7 @@ from types import ModuleType
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
+from npconformer.arrays import threads
 from npconformer.arrays.backend import asarray, get_array_module
 from npconformer.arrays.types import Array
 from npconformer.losses.class_labels import REDUCTIONS as USUAL_REDUCTIONS
@@ -58,6 +59,30 @@ def _log_sum(xp: ModuleType, *terms: Array) -> Array:
     for term in terms[1:]:
         total += xp.exp(term - shift)
     return xp.log(total) + shift
+
+
+def _advance(xp: ModuleType, alpha: Array, stay: Array, step: Array, skip: Array, penalty: Array, y: Array) -> None:
+    """log α_t from the log α_(t-1) of the same states, of those before them and of those before these."""
+    alpha[...] = _log_sum(xp, stay, step, skip + penalty) + y
+
+
+def _add(xp: ModuleType, total: Array, x: Array, y: Array) -> None:
+    xp.add(x, y, out=total)
+
+
+def _retreat(
+    xp: ModuleType,
+    beta: Array,
+    stay: Array,
+    step: Array,
+    skip: Array,
+    penalty: Array,
+    at_end: Array,
+    last: Array,
+    t: int,
+) -> None:
+    """log β_t from log β_(t+1) y_(t+1) of the same states, the next and those after; at_end from the last frame on."""
+    beta[...] = xp.where(last > t, _log_sum(xp, stay, step, skip + penalty), at_end)
 
 
 def _state_log_probs(log_probs: Array, targets: CTCTargets) -> Array:
@@ -95,7 +120,8 @@ def ctc_forward(log_probs: Array, targets: CTCTargets) -> tuple[Array, Array]:
     with np.errstate(divide="ignore"):  # log 0 = -inf is meant
         for t in range(1, frames):
             before = log_alpha[t - 1]
-            log_alpha[t, :, 2:] = _log_sum(xp, before[:, 2:], before[:, 1:-1], before[:, :-2] + skip) + emissions[t]
+            earlier = before[:, 2:], before[:, 1:-1], before[:, :-2]
+            threads.run_step(_advance, log_alpha[t, :, 2:], *earlier, skip, emissions[t])
         last = asarray(targets.input_lengths - 1, like=log_probs)
         end = asarray(2 * targets.target_lengths + 2, like=log_probs)
         item = xp.arange(batch)
@@ -122,14 +148,13 @@ def ctc_posteriors(log_probs: Array, targets: CTCTargets, losses: Array, log_alp
     last = asarray(targets.input_lengths - 1, like=log_probs)[:, None]
     posteriors = xp.empty((batch, frames, size))
     onward = xp.full((batch, size + 2), -np.inf)  # log β_{t+1}(s) y_{t+1}(l_s), two unreachable states at the end
-    log_beta = at_end
+    posteriors[:, -1] = at_end
     with np.errstate(divide="ignore"):
-        for t in range(frames - 1, -1, -1):
-            if t < frames - 1:
-                onward[:, :-2] = log_beta + emissions[t + 1]
-                log_beta = _log_sum(xp, onward[:, :-2], onward[:, 1:-1], onward[:, 2:] + skip_from)
-                log_beta = xp.where(last > t, log_beta, at_end)
-            posteriors[:, t] = log_alpha[t, :, 2:] + log_beta
+        for t in range(frames - 2, -1, -1):
+            log_beta, later = posteriors[:, t], (onward[:, :-2], onward[:, 1:-1], onward[:, 2:])
+            threads.run_step(_add, later[0], posteriors[:, t + 1], emissions[t + 1])
+            threads.run_step(_retreat, log_beta, *later, skip_from, at_end, last, t)
+    posteriors += log_alpha[:, :, 2:].swapaxes(0, 1)
     with np.errstate(invalid="ignore", over="ignore"):
         posteriors += losses[:, None, None]
         return xp.exp(posteriors, out=posteriors)

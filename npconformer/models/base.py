@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from npconformer.arrays.backend import asarray, is_array, to_host
+from npconformer.arrays.backend import asarray, known_array, to_host
 from npconformer.arrays.blas import single_threaded
 from npconformer.arrays.device import Device, device_of
 from npconformer.arrays.memory import machine_memory
@@ -233,7 +233,7 @@ class PreTrainedModel(PretrainedMixin, Module, metaclass=_Fits):
         """The inputs as a tensor in the model's dtype and memory, or a ValueError that says what is wrong."""
         name = self.main_input_name
         array = inputs.data if isinstance(inputs, Tensor) else inputs
-        array = array if is_array(array) else np.asarray(array)
+        array = known_array(array)
         if array.dtype.kind not in "fiu":
             raise ValueError(f"{name}: expected numbers, got dtype {array.dtype}")
         self.check_shape(array.shape)
@@ -249,7 +249,7 @@ class PreTrainedModel(PretrainedMixin, Module, metaclass=_Fits):
 
     def own_rows(self, attention_mask: Array | None, shape: tuple[int, ...]) -> np.ndarray:
         """(B,) rows of each utterance, from a mask (B, N) of ones followed by zeros. shape: of the inputs."""
-        mask = np.asarray(to_host(attention_mask.data if isinstance(attention_mask, Tensor) else attention_mask))
+        mask = to_host(attention_mask.data if isinstance(attention_mask, Tensor) else attention_mask)
         if mask.shape != tuple(shape[:2]):
             name = self.main_input_name
             raise ValueError(f"attention_mask: expected shape {tuple(shape[:2])} as {name}, got {mask.shape}")

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from npconformer import ops
-from npconformer.arrays.backend import asarray, is_array, to_host
+from npconformer.arrays.backend import asarray, to_host
 from npconformer.arrays.generator import get_generator
 from npconformer.arrays.types import Array
 from npconformer.tape.autograd import Tensor
@@ -84,7 +84,7 @@ def compute_mask_indices(
 def _item_lengths(shape: tuple[int, int], attention_mask: Array | None) -> np.ndarray:
     if attention_mask is None:
         return np.full(shape[0], shape[1])
-    valid = (to_host(attention_mask) if is_array(attention_mask) else np.asarray(attention_mask)) != 0
+    valid = to_host(attention_mask) != 0
     if valid.shape != tuple(shape):
         raise ValueError(f"attention_mask: expected shape {tuple(shape)}, got {valid.shape}")
     if (valid[:, 1:] > valid[:, :-1]).any():
@@ -135,7 +135,7 @@ def spec_augment(
             min_masks=config.mask_time_min_masks,
         )
     if mask_time_indices is not None:
-        masked = np.asarray(to_host(mask_time_indices)).astype(bool)
+        masked = to_host(mask_time_indices).astype(bool)
         if masked.shape != (batch, frames):
             raise ValueError(f"mask_time_indices: expected shape {(batch, frames)}, got {masked.shape}")
         if mask_vector is None:

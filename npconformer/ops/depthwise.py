@@ -42,7 +42,7 @@ class Depthwise(Operation):
 
     def backward(self, grad: Array) -> tuple[Array | None, Array | None, Array | None]:
         x, weight = self.saved
-        xp, kernel = self.xp, weight.shape[2]
+        xp, kernel, backend = self.xp, weight.shape[2], backend_of(x)
         dx = dweight = None
         if self.needs[0]:
             reversed_taps = contiguous(weight[:, 0, ::-1].T)  # (K, C)
@@ -50,28 +50,31 @@ class Depthwise(Operation):
             dx = self._sum_over_taps(self._windows(spread, kernel, 1), reversed_taps)  # (B, T, C)
         if self.needs[1]:
             windows = self._windows(pad_time(xp, x, self.padding), kernel, self.stride)
+            step = max(grad.shape[1], 1) if backend.longest_sum is None else SUMMED_AT_ONCE
             sums = xp.zeros((kernel, x.shape[2]))  # float64: one float32 sum over a long time would be too coarse
 
             def correlate(first: int, stop: int) -> None:
                 part = slice(first, stop)
-                for start in range(0, grad.shape[1], SUMMED_AT_ONCE):
-                    time = slice(start, start + SUMMED_AT_ONCE)
-                    sums[:, part] += xp.einsum("buc,bukc->kc", grad[:, time, part], windows[:, time, :, part])
+                for start in range(0, grad.shape[1], step):
+                    time = slice(start, start + step)
+                    pair = grad[:, time, part], windows[:, time, :, part]
+                    sums[:, part] += backend.sums_of_products("buc,bukc->kc", *pair)
 
-            threads.run_ranges(correlate, x.shape[2], grad.shape[1], backend_of(x))
+            threads.run_ranges(correlate, x.shape[2], grad.shape[1], backend)
             dweight = sums.T[:, None].astype(x.dtype, order="C")  # (C, 1, K)
         return dx, dweight, column_sums(xp, grad) if self.needs[2] else None
 
     def _sum_over_taps(self, windows: Array, taps: Array) -> Array:
         """(B, U, K, C), (K, C) -> (B, U, C)"""
         batch, outputs, _, channels = windows.shape
+        backend = backend_of(windows)
         y = empty(self.xp, (batch, outputs, channels), taps.dtype)
 
         def convolve(first: int, stop: int) -> None:
             part = slice(first, stop)
-            self.xp.einsum("bukc,kc->buc", windows[:, part], taps, out=y[:, part])
+            backend.sums_of_products("bukc,kc->buc", windows[:, part], taps, out=y[:, part])
 
-        threads.run_ranges(convolve, outputs, batch * channels, backend_of(y))
+        threads.run_ranges(convolve, outputs, batch * channels, backend)
         return y
 
     def _windows(self, padded: Array, kernel: int, stride: int) -> Array:

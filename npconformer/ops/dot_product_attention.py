@@ -90,10 +90,10 @@ class DotProductAttention(Operation):
 
     def backward(self, grad: Array, grad_weights: Array | None = None) -> tuple[Array | None, ...]:
         query, key, value, kept, all_weights, *positions = self.saved
-        xp, matmul = self.xp, self.xp.matmul
+        matmul, backend = self.xp.matmul, backend_of(query)
         q, k, v, g = (self.split(x) for x in (query, key, value, grad))
         inputs = zip((query, key, value), self.needs[:3], strict=True)
-        gradients = [xp.empty(x.shape, dtype=x.dtype) if need else None for x, need in inputs]
+        gradients = [self.xp.empty(x.shape, dtype=x.dtype) if need else None for x, need in inputs]
         dq, dk, dv = (None if x is None else self.split(x) for x in gradients)
         dpositions = self.empty_gradients(positions, self.needs[5:])
 
@@ -106,13 +106,13 @@ class DotProductAttention(Operation):
             if grad_weights is not None:
                 dscores += grad_weights[:, heads]
             dscores = self._drop(dscores, part)
-            dscores -= xp.einsum("bhij,bhij->bhi", dscores, weights)[..., None]
+            dscores -= backend.sums_of_products("bhij,bhij->bhi", dscores, weights)[..., None]
             dscores *= weights
             self.differentiate_scores(dscores, (q, k, *positions), heads, (dq, dk, *dpositions))
 
         batch, time, _ = query.shape
         size = batch * time * time
-        threads.run_products(differentiate, self.heads, size, backend_of(query), HEADS_SIZE, shared_size=SHARED_SIZE)
+        threads.run_products(differentiate, self.heads, size, backend, HEADS_SIZE, shared_size=SHARED_SIZE)
         return (*gradients, None, None, *dpositions)
 
     def scores(self, inputs: tuple[Any, ...], heads: slice, queries: slice, out: Array) -> None:

@@ -94,9 +94,12 @@ class FeedForward(Operation):
             total += more
         if c is not None:
             total += c[:, None] if is_turned else c
-        if self.factor != 1:
-            total *= self.factor
-        self.xp.add(residual, turned(total, is_turned), out=y)
+        threads.run_step(_add_scaled, y, turned(total, is_turned), residual, self.factor)
+
+
+def _add_scaled(xp: ModuleType, y: Array, x: Array, residual: Array, factor: float) -> None:
+    xp.multiply(x, factor, out=y)
+    y += residual
 
 
 def turned(rows: Array, is_turned: bool) -> Array:

@@ -14,6 +14,7 @@ from __future__ import annotations
 from types import ModuleType
 
 from npconformer.arrays import threads
+from npconformer.arrays.backend import backend_of
 from npconformer.arrays.column_sums import column_products, column_sums
 from npconformer.arrays.kept_memory import empty
 from npconformer.arrays.types import Array
@@ -28,23 +29,17 @@ class LayerNorm(Operation):
 
     def forward(self, x: Array, weight: Array, bias: Array) -> Array:
         xp, channels = self.xp, x.shape[-1]
-        rows = x.reshape(-1, channels)  # (N, C)
+        rows, backend = x.reshape(-1, channels), backend_of(x)  # (N, C)
         in_place = self.overwrite and not self.recording and x.flags.c_contiguous
         y = rows if in_place else empty(xp, rows.shape, x.dtype)
         n = empty(xp, rows.shape, x.dtype) if self.recording else y  # without a recording n is overwritten by y
         r = empty(xp, (rows.shape[0], 1), x.dtype)
 
         def normalise(xp: ModuleType, y: Array, n: Array, r: Array, rows: Array) -> None:
-            mean = xp.matmul(rows, xp.ones((channels, 1), dtype=rows.dtype))  # (N, 1): faster than a sum
-            mean /= channels
-            xp.subtract(rows, mean, out=n)
-            xp.divide(xp.matmul(n[:, None], n[:, :, None])[:, 0], channels, out=r)
-            r += self.eps
-            xp.sqrt(r, out=r)
-            xp.reciprocal(r, out=r)
+            threads.run_step(_subtract_mean, n, rows, backend.row_sums(rows), channels)
+            threads.run_step(_reciprocal_deviation, r, backend.row_products(n, n), channels, self.eps)
             n *= r
-            xp.multiply(n, weight, out=y)
-            y += bias
+            threads.run_step(_scale_and_shift, y, n, weight, bias)
 
         threads.run(normalise, y, n, r, rows)
         if self.recording:
@@ -53,7 +48,7 @@ class LayerNorm(Operation):
 
     def backward(self, grad: Array) -> tuple[Array | None, Array | None, Array | None]:
         n, r, weight = self.saved
-        channels = n.shape[-1]
+        channels, backend = n.shape[-1], backend_of(n)
         grad_rows, n_rows = grad.reshape(-1, channels), n.reshape(-1, channels)  # (N, C)
         dx = dweight = dbias = None
         if self.needs[0]:
@@ -61,10 +56,10 @@ class LayerNorm(Operation):
 
             def differentiate(xp: ModuleType, dx: Array, grad: Array, n: Array, r: Array) -> None:
                 xp.multiply(grad, weight, out=dx)  # g
-                projection = xp.einsum("nc,nc->n", dx, n)[:, None] / channels
-                dx -= dx.mean(axis=-1, keepdims=True)
-                dx -= n * projection
-                dx *= r
+                projection = backend.sums_of_products("nc,nc->n", dx, n)[:, None]
+                threads.run_step(
+                    _through_mean_and_deviation, dx, dx.mean(axis=-1, keepdims=True), n, r, projection, channels
+                )
 
             threads.run(differentiate, dx, grad_rows, n_rows, r.reshape(-1, 1))
             dx = dx.reshape(n.shape)
@@ -73,6 +68,30 @@ class LayerNorm(Operation):
         if self.needs[2]:
             dbias = column_sums(self.xp, grad_rows)
         return dx, dweight, dbias
+
+
+def _subtract_mean(xp: ModuleType, n: Array, rows: Array, sums: Array, channels: int) -> None:
+    xp.subtract(rows, sums / channels, out=n)
+
+
+def _reciprocal_deviation(xp: ModuleType, r: Array, squares: Array, channels: int, eps: float) -> None:
+    xp.divide(squares, channels, out=r)
+    r += eps
+    xp.sqrt(r, out=r)
+    xp.reciprocal(r, out=r)
+
+
+def _scale_and_shift(xp: ModuleType, y: Array, n: Array, weight: Array, bias: Array) -> None:
+    xp.multiply(n, weight, out=y)
+    y += bias
+
+
+def _through_mean_and_deviation(
+    xp: ModuleType, dx: Array, mean: Array, n: Array, r: Array, projection: Array, channels: int
+) -> None:
+    dx -= mean
+    dx -= n * (projection / channels)
+    dx *= r
 
 
 def layer_norm(

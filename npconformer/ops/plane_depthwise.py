@@ -64,7 +64,7 @@ class PlaneDepthwise(Operation):
             if dtaps is not None:
                 for first, stop in _few_times(times, bands):
                     view = self._view(padded[item], i, j, first, stop, bands)
-                    dtaps[i, j] += xp.einsum("uvc,uvc->c", grad[item, first:stop], view)
+                    dtaps[i, j] += backend_of(x).sums_of_products("uvc,uvc->c", grad[item, first:stop], view)
         if dx is not None:
             left, up = self.padding
             dx = dx[:, left : left + x.shape[1], up : up + x.shape[2]]

@@ -104,7 +104,7 @@ def _checked(x: Tensor | Array, lengths: ArrayLike | None, at_least: int) -> np.
     if len(x.shape) != 3:
         raise ValueError(f"x: expected shape (batch, time, channels), got {x.shape}")
     batch, time, _ = x.shape
-    lengths = np.full(batch, time) if lengths is None else np.asarray(to_host(lengths))
+    lengths = np.full(batch, time) if lengths is None else to_host(lengths)
     if lengths.shape != (batch,) or lengths.dtype.kind not in "iu":
         raise ValueError(f"lengths: expected {batch} integers, got {lengths.dtype} {lengths.shape}")
     if ((lengths < at_least) | (lengths > time)).any():

@@ -78,7 +78,7 @@ class LeakyReLU(Activation):
 
     @staticmethod
     def differentiate(xp: ModuleType, dx: Array, x: Array) -> None:
-        dx *= xp.where(x > 0, 1.0, 0.01)
+        dx[...] = xp.where(x > 0, dx, 0.01 * dx)  # of two Python numbers CuPy makes float16
 
 
 class ReLUSquared(Activation):

@@ -26,8 +26,10 @@ Lesson: notebooks/04_attention_and_positions.ipynb
 
 from __future__ import annotations
 
+from types import ModuleType
 from typing import Any
 
+from npconformer.arrays import threads
 from npconformer.arrays.kept_memory import empty
 from npconformer.arrays.types import Array
 from npconformer.ops.dot_product_attention import DotProductAttention, by_distance
@@ -77,4 +79,11 @@ class RelativeAttention(DotProductAttention):
 
     def _biased(self, q: Array, bias: Array, heads: slice) -> Array:
         """(q + bias) / sqrt(D) of these heads; the bias is (H, D)."""
-        return (q + bias[heads, None]) * self.scaling
+        biased = empty(self.xp, q.shape, q.dtype)
+        threads.run_step(_add_and_scale, biased, q, bias[heads, None], self.scaling)
+        return biased
+
+
+def _add_and_scale(xp: ModuleType, y: Array, x: Array, bias: Array, factor: float) -> None:
+    xp.add(x, bias, out=y)
+    y *= factor

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from types import ModuleType
 
+from npconformer.arrays import threads
+from npconformer.arrays.backend import backend_of
 from npconformer.arrays.types import Array
 from npconformer.tape.autograd import Operation, Tensor
 
@@ -23,11 +25,15 @@ def softmax_in_place(xp: ModuleType, x: Array, axis: int = -1) -> Array:
 def exponentials_in_place(xp: ModuleType, x: Array) -> Array:
     """Overwrites x with e^(x - max x) along the last axis. Returns their sums (..., 1), by which softmax divides."""
     _exponentials(xp, x, -1)
-    return xp.matmul(x, xp.ones(x.shape[-1], dtype=x.dtype))[..., None]  # a product is faster than a sum
+    return backend_of(x).row_sums(x)
 
 
 def _exponentials(xp: ModuleType, x: Array, axis: int) -> None:
-    x -= x.max(axis=axis, keepdims=True)
+    threads.run_step(_exponential_below, x, x.max(axis=axis, keepdims=True))
+
+
+def _exponential_below(xp: ModuleType, x: Array, largest: Array) -> None:
+    x -= largest
     xp.exp(x, out=x)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from npconformer.arrays.backend import is_array, to_host
+from npconformer.arrays.backend import to_host
 from npconformer.tape.autograd import Tensor
 
 # Eight colours that people who see no red or no green can tell apart (Okabe and Ito, "Color universal design", 2008).
@@ -54,7 +54,7 @@ def array_of(values: Any, name: str, axes: tuple[str, ...]) -> np.ndarray:
     Raises ValueError, which calls it `name`, where it does not have these axes, or none of one, or is not of numbers.
     """
     data = values.data if isinstance(values, Tensor) else values
-    array = to_host(data) if is_array(data) else np.asarray(data)
+    array = to_host(data)
     if array.ndim != len(axes) or not array.size or array.dtype.kind not in "fiub":
         raise ValueError(f"{name}: expected numbers ({', '.join(axes)}), got {array.dtype} {array.shape}")
     return array

@@ -25,7 +25,7 @@ from typing import Any
 
 import numpy as np
 
-from npconformer.arrays.backend import is_array, to_host
+from npconformer.arrays.backend import to_host
 from npconformer.losses.ctc_targets import prepare_targets
 from npconformer.ops.softmax import log_softmax_of
 from npconformer.tape.autograd import Tensor
@@ -87,7 +87,7 @@ def ctc_align(logits: Any, labels: Any, blank: int = 0) -> CTCAlignment:
     """
     log_probs = log_probs_of(logits)  # (T, V)
     frames, classes = log_probs.shape
-    labels = np.asarray(to_host(labels) if is_array(labels) else labels)
+    labels = to_host(labels)
     if labels.ndim != 1:
         raise ValueError(f"labels: expected the classes of one utterance, shape (labels,), got shape {labels.shape}")
     if labels.dtype.kind in "iu" and (labels == WILDCARD).any():
@@ -122,7 +122,7 @@ def _with_wildcard(log_probs: np.ndarray, blank: int) -> np.ndarray:
 def log_probs_of(logits: Any) -> np.ndarray:
     """The logarithms of the classes' probabilities, (T, V) float64 on the host; errors as of `ctc_align`."""
     data = logits.data if isinstance(logits, Tensor) else logits
-    data = to_host(data) if is_array(data) else np.asarray(data)
+    data = to_host(data)
     if data.ndim != 2 or data.dtype.kind != "f" or 0 in data.shape:
         raise ValueError(
             f"logits: expected a floating array (frames, classes) of one utterance, got {data.dtype} {data.shape}"

@@ -1,5 +1,6 @@
 """Choosing, finding and leaving an array library."""
 
+import dataclasses
 import os
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from npconformer.arrays.backend import (
     get_array_module,
     get_backend,
     is_array,
+    known_array,
     normal_cdf,
     scatter_add,
     sliding_view,
@@ -67,6 +69,54 @@ def test_moving(backend):  # noqa: F811
 def test_from_device_to_device_goes_through_the_host():
     assert type(asarray(STRICT.from_host(X), X)) is np.ndarray
     assert type(asarray(X, STRICT.from_host(X))) is DeviceArray
+
+
+class OfAnotherLibrary:
+    """An array in a GPU's memory that belongs to neither NumPy nor CuPy."""
+
+    __cuda_array_interface__ = None
+
+    def __array__(self, *args, **kwargs):
+        raise TypeError("can't convert cuda:0 device type tensor to numpy")
+
+
+def test_arrays_that_another_library_has_on_a_gpu_are_taken_over_there(monkeypatch):
+    taken = []
+    cupy = dataclasses.replace(STRICT, from_host=lambda array: taken.append(array) or STRICT.from_host(X))
+    monkeypatch.setattr(backends, "_load_cupy", lambda: cupy)
+    array = OfAnotherLibrary()
+    assert type(known_array(array)) is DeviceArray and taken == [array]
+    np.testing.assert_array_equal(to_host(array), X)
+    assert known_array(X) is X and known_array([1, 2]).tolist() == [1, 2] and to_host(2.5) == 2.5
+
+
+@pytest.mark.gpu
+def test_torchs_tensors_on_a_gpu():
+    torch = pytest.importorskip("torch")
+    if not torch.cuda.is_available():
+        pytest.skip("this torch has no GPU")
+    tensor = torch.arange(6, device="cuda")
+    found = known_array(tensor)
+    assert backend_of(found).name == "cupy" and found.data.ptr == tensor.data_ptr()
+    np.testing.assert_array_equal(to_host(tensor), np.arange(6))
+
+
+def test_sums_of_products(backend):  # noqa: F811
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=(2, 3, 4)), rng.normal(size=(2, 3, 5, 4))
+    x, y = backend.from_host(a), backend.from_host(b)
+    for subscripts, expected in (
+        ("buc,bukc->kc", np.einsum("buc,bukc->kc", a, b)),
+        ("buc,bukc->buk", np.einsum("buc,bukc->buk", a, b)),
+        ("buc,bukc->ucb", np.einsum("buc,bukc->ucb", a, b)),
+    ):
+        np.testing.assert_allclose(to_host(backend.sums_of_products(subscripts, x, y)), expected, rtol=1e-13)
+        out = backend.xp.zeros((*expected.shape, 2))[..., 1]
+        backend.sums_of_products(subscripts, x, y, out=out)
+        np.testing.assert_allclose(to_host(out), expected, rtol=1e-13)
+    rows = backend.from_host(a[0])
+    np.testing.assert_allclose(to_host(backend.row_sums(x)), a.sum(-1, keepdims=True), rtol=1e-13)
+    np.testing.assert_allclose(to_host(backend.row_products(rows, rows)), (a[0] ** 2).sum(-1)[:, None], rtol=1e-13)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

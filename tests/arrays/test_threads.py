@@ -162,7 +162,7 @@ def test_the_environment_chooses_at_first(monkeypatch):
     assert threads.get_num_threads() >= 1
 
 
-def _scale_and_shift(xp, y, x):
+def _piecewise(xp, y, x):
     xp.multiply(x, 2, out=y)
     y += xp.where(x > 0, 1, xp.exp(x))
 
@@ -184,10 +184,10 @@ def test_elementwise_steps_are_one_kernel_where_the_backend_fuses(backend):  # n
     on_device = backend.from_host(x)
     y = backend.xp.empty(x.shape, dtype=x.dtype)
     for _ in range(2):
-        threads.run_elementwise(_scale_and_shift, y, on_device)
+        threads.run_elementwise(_piecewise, y, on_device)
         np.testing.assert_allclose(to_host(y), 2 * x + np.where(x > 0, 1, np.exp(x)), rtol=1e-14)
     if backend.name == "strict":
-        assert FUSION.made["_scale_and_shift"] == 1  # the second time it is there already
+        assert FUSION.made["_piecewise"] == 1  # the second time it is there already
 
 
 @pytest.mark.parametrize("function", [_needs_a_shape, _takes_a_part, _makes_an_array])

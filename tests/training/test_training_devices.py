@@ -39,6 +39,8 @@ def test_the_same_everywhere(kind, backend, tmp_path):
         np.testing.assert_allclose(a, b, rtol=2e-3)
     a, b = (SafetensorsFile(tmp_path / name / "model/model.safetensors") for name in ("host", "device"))
     for name in a:
+        if name.endswith("linear_k.bias"):  # its gradient is 0 but for rounding, of which AdamW makes whole steps
+            continue
         np.testing.assert_allclose(a.read(name), b.read(name), rtol=2e-3, atol=2e-3, err_msg=name)
 
 
