@@ -1,7 +1,8 @@
-"""Forward time on a GPU: CuPy against torch, both with their own memory pools, in alternation, in one process.
+"""Forward time on a GPU: CuPy beside torch, each in a process of its own, in turns.
 
-Every call ends with the device synchronised, so a sample holds the whole work. Input and logits stay on the device.
-Three modes, each in a process of its own because CuPy reads its switch when it first multiplies:
+A process loads the model, makes passes that are not timed (kernels get compiled, algorithms chosen, memory pools
+filled), then passes for a second, whose median is its time. Every pass ends with the device synchronised, so that it
+holds the whole work. Input and logits stay on the device. Three modes:
 
     float32         TF32 off in both, in torch's convolutions too, where it is on by default
     float32, TF32   on in both
@@ -11,16 +12,20 @@ Three modes, each in a process of its own because CuPy reads its switch when it 
 from __future__ import annotations
 
 import json
+import statistics
+import time
 from collections.abc import Callable
 from typing import Any
 
-from benchmarks.agreement import largest_difference
+import numpy as np
+
 from benchmarks.cases import Case
+from benchmarks.floor import Floor
 from benchmarks.forward import FLOOR
 from benchmarks.models import folder_of, make_input
 from benchmarks.products import forward_products
 from benchmarks.sides import OURS, THEIRS
-from benchmarks.timing import alternate
+from benchmarks.timing import FEWEST_ROUNDS, WARM_UP
 
 # name: (dtype, TF32, how far outputs may be apart)
 MODES: dict[str, tuple[str, bool, float]] = {
@@ -28,89 +33,102 @@ MODES: dict[str, tuple[str, bool, float]] = {
     "float32, TF32": ("float32", True, 3e-2),
     "float16": ("float16", False, 3e-2),
 }
-WARM_UP = 3  # calls before outputs are compared: kernels get compiled, algorithms chosen, memory pools filled
+SIDES = (OURS, THEIRS, FLOOR)
+ROUNDS = 3  # processes of each side: most of what one takes is its start
+TIMED = 1.0  # s of passes
 
 
 def variables(mode: str) -> dict[str, str]:
-    """Environment variables that the mode's process has to start with."""
+    """Environment variables that the mode's process has to start with: CuPy reads its switch when it multiplies."""
     return {"CUPY_TF32": str(int(MODES[mode][1]))}
 
 
-def ours(case: Case, models_folder: str, dtype: str) -> tuple[Callable[[], Any], Callable[[Any], Any]]:
-    """A function that runs npconformer and waits for the device, and one that brings its result to the host."""
-    import cupy
+def measure(
+    model: str,
+    seconds: float,
+    batch: int,
+    models_folder: str,
+    mode: str,
+    side: str,
+    outputs: str | None = None,
+    device: str = "cuda",
+) -> dict[str, float]:
+    """A job: what one pass takes and how many bytes the side's memory pool holds. The logits go into `outputs`."""
+    case, dtype = Case(model, seconds, batch), MODES[mode][0]
+    make = {OURS: _ours, THEIRS: _theirs, FLOOR: _floor}[side]
+    run, to_host, memory = make(case, models_folder, dtype, MODES[mode][1], device)
+    for _ in range(WARM_UP):
+        logits = run()
+    if outputs is not None:
+        np.save(outputs, to_host(logits))
+    passes: list[float] = []
+    while sum(passes) < TIMED or len(passes) < FEWEST_ROUNDS:
+        start = time.perf_counter()
+        run()
+        passes.append(time.perf_counter() - start)
+    return {"seconds": statistics.median(passes), "memory": memory()}
 
+
+Side = tuple[Callable[[], Any], Callable[[Any], np.ndarray], Callable[[], float]]  # a pass, to the host, bytes held
+
+
+def _ours(case: Case, models_folder: str, dtype: str, tf32: bool, device: str) -> Side:
     import npconformer
+    from npconformer.arrays.device import device_backend
 
-    model = npconformer.Wav2Vec2ConformerForCTC.from_pretrained(
-        folder_of(case.model, models_folder), dtype=dtype, device="cuda"
+    backend = device_backend(device)
+    model = npconformer.AutoModelForCTC.from_pretrained(
+        folder_of(case.model, models_folder), dtype=dtype, device=device
     )
-    values = cupy.asarray(make_input(case).astype(dtype))
+    values = backend.from_host(make_input(case).astype(dtype))
 
     def run() -> Any:
         with npconformer.no_grad():
             logits = model(values).logits.data
-        cupy.cuda.Device().synchronize()
+        _wait(backend.xp)
         return logits
 
-    return run, cupy.asnumpy
+    return run, backend.to_host, lambda: _pool(backend.xp)
 
 
-def theirs(case: Case, models_folder: str, dtype: str, tf32: bool) -> tuple[Callable[[], Any], Callable[[Any], Any]]:
-    """The same for transformers with torch."""
+def _theirs(case: Case, models_folder: str, dtype: str, tf32: bool, device: str) -> Side:
     import torch
-    from transformers import Wav2Vec2ConformerForCTC
+    from transformers import AutoModelForCTC
 
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = tf32
-    model = Wav2Vec2ConformerForCTC.from_pretrained(folder_of(case.model, models_folder), dtype=getattr(torch, dtype))
-    model = model.eval().to("cuda")
-    values = torch.from_numpy(make_input(case).astype(dtype)).to("cuda")
+    model = AutoModelForCTC.from_pretrained(folder_of(case.model, models_folder), dtype=getattr(torch, dtype))
+    model = model.eval().to(device)
+    values = torch.from_numpy(make_input(case).astype(dtype)).to(device)
 
     def run() -> Any:
         with torch.inference_mode():
             logits = model(values).logits
-        torch.cuda.synchronize()
+        if device == "cuda":
+            torch.cuda.synchronize()
         return logits
 
-    return run, lambda logits: logits.cpu().numpy()
+    return run, lambda logits: logits.cpu().numpy(), torch.cuda.max_memory_reserved if device == "cuda" else float
 
 
-def measure(
-    model: str, seconds: float, batch: int, models_folder: str, mode: str, rounds: int, budget: float
-) -> dict[str, Any]:
-    """A job: {"samples": {side: seconds}, "difference", "seconds", "memory": {side: bytes that its pool holds}}."""
-    import cupy
-    import torch
+def _floor(case: Case, models_folder: str, dtype: str, tf32: bool, device: str) -> Side:
+    """The same matrix products with nothing between them, by CuPy."""
+    from npconformer.arrays.device import device_backend
 
-    from benchmarks.floor import Floor
+    xp = device_backend(device).xp
+    config = json.loads((folder_of(case.model, models_folder) / "config.json").read_text())
+    floor = Floor(forward_products(config, make_input(case).shape[1], case.batch), xp, dtype)
 
-    case = Case(model, seconds, batch)
-    dtype, tf32, tolerance = MODES[mode]
-    functions, outputs = {}, {}
-    for side, (run, to_host) in (
-        (OURS, ours(case, models_folder, dtype)),
-        (THEIRS, theirs(case, models_folder, dtype, tf32)),
-    ):
-        for _ in range(WARM_UP):
-            logits = run()
-        functions[side], outputs[side] = run, to_host(logits)
-    difference = largest_difference(outputs[OURS], outputs[THEIRS], tolerance)
-    memory = {
-        OURS: cupy.get_default_memory_pool().total_bytes(),
-        THEIRS: torch.cuda.max_memory_reserved(),
-    }
-    config = json.loads((folder_of(model, models_folder) / "config.json").read_text())
-    samples = make_input(case).shape[1]
-    floor = Floor(forward_products(config, samples, batch), cupy, dtype)
-
-    def run_floor() -> None:
+    def run() -> None:
         floor()
-        cupy.cuda.Device().synchronize()
+        _wait(xp)
 
-    functions[FLOOR] = run_floor
-    return {
-        "samples": alternate(functions, rounds, budget),
-        "difference": difference,
-        "seconds": samples / 16000,
-        "memory": memory,
-    }
+    return run, np.asarray, lambda: _pool(xp)
+
+
+def _wait(xp: Any) -> None:
+    if xp is not np:
+        xp.cuda.Device().synchronize()
+
+
+def _pool(xp: Any) -> float:
+    return float(xp.get_default_memory_pool().total_bytes()) if xp is not np else 0.0

@@ -2,6 +2,7 @@
 
 import csv
 
+import numpy as np
 import pytest
 
 from benchmarks import gpu, jobs, start
@@ -24,12 +25,11 @@ RESULTS = {
         "loss difference": 1e-7,
         "gradient difference": 1e-4,
     },
-    "benchmarks.gpu:measure": {
-        "samples": {"npconformer": [0.2], "transformers": [0.1], "floor": [0.05]},
-        "memory": {"npconformer": 3e9, "transformers": 4e9},
-        "difference": 1e-3,
-        "seconds": 10.0,
-    },
+}
+GPU = {
+    "npconformer": {"seconds": 0.2, "memory": 3e9},
+    "transformers": {"seconds": 0.1, "memory": 4e9},
+    "floor": {"seconds": 0.05, "memory": 1e9},
 }
 MEMORY = {
     "npconformer": {"imported": 30e6, "peak": 800e6, "load": 0.1, "first": 0.4},
@@ -45,6 +45,10 @@ def suite(tmp_path, monkeypatch):
 
     def answer(function, arguments, threads, variables=None):
         assert threads == 2
+        if "gpu" in function:
+            if arguments["outputs"]:
+                np.save(arguments["outputs"], np.full((1, 2), 1 + 1e-5 * (arguments["side"] == "npconformer")))
+            return GPU[arguments["side"]]
         return MEMORY[arguments["side"]] if "memory" in function else RESULTS[function]
 
     monkeypatch.setattr(jobs, "run", answer)
@@ -73,7 +77,23 @@ def test_every_table_and_what_its_ratios_mean(suite):
     assert suite.tables["Import"].rows[1]["added s"] == pytest.approx(0.54)
     assert rows["Cold start"]["ratio"] == 0.1
     assert rows["Training step"]["ratio"] == 0.5
-    assert [row["ratio"] for row in suite.tables["Forward on a GPU"].rows] == [2.0] * len(gpu.MODES)
+    on_gpu = suite.tables["Forward on a GPU"].rows
+    assert [row["ratio"] for row in on_gpu] == [2.0] * len(gpu.MODES)
+    assert on_gpu[0]["transformers MB"] == 4000 and on_gpu[0]["rounds"] == 3
+    assert on_gpu[0]["difference"] == pytest.approx(1e-5)
+
+
+@pytest.mark.parametrize("side", gpu.SIDES)
+def test_a_side_of_the_gpu_benchmark_by_itself(side, tmp_path, monkeypatch):
+    """On the CPU: the same functions but for waiting and the memory pool."""
+    if side == "transformers":
+        pytest.importorskip("transformers")
+    monkeypatch.setattr(gpu, "TIMED", 0.0)
+    arguments = {"model": "digits", "seconds": 1.0, "batch": 1, "models_folder": ".", "mode": "float32"}
+    found = gpu.measure(**arguments, side=side, outputs=str(tmp_path / "a.npy"), device="cpu")
+    assert found["seconds"] > 0
+    if side != "floor":
+        assert np.load(tmp_path / "a.npy").argmax(-1).any()
 
 
 def test_a_failure_is_kept_and_the_rest_is_measured(suite, monkeypatch, tmp_path):
