@@ -36,6 +36,7 @@ from strict_array import (
 )
 from strict_fusion import FUSION, FusionArray
 
+from npconformer.arrays.array_library import wide_dtype
 from npconformer.arrays.backend import Backend, _by_array_type, register
 from npconformer.arrays.special import normal_cdf_numpy
 
@@ -188,7 +189,12 @@ def _normal_cdf(x: DeviceArray, out: DeviceArray | None = None) -> DeviceArray:
 
 
 def _sums_of_products(subscripts: str, a: DeviceArray, b: DeviceArray, out: DeviceArray | None = None) -> DeviceArray:
-    return call(np.einsum, "sums_of_products", (subscripts, a, b), {} if out is None else {"out": out})
+    """As exact as CuPy's, which adds in float64."""
+    sums = call(np.einsum, "sums_of_products", (subscripts, a.astype(np.float64), b.astype(np.float64)), {})
+    if out is None:
+        return sums.astype(wide_dtype(a.dtype))
+    out[...] = sums
+    return out
 
 
 xp = _make_namespace()
@@ -200,7 +206,7 @@ STRICT = Backend(
     from_host=xp.asarray,
     normal_cdf=_normal_cdf,
     sums_of_products=_sums_of_products,
-    row_sums=lambda x: x.sum(axis=-1, keepdims=True),
+    row_sums=lambda x: x.sum(axis=-1, keepdims=True, dtype=wide_dtype(x.dtype)),
     row_products=lambda x, y: _sums_of_products("nc,nc->n", x, y)[:, None],
     fuse=FUSION,
 )

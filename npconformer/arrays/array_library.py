@@ -33,7 +33,8 @@ class Backend:
         to_host: array -> NumPy array.
         from_host: NumPy array -> array of this library.
         normal_cdf: the distribution function of the normal distribution, element by element, dtype kept.
-        sums_of_products: (subscripts, a, b, out=None) -> `einsum` of two arrays.
+        sums_of_products: (subscripts, a, b, out=None) -> `einsum` of two arrays. Here and below, sums of float16 are
+            float32.
         row_sums: x (..., C) -> its sums over the last axis, (..., 1).
         row_products: x and y (N, C) -> the sums of their products over the last axis, (N, 1).
         longest_sum: how many float32 rows are added before their rounding shows, where each is added to the sum of
@@ -58,11 +59,32 @@ class Backend:
     fuse: Callable[[Callable, str], Callable] | None = None
 
 
+def wide_dtype(dtype: Any) -> np.dtype:
+    """What sums of numbers of this dtype are held in: float32 for float16, else the same."""
+    return np.dtype(np.float32) if dtype == np.float16 else np.dtype(dtype)
+
+
+def _widened(x: np.ndarray) -> np.ndarray:
+    return x.astype(np.float32) if x.dtype == np.float16 else x
+
+
+def _sums_of_products(subscripts: str, a: np.ndarray, b: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+    if a.dtype != np.float16:
+        return np.einsum(subscripts, a, b, out=out)
+    sums = np.einsum(subscripts, _widened(a), _widened(b))  # of float16 it rounds every partial sum
+    if out is None:
+        return sums
+    out[...] = sums
+    return out
+
+
 def _row_sums(x: np.ndarray) -> np.ndarray:
+    x = _widened(x)
     return np.matmul(x, np.ones(x.shape[-1], dtype=x.dtype))[..., None]  # a product is faster than a sum
 
 
 def _row_products(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    x, y = _widened(x), _widened(y)
     return np.matmul(x[:, None], y[:, :, None])[:, 0]  # as exact as a product of matrices, and faster than a sum
 
 
@@ -73,7 +95,7 @@ NUMPY = Backend(
     to_host=np.asarray,
     from_host=np.asarray,
     normal_cdf=normal_cdf_numpy,
-    sums_of_products=np.einsum,
+    sums_of_products=_sums_of_products,
     row_sums=_row_sums,
     row_products=_row_products,
     longest_sum=64,

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from types import ModuleType
 
+from npconformer.arrays.array_library import wide_dtype
 from npconformer.arrays.backend import backend_of
 from npconformer.arrays.products import product
 from npconformer.arrays.types import Array
@@ -29,7 +30,7 @@ def time_sums(xp: ModuleType, x: Array) -> Array:
     if block is None or time < block:
         return x.sum(axis=1, dtype=xp.float64).astype(x.dtype)
     whole = time // block * block
-    blocks = x[:, :whole].reshape(batch, -1, block, channels).sum(axis=2)  # (B, T / 64, C)
+    blocks = x[:, :whole].reshape(batch, -1, block, channels).sum(axis=2, dtype=wide_dtype(x.dtype))  # (B, T / 64, C)
     total = blocks.sum(axis=1, dtype=xp.float64) + x[:, whole:].sum(axis=1, dtype=xp.float64)
     return total.astype(x.dtype)
 
@@ -45,7 +46,7 @@ def column_products(xp: ModuleType, x: Array, y: Array) -> Array:
     x_rows, y_rows = x.reshape(-1, channels), y.reshape(-1, channels)  # (N, C)
     block, products = backend.longest_sum, backend.sums_of_products
     if block is None or len(x_rows) < block:
-        return products("nc,nc->c", x_rows, y_rows)
+        return products("nc,nc->c", x_rows, y_rows).astype(x.dtype, copy=False)
     whole = len(x_rows) // block * block
     x_blocks, y_blocks = (rows[:whole].reshape(-1, block, channels) for rows in (x_rows, y_rows))
     total = products("bnc,bnc->bc", x_blocks, y_blocks).sum(axis=0, dtype=xp.float64)

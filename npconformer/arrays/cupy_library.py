@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from npconformer.arrays.array_library import Backend, BackendError
+from npconformer.arrays.array_library import Backend, BackendError, wide_dtype
 
 
 def load() -> Backend:
@@ -45,7 +45,7 @@ def load() -> Backend:
         from_host=cupy.asarray,
         normal_cdf=ndtr,
         sums_of_products=sums_of_products,
-        row_sums=lambda x: x.sum(axis=-1, keepdims=True),
+        row_sums=lambda x: x.sum(axis=-1, keepdims=True, dtype=wide_dtype(x.dtype)),
         row_products=lambda x, y: sums_of_products("nc,nc->n", x, y)[:, None],
         fuse=fuse,
     )
@@ -55,10 +55,10 @@ def _sums_of_products(cupy: Any) -> Callable[..., Any]:
     """`einsum` of two arrays as one kernel, which adds in float64 and never stores the products."""
     kernel = cupy.ReductionKernel(
         in_params="T a, T b",
-        out_params="T y",
+        out_params="U y",
         map_expr="(double)a * (double)b",
         reduce_expr="a + b",
-        post_map_expr="y = (T)a",
+        post_map_expr="y = a",
         identity="0",
         name="sums_of_products",
         reduce_type="double",
@@ -69,6 +69,9 @@ def _sums_of_products(cupy: Any) -> Callable[..., Any]:
         first, second = inputs.split(",")
         axes = kept + "".join(sorted(set(first + second) - set(kept)))  # those that are summed come last
         summed = tuple(range(len(kept), len(axes)))
+        if out is None:
+            lengths = dict(zip(first + second, a.shape + b.shape))
+            out = cupy.empty([lengths[axis] for axis in kept], wide_dtype(a.dtype))
         return kernel(spread(a, first, axes), spread(b, second, axes), out=out, axis=summed)
 
     return sums_of_products

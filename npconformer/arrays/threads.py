@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from typing import Any
 
@@ -74,14 +74,15 @@ def run(function: Callable[..., None], *arrays: Array) -> None:
     run_ranges(on_piece, rows, arrays[0].size // rows, backend)
 
 
-def run_elementwise(function: Callable[..., None], *arrays: Array) -> None:
+def run_elementwise(function: Callable[..., None], *arrays: Array, outputs: int = 1) -> None:
     """The same for a function of element-wise steps, which become one kernel on a GPU instead of one each.
 
+    outputs: how many of the arrays, the first ones, it writes into. float16 is computed in float32 and rounded once.
     The function is part of a module or a class. To record its steps it is called with stand-ins of arrays that have no
     shape and no parts: it may use operators, in place as well, `xp`'s element-wise functions with and without `out`,
     `xp.where`, `y[...] = x` and `normal_cdf`.
     """
-    backend = backend_of(*arrays)
+    backend, function = backend_of(*arrays), _wide_enough(function, arrays, outputs)
     if backend.fuse is None:
         run(function, *arrays)
     else:
@@ -89,12 +90,31 @@ def run_elementwise(function: Callable[..., None], *arrays: Array) -> None:
 
 
 def run_step(function: Callable[..., None], *arrays: Any) -> None:
-    """The same for arrays that are a piece already, of any shapes that fit each other, and numbers beside them."""
-    backend = backend_of(*arrays)
+    """The same for arrays that are a piece already, of any shapes that fit each other, and numbers beside them.
+
+    It writes into the first.
+    """
+    backend, function = backend_of(*arrays), _wide_enough(function, arrays, 1)
     if backend.fuse is None:
         function(backend.xp, *arrays)
     else:
         _kernel(function, backend)(*arrays)
+
+
+def _wide_enough(function: Callable[..., None], arrays: Sequence[Any], outputs: int) -> Callable[..., None]:
+    return _in_float32(function, outputs) if arrays[0].dtype == np.float16 else function
+
+
+@functools.cache
+def _in_float32(function: Callable[..., None], outputs: int) -> Callable[..., None]:
+    @functools.wraps(function)
+    def steps(xp: Any, *arrays: Any) -> None:
+        wide = [x.astype(np.float32) if getattr(x, "dtype", None) == np.float16 else x for x in arrays]
+        function(xp, *wide)
+        for array, result in zip(arrays[:outputs], wide):
+            array[...] = result
+
+    return steps
 
 
 @functools.cache

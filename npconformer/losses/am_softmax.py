@@ -31,6 +31,8 @@ SHORTEST = 1e-12  # vectors shorter than this are divided by it instead
 class AMSoftmax(Operation):
     """loss of h (B, D) and the classes' directions W (D, C), through their cosines (B, C)"""
 
+    in_float32 = True
+
     def __init__(self, labels: np.ndarray, scale: float, margin: float, reduction: str) -> None:
         self.labels, self.scale, self.margin, self.reduction = labels, scale, margin, reduction
 

@@ -20,6 +20,8 @@ from npconformer.tape.autograd import Operation, Tensor
 class BinaryCrossEntropy(Operation):
     """loss = w (max(x, 0) - x t + log(1 + e^{-|x|})) added up;  dx = w (p - t) dy"""
 
+    in_float32 = True
+
     def __init__(self, targets: np.ndarray, counted: np.ndarray, reduction: str) -> None:
         self.targets, self.counted, self.reduction = targets, counted, reduction
 

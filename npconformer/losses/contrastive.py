@@ -36,6 +36,8 @@ class ContrastiveLogits(Operation):
     With S = C Qᵀ over the normalised rows:  dS adds up dx at the candidates,  dC = dS Q,  dQ = dSᵀ C.
     """
 
+    in_float32 = True
+
     def __init__(self, candidates: np.ndarray, hidden: np.ndarray | None, temperature: float) -> None:
         self.candidates, self.hidden, self.temperature = candidates, hidden, temperature
 

@@ -24,6 +24,8 @@ from npconformer.tape.autograd import Operation, Tensor
 class CrossEntropy(Operation):
     """loss_n = log Σ_j e^{x_nj} - x_n[k_n];  dx = softmax(x) - onehot(k), times each row's weight"""
 
+    in_float32 = True
+
     def __init__(self, labels: np.ndarray, ignore_index: int, reduction: str) -> None:
         self.labels, self.ignore_index, self.reduction = labels, ignore_index, reduction
 

@@ -18,6 +18,8 @@ from npconformer.tape.autograd import Operation, Tensor
 class SquaredError(Operation):
     """loss = w (x - t)² added up, with w = 1 or 1 / n;  dx = 2 w (x - t) dy"""
 
+    in_float32 = True
+
     def __init__(self, targets: np.ndarray, reduction: str) -> None:
         self.targets, self.reduction = targets, reduction
 

@@ -214,7 +214,8 @@ class BatchNorm1d(Module):
         xp, statistics = get_array_module(weight), (self.running_mean, self.running_var)
         _, scale, shift = as_linear_map(xp, self.weight.data, self.bias.data, *statistics, self.eps)
         shift = shift if bias is None else shift + scale * bias
-        return weight * scale.reshape(-1, *(1,) * (weight.ndim - 1)), shift
+        folded = weight * scale.reshape(-1, *(1,) * (weight.ndim - 1))
+        return folded.astype(weight.dtype, copy=False), shift.astype(weight.dtype, copy=False)
 
     def _moved(self, running: Array, new: Array) -> Array:
         return running * (1 - self.momentum) + new * self.momentum

@@ -215,7 +215,7 @@ class GLU(Operation):
     def backward(self, grad: Array) -> Array:
         (x,) = self.saved
         dx = empty(self.xp, x.shape, x.dtype)
-        threads.run_elementwise(self.differentiate, *_halves(_rows(dx)), *_halves(_rows(x)), _rows(grad))
+        threads.run_elementwise(self.differentiate, *_halves(_rows(dx)), *_halves(_rows(x)), _rows(grad), outputs=2)
         return dx
 
     @staticmethod

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from types import ModuleType
 
+from npconformer.arrays.array_library import wide_dtype
 from npconformer.arrays.column_sums import column_products, column_sums
 from npconformer.arrays.types import Array
 from npconformer.tape.autograd import Operation, Tensor
@@ -22,7 +23,9 @@ from npconformer.tape.autograd import Operation, Tensor
 def as_linear_map(
     xp: ModuleType, weight: Array, bias: Array, mean: Array, variance: Array, eps: float
 ) -> tuple[Array, Array, Array]:
-    """r, scale and shift, each (C,), with which evaluation is y = scale x + shift."""
+    """r, scale and shift, each (C,), with which evaluation is y = scale x + shift; float32 for float16."""
+    wide = wide_dtype(weight.dtype)
+    weight, bias, mean, variance = (array.astype(wide, copy=False) for array in (weight, bias, mean, variance))
     r = 1 / xp.sqrt(variance + eps)
     scale = weight * r
     return r, scale, bias - mean * scale
@@ -30,6 +33,8 @@ def as_linear_map(
 
 class BatchNormEvaluation(Operation):
     """y = (x - mean) / sqrt(variance + eps) * w + b with given statistics"""
+
+    in_float32 = True
 
     def __init__(self, eps: float) -> None:
         self.eps = eps
@@ -57,6 +62,8 @@ class BatchNormEvaluation(Operation):
 
 class BatchNormTraining(Operation):
     """y = n w + b with n normalised by the batch's own statistics, which are left in `mean` and `variance`."""
+
+    in_float32 = True
 
     def __init__(self, eps: float) -> None:
         self.eps = eps

@@ -18,6 +18,8 @@ SHORTEST = 1e-8  # vectors shorter than this are divided by it instead
 class CosineSimilarity(Operation):
     """y = ⟨a, b⟩ / (|a| |b|) over the last axis, leading axes broadcast"""
 
+    in_float32 = True
+
     def __init__(self, shortest: float = SHORTEST) -> None:
         self.shortest = shortest
 

@@ -30,6 +30,8 @@ from npconformer.tape.autograd import Operation, Tensor
 class GroupNorm(Operation):
     """y = n w + b with n normalised by utterance and group; keeps x, mu and r."""
 
+    in_float32 = True
+
     def __init__(self, groups: int, eps: float) -> None:
         self.groups, self.eps = groups, eps
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 from types import ModuleType
 
 from npconformer.arrays import threads
+from npconformer.arrays.array_library import wide_dtype
 from npconformer.arrays.backend import backend_of
 from npconformer.arrays.column_sums import column_products, column_sums
 from npconformer.arrays.kept_memory import empty
@@ -33,13 +34,16 @@ class LayerNorm(Operation):
         in_place = self.overwrite and not self.recording and x.flags.c_contiguous
         y = rows if in_place else empty(xp, rows.shape, x.dtype)
         n = empty(xp, rows.shape, x.dtype) if self.recording else y  # without a recording n is overwritten by y
-        r = empty(xp, (rows.shape[0], 1), x.dtype)
+        r = empty(xp, (rows.shape[0], 1), wide_dtype(x.dtype))
 
         def normalise(xp: ModuleType, y: Array, n: Array, r: Array, rows: Array) -> None:
             threads.run_step(_subtract_mean, n, rows, backend.row_sums(rows), channels)
             threads.run_step(_reciprocal_deviation, r, backend.row_products(n, n), channels, self.eps)
-            n *= r
-            threads.run_step(_scale_and_shift, y, n, weight, bias)
+            if n is y:
+                threads.run_step(_normalise, y, n, r, weight, bias)
+            else:
+                n *= r
+                threads.run_step(_scale_and_shift, y, n, weight, bias)
 
         threads.run(normalise, y, n, r, rows)
         if self.recording:
@@ -79,6 +83,12 @@ def _reciprocal_deviation(xp: ModuleType, r: Array, squares: Array, channels: in
     r += eps
     xp.sqrt(r, out=r)
     xp.reciprocal(r, out=r)
+
+
+def _normalise(xp: ModuleType, y: Array, n: Array, r: Array, weight: Array, bias: Array) -> None:
+    xp.multiply(n, r, out=y)  # y and n may be one array
+    y *= weight
+    y += bias
 
 
 def _scale_and_shift(xp: ModuleType, y: Array, n: Array, weight: Array, bias: Array) -> None:

@@ -95,7 +95,7 @@ class GatedLinear(Operation):
         x, weight, z = self.saved
         dz, outputs = empty(self.xp, z.shape, z.dtype), z.shape[1] // 2
         halves = [array[:, half] for array in (dz, z) for half in (slice(0, outputs), slice(outputs, None))]
-        threads.run_elementwise(GLU.differentiate, *halves, grad.reshape(-1, outputs))
+        threads.run_elementwise(GLU.differentiate, *halves, grad.reshape(-1, outputs), outputs=2)
         return _gradients(self, dz, x, weight)
 
 

@@ -21,6 +21,8 @@ from npconformer.tape.autograd import Operation, Tensor
 class MeanPool(Operation):
     """y = Σ_{t<n} x_t / n;  dx_t = dy / n for t < n, else 0"""
 
+    in_float32 = True
+
     def __init__(self, lengths: np.ndarray) -> None:
         self.lengths = lengths
 
@@ -39,6 +41,8 @@ class StatisticsPool(Operation):
 
     A channel that does not move has σ = 0, where σ has no derivative: its dσ is taken as 0.
     """
+
+    in_float32 = True
 
     def __init__(self, lengths: np.ndarray) -> None:
         self.lengths = lengths

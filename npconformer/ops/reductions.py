@@ -16,6 +16,8 @@ from npconformer.tape.autograd import Operation, Tensor
 class Sum(Operation):
     """y = sum of x over the axes;  dx = dy, repeated"""
 
+    in_float32 = True
+
     def __init__(self, axis: Axis, keepdims: bool) -> None:
         self.axis, self.keepdims = axis, keepdims
 

@@ -22,6 +22,8 @@ from npconformer.tape.autograd import Operation, Tensor
 class Rotary(Operation):
     """Turns the two halves of every head's channels by the given angles."""
 
+    in_float32 = True
+
     def __init__(self, heads: int) -> None:
         self.heads = heads
 

@@ -47,6 +47,8 @@ def log_softmax_of(xp: ModuleType, x: Array, axis: int = -1, out: Array | None =
 class Softmax(Operation):
     """y_i = e^x_i / sum_j e^x_j;  dx = y (dy - sum(dy y))"""
 
+    in_float32 = True
+
     def __init__(self, axis: int) -> None:
         self.axis = axis
 
@@ -62,6 +64,8 @@ class Softmax(Operation):
 
 class LogSoftmax(Operation):
     """y_i = x_i - log sum_j e^x_j;  dx = dy - e^y sum(dy)"""
+
+    in_float32 = True
 
     def __init__(self, axis: int) -> None:
         self.axis = axis

@@ -22,6 +22,8 @@ from npconformer.tape.autograd import Operation, Tensor
 class Length(Operation):
     """y = sqrt(sum of x^2 over the axes);  dx = dy x / y, and 0 where y is"""
 
+    in_float32 = True
+
     def __init__(self, axis: Axis, keepdims: bool) -> None:
         self.axis, self.keepdims = axis, keepdims
 
@@ -39,6 +41,8 @@ class Length(Operation):
 class LogSumExp(Operation):
     """y = ln sum of e^x over the axes;  dx = dy e^(x - y)"""
 
+    in_float32 = True
+
     def __init__(self, axis: Axis, keepdims: bool) -> None:
         self.axis, self.keepdims = axis, keepdims
 
@@ -55,6 +59,8 @@ class LogSumExp(Operation):
 
 class CumulativeSum(Operation):
     """y_i = x_0 + ... + x_i along an axis;  dx_i = dy_i + dy_i+1 + ..."""
+
+    in_float32 = True
 
     def __init__(self, axis: int) -> None:
         self.axis = axis

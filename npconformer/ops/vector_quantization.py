@@ -60,6 +60,8 @@ class Perplexity(Operation):
     dp_gv = -e^{H_g} (log p_gv + 1) dy,  dx = dp / count at the counted frames
     """
 
+    in_float32 = True
+
     def __init__(self, counted: np.ndarray) -> None:
         self.counted = counted
 

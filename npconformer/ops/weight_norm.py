@@ -16,6 +16,8 @@ from npconformer.tape.autograd import Operation, Tensor
 class WeightNorm(Operation):
     """w = g v / |v|"""
 
+    in_float32 = True
+
     def __init__(self, axis: int) -> None:
         self.axis = axis
 

@@ -14,6 +14,8 @@ from npconformer.tape.autograd import Operation, Tensor
 class WeightedSum(Operation):
     """y = Σ_l w_l x_l;  dw_l = Σ dy x_l over all elements,  dx_l = w_l dy"""
 
+    in_float32 = True
+
     def forward(self, weights: Array, *terms: Array) -> Array:
         self.save(weights, *terms)
         y = terms[0] * weights[0]

@@ -6,9 +6,11 @@ Lesson: notebooks/11_fine_tuning.ipynb
 from __future__ import annotations
 
 import math
+from types import ModuleType
 from typing import Any
 
-from npconformer.arrays.backend import get_array_module
+from npconformer.arrays import threads
+from npconformer.arrays.types import Array
 from npconformer.nn import Parameter
 from npconformer.optim.optimizer import Optimizer, at_least_zero, below_one
 from npconformer.optim.pieces import pieces
@@ -50,25 +52,40 @@ class AdamW(Optimizer):
             below_one("betas", beta)
 
     def update(self, group: dict[str, Any], parameter: Parameter, state: dict[str, Any], step: int) -> None:
-        xp = get_array_module(parameter.data)
         lr, (beta1, beta2), eps = group["lr"], group["betas"], group["eps"]
         shrink = 1 - lr * group["weight_decay"]
         step_size = lr / (1 - beta1**step)
         correction = math.sqrt(1 - beta2**step)
         for p, g, m, v in pieces(parameter.data, parameter.grad, state["exp_avg"], state["exp_avg_sq"]):
-            s = self._scratch.get(p)
             if shrink != 1:
                 p *= shrink
-            xp.subtract(g, m, out=s)
-            s *= 1 - beta1
-            m += s
-            xp.multiply(g, g, out=s)
-            s *= 1 - beta2
-            v *= beta2
-            v += s
-            xp.sqrt(v, out=s)
-            s /= correction
-            s += eps
-            xp.divide(m, s, out=s)
-            s *= step_size
-            p -= s
+            threads.run_step(_move, p, m, v, self._scratch.get(p), g, beta1, beta2, correction, eps, step_size)
+
+
+def _move(
+    xp: ModuleType,
+    p: Array,
+    m: Array,
+    v: Array,
+    s: Array,
+    g: Array,
+    beta1: float,
+    beta2: float,
+    correction: float,
+    eps: float,
+    step_size: float,
+) -> None:
+    """p, m and v of the next step; s is scratch memory."""
+    xp.subtract(g, m, out=s)
+    s *= 1 - beta1
+    m += s
+    xp.multiply(g, g, out=s)
+    s *= 1 - beta2
+    v *= beta2
+    v += s
+    xp.sqrt(v, out=s)
+    s /= correction
+    s += eps
+    xp.divide(m, s, out=s)
+    s *= step_size
+    p -= s

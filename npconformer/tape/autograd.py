@@ -134,6 +134,10 @@ class Operation:
     each input, None where none is needed. It edits neither what was saved nor its arguments.
     """
 
+    in_float32 = (
+        False  # True where float16 is too coarse in between: it is computed in float32, and results rounded once
+    )
+    narrow = False  # whether that is so for these inputs
     always_recorded = False  # True for operations that reach parameters other than through their inputs
     recording = False
     needs: tuple[bool, ...] = ()
@@ -161,7 +165,11 @@ class Operation:
             self.recording = True in self.needs or self.always_recorded
         else:
             self.needs = (False,) * len(inputs)
-        result = self.forward(*arrays)
+        if self.in_float32 and any(_is_float16(array) for array in arrays):
+            self.narrow = True
+            result = _cast(self.forward(*_cast(arrays, np.float16, np.float32)), np.float32, np.float16)
+        else:
+            result = self.forward(*arrays)
         outputs = result if isinstance(result, tuple) else (result,)
         if mode.anomaly:
             self._check_outputs(outputs)
@@ -189,6 +197,17 @@ class Operation:
     def _where(self) -> str:
         name = type(self).__name__
         return name if self.call_site is None else name + ", called at (most recent last)\n" + "\n".join(self.call_site)
+
+
+def _is_float16(value: Any) -> bool:
+    return getattr(value, "dtype", None) == np.float16
+
+
+def _cast(arrays: Any, source: Any, target: Any) -> Any:
+    """Arrays of one dtype in another; all else as it is."""
+    if isinstance(arrays, tuple | list):
+        return tuple([_cast(array, source, target) for array in arrays])
+    return arrays.astype(target) if getattr(arrays, "dtype", None) == source else arrays
 
 
 class _Source:
@@ -302,7 +321,10 @@ def _complete(operation: Operation, gradients: list[Any]) -> list[Any]:
 
 
 def _call_backward(operation: Operation, gradients: list[Any]) -> tuple[Any, ...]:
-    results = operation.backward(*gradients)
+    if operation.narrow:
+        results = _cast(operation.backward(*_cast(gradients, np.float16, np.float32)), np.float32, np.float16)
+    else:
+        results = operation.backward(*gradients)
     results = results if isinstance(results, tuple) else (results,)
     if len(results) != len(operation.sources):
         raise RuntimeError(
