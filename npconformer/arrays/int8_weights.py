@@ -61,10 +61,12 @@ class Int8Weight(StoredWeight):
         if len(columns) and not (columns[0] >= 0 and columns[-1] < inputs and (np.diff(columns) > 0).all()):
             raise ValueError(f"{name}_columns are no increasing indices of {inputs} columns")
 
-    def _widen(self, first: int, stop: int, out: np.ndarray) -> None:
-        np.multiply(self.codes[first:stop], self.arrays["_scale"][first:stop, None], out=out)
-        if len(self.arrays["_columns"]):
-            out[:, self.arrays["_columns"]] = self.arrays["_kept"][first:stop]
+    def _widen(self, rows: slice, columns: slice, out: np.ndarray) -> None:
+        np.multiply(self.codes[rows, columns], self.arrays["_scale"][rows, None], out=out)
+        places = self.arrays["_columns"]
+        kept = slice(*np.searchsorted(places, (columns.start, columns.stop)))
+        if kept.start < kept.stop:
+            out[:, places[kept] - columns.start] = self.arrays["_kept"][rows, kept]
 
 
 def quantize(weight: np.ndarray, name: str = "weight") -> Int8Weight:

@@ -2,7 +2,7 @@
 
 A product in float32 needs float32 numbers, but only a few rows of the matrix at a time. So the matrix stays as it lies
 in the checkpoint's file, and whoever multiplies asks for rows o .. o', which are widened into memory that is used again
-for the next ones. Nothing is rounded by that: every float16 and every bfloat16 is a float32, too.
+for the next ones (`weight[o:o']`). Nothing is rounded by that: every float16 and every bfloat16 is a float32, too.
 
     float16   s eeeee mmmmmmmmmm             (-1)^s 2^(e - 15) 1.m,   and (-1)^s 2^-14 0.m where e = 0
     bfloat16  s eeeeeeee mmmmmmm             the upper half of a float32
@@ -20,10 +20,13 @@ Lesson: notebooks/10_weights_on_disk.ipynb
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
+from npconformer.arrays.kept_memory import empty
+
+EVERY = slice(None)
 PIECE = 64 * 1024  # numbers; 256 KiB of float32, on which a chain of steps finds the one before in the cache
 EXPONENT = 0x7C00  # the bits of a float16's e
 FROM_FLOAT16 = np.float32(2.0**112)
@@ -36,7 +39,7 @@ class StoredWeight:
     Attributes:
         kind: what it is stored in: "float16", "bfloat16" or "int8".
         arrays: what it consists of, under the endings of their names in a checkpoint: "" is the matrix itself.
-        dtype: of the numbers that `rows` gives.
+        dtype: of the numbers that are multiplied.
     """
 
     kind: ClassVar[str]
@@ -65,21 +68,43 @@ class StoredWeight:
     def check(self, name: str) -> None:
         """Raises ValueError, naming the weight, where an array holds what no weight can hold."""
 
-    def rows(self, first: int, stop: int, out: np.ndarray) -> None:
-        """Writes rows first .. stop, in float32, into `out` (stop - first, I), which lies row by row."""
-        step = max(1, PIECE // max(self.shape[1], 1))
-        for begin in range(first, stop, step):
-            end = min(begin + step, stop)
-            self._widen(begin, end, out[begin - first : end - first])
+    def __len__(self) -> int:
+        return self.shape[0]
 
-    def _widen(self, first: int, stop: int, out: np.ndarray) -> None:
-        raise NotImplementedError(f"{type(self).__name__} has no _widen")
+    @property
+    def size(self) -> int:
+        """How many numbers the matrix has."""
+        return self.codes.size
+
+    @property
+    def flags(self) -> Any:
+        """How the matrix lies in memory, as of an array."""
+        return self.codes.flags
+
+    def __getitem__(self, part: slice | tuple[slice, slice]) -> np.ndarray:
+        """Some rows, or some rows and columns (slices without steps), in float32: so it is read as an array is."""
+        rows, columns = part if isinstance(part, tuple) else (part, EVERY)
+        (first, stop, _), (left, right, _) = rows.indices(self.shape[0]), columns.indices(self.shape[1])
+        out = empty(np, (max(stop - first, 0), max(right - left, 0)), self.dtype)
+        self._fill(out, first, left)
+        return out
 
     def whole(self) -> np.ndarray:
-        """The matrix in float32."""
+        """The matrix in float32, in memory of its own, to be kept."""
         matrix = np.empty(self.shape, self.dtype)
-        self.rows(0, self.shape[0], matrix)
+        self._fill(matrix, 0, 0)
         return matrix
+
+    def _fill(self, out: np.ndarray, row: int, column: int) -> None:
+        """Writes the part that begins at this row and column into `out`."""
+        rows, columns = out.shape
+        step = max(1, PIECE // max(columns, 1))
+        for begin in range(0, rows, step):
+            end = min(begin + step, rows)
+            self._widen(slice(row + begin, row + end), slice(column, column + columns), out[begin:end])
+
+    def _widen(self, rows: slice, columns: slice, out: np.ndarray) -> None:
+        raise NotImplementedError(f"{type(self).__name__} has no _widen")
 
 
 class Float16Weight(StoredWeight):
@@ -95,9 +120,10 @@ class Float16Weight(StoredWeight):
             if exponents.max(initial=0) == EXPONENT:
                 raise ValueError(f"{name} holds infinity or NaN in float16: the checkpoint is damaged, or overflowed")
 
-    def _widen(self, first: int, stop: int, out: np.ndarray) -> None:
+    def _widen(self, rows: slice, columns: slice, out: np.ndarray) -> None:
         bits = out.view(np.int32)
-        np.left_shift(self.codes[first:stop].view(np.int16), 13, out=bits, dtype=np.int32)  # the sign fills 28 to 31
+        bits[...] = self.codes[rows, columns].view(np.int16)
+        np.left_shift(bits, 13, out=bits)  # the sign fills 28 to 31
         np.bitwise_and(bits, SIGN_EXPONENT_MANTISSA, out=bits)
         np.multiply(out, FROM_FLOAT16, out=out)
 
@@ -108,5 +134,7 @@ class BFloat16Weight(StoredWeight):
     kind = "bfloat16"
     stored = np.dtype(np.uint16)
 
-    def _widen(self, first: int, stop: int, out: np.ndarray) -> None:
-        np.left_shift(self.codes[first:stop], 16, out=out.view(np.uint32), dtype=np.uint32)
+    def _widen(self, rows: slice, columns: slice, out: np.ndarray) -> None:
+        bits = out.view(np.uint32)
+        bits[...] = self.codes[rows, columns]
+        np.left_shift(bits, 16, out=bits)

@@ -12,7 +12,9 @@ from typing import Any
 
 from npconformer.nn.layers import Dropout, Linear, PointwiseConv1d
 from npconformer.nn.module import Module
+from npconformer.nn.stored_layers import StoredLinear
 from npconformer.ops.activations import Activation, fused_class
+from npconformer.tape.grad_mode import is_inference
 
 # As they are before anybody patches one.
 _FORWARDS: dict[type[Module], Any] = {kind: kind.forward for kind in (Linear, PointwiseConv1d, Dropout)}
@@ -28,8 +30,18 @@ def is_plain(module: Module, kinds: type[Module] | tuple[type[Module], ...]) -> 
 
 
 def is_plain_linear(module: Module) -> bool:
-    """Whether a linear map may take over what follows it."""
+    """Whether a linear map, its weight an array, may take over what follows it."""
     return is_plain(module, LINEAR_MAPS)
+
+
+def fusible_weight(linear: Module) -> Any:
+    """The weight of a linear map that may be a part of a larger operation; None for one that is computed by itself.
+
+    Where nothing is recorded it may be a stored one.
+    """
+    if is_plain(linear, Linear):
+        return linear.weight
+    return linear.stored_weight if is_plain(linear, StoredLinear) and is_inference() else None
 
 
 def is_idle(dropout: Module) -> bool:

@@ -277,7 +277,7 @@ class Module:
         if not is_as_it_is and any(module.keeps_dtype for module in self.modules()):
             raise ValueError(
                 f"target: the model's weights are stored in fewer bits, for float32 on a CPU, and cannot be changed to "
-                f'{target}: load it again with dtype="float32" and that, or from its original checkpoint'
+                f'{getattr(target, "name", target)}: load it again with dtype="float32" and that, or from its original checkpoint'
             )
 
     def cpu(self) -> Any:

@@ -40,7 +40,7 @@ class StoredLinear(Operation):
         y = empty(np, (len(rows), outputs), x.dtype)
 
         def on_block(first: int, stop: int) -> None:
-            block = widened(self.weight, first, stop)  # (O', I)
+            block = self.weight[first:stop]  # (O', I)
             map_rows(np, rows, block, None if bias is None else bias[first:stop], y[:, first:stop])
 
         worth_a_thread = max(1, SHARED_PRODUCT // max(len(rows), 1))
@@ -54,18 +54,11 @@ class StoredLinear(Operation):
             dx = np.zeros((len(rows), self.weight.shape[1]), grad.dtype)
             for first in range(0, self.weight.shape[0], BLOCK):
                 stop = min(first + BLOCK, self.weight.shape[0])
-                dx += np.matmul(rows[:, first:stop], widened(self.weight, first, stop))
+                dx += np.matmul(rows[:, first:stop], self.weight[first:stop])
             dx = dx.reshape(*grad.shape[:-1], -1)
         if self.needs[1]:
             dbias = column_sums(self.xp, rows)
         return dx, dbias
-
-
-def widened(weight: StoredWeight, first: int, stop: int) -> np.ndarray:
-    """Rows first .. stop of the weight in float32."""
-    block = empty(np, (stop - first, weight.shape[1]), weight.dtype)
-    weight.rows(first, stop, block)
-    return block
 
 
 def stored_linear(x: Tensor | Array, weight: StoredWeight, bias: Tensor | Array | None = None) -> Tensor:

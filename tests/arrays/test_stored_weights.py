@@ -2,7 +2,9 @@
 
 import numpy as np
 import pytest
+from stored_matrices import stored_as
 
+from npconformer.arrays.int8_weights import Int8Weight
 from npconformer.arrays.stored_weights import BFloat16Weight, Float16Weight
 
 ALL = np.arange(2**16, dtype=np.uint16).reshape(256, 256)
@@ -39,13 +41,24 @@ def test_a_float16_that_is_no_number_is_refused_by_name(wrong):
         Float16Weight({"": halves}).check("encoder.weight")
 
 
-@pytest.mark.parametrize("stored", [Float16Weight, BFloat16Weight])
-def test_some_rows_into_given_memory(stored):
-    codes = np.random.default_rng(0).integers(0, 0x7000, (700, 300)).astype(np.uint16).view(stored.stored)
-    weight, out = stored({"": codes}), np.full((90, 300), np.nan, np.float32)
-    weight.rows(300, 390, out)  # more than a piece
-    assert same_bits(out, weight.whole()[300:390])
-    assert weight.shape == (700, 300) and weight.nbytes == 2 * 700 * 300
+@pytest.mark.parametrize("kind", [Float16Weight, BFloat16Weight, Int8Weight])
+def test_parts(kind):
+    weight = stored_as(kind, (700, 512))
+    whole = weight.whole()
+    assert kind is not Int8Weight or len(weight.arrays["_columns"]) >= 3
+    for part in (
+        slice(300, 390),  # more than a piece
+        slice(0, 0),
+        (slice(None), slice(17, 18)),
+        (slice(None), slice(18, 140)),
+        (slice(5, 600), slice(1, None)),
+        (slice(650, 9999), slice(None, 141)),
+        (slice(2, 3), slice(9, 9)),
+    ):
+        found = weight[part]
+        assert found.flags.c_contiguous and same_bits(found, whole[part])
+    assert weight.shape == (700, 512) and len(weight) == 700 and weight.size == 700 * 512
+    assert weight.flags.c_contiguous and weight.nbytes >= 700 * 512
 
 
 def test_codes_of_another_dtype_or_shape():

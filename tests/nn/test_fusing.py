@@ -1,5 +1,7 @@
 """Modules that somebody looks into, or has changed, are computed one by one, with the same results."""
 
+from unittest import mock
+
 import numpy as np
 import pytest
 
@@ -7,6 +9,7 @@ from npconformer import Tensor, manual_seed, nn, no_grad, ops
 from npconformer.models.conformer.block import ConformerBlock
 from npconformer.models.conformer.convolution import CausalConvolutionModule, ConvolutionModule
 from npconformer.nn.fusing import activation_after, is_idle, is_plain, is_plain_linear
+from npconformer.nn.stored_layers import store
 from npconformer.ops import activations
 from tests.models.conformer.tiny_block import config, frames, randomised
 
@@ -181,3 +184,24 @@ def test_what_is_plain():
     with linear.register_forward_hook(lambda *_: None):
         assert not is_plain_linear(linear) and activation_after(linear, ops.silu) is None
     assert is_plain_linear(linear)
+
+
+def test_a_feed_forward_with_stored_weights_is_one_operation_until_somebody_looks():
+    block = build(dtype=np.float32)
+    for name in ("intermediate_dense", "output_dense"):
+        weight = getattr(block.ffn1, name).weight.data.astype(np.float16)
+        store(block.ffn1, name, "float16", {"": weight}, name)
+    block.eval()
+    seen = []
+    with no_grad(), mock.patch.object(ops, "feed_forward", wraps=ops.feed_forward) as fused:
+        (fast,) = run(block, np.float32, recorded=False)
+        assert fused.call_count == 2
+        block.ffn1.output_dense.register_forward_hook(lambda *call: seen.append(call))
+        (slow,) = run(block, np.float32, recorded=False)
+        assert fused.call_count == 3 and len(seen) == 1
+    np.testing.assert_allclose(fast, slow, rtol=1e-5, atol=1e-5)
+    x = Tensor(frames().astype(np.float32), requires_grad=True)
+    out = block(x)[0]  # recorded: the stored weights have no gradient, the input has
+    out.backward(np.ones(out.shape, np.float32))
+    np.testing.assert_allclose(out.numpy(), fast, rtol=1e-5, atol=1e-5)
+    assert np.abs(x.grad).max() > 0

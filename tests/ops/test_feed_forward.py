@@ -5,10 +5,13 @@ import math
 import numpy as np
 import pytest
 from operation_check import check_operation
+from stored_matrices import stored_as
 
 from npconformer import enable_grad, no_grad, ops
 from npconformer.arrays import threads
 from npconformer.arrays.backend import to_host
+from npconformer.arrays.int8_weights import Int8Weight
+from npconformer.arrays.stored_weights import BFloat16Weight, Float16Weight
 from npconformer.ops.activations import GELU, ReLU, SiLU
 
 
@@ -102,3 +105,16 @@ def test_one_of_another_dtype(place):
     for mode in (no_grad, enable_grad):
         with mode(), pytest.raises(ValueError, match="float32"):
             ops.feed_forward(x, (w, b), (v, c), SiLU, residual)
+
+
+@pytest.mark.parametrize("kind", [Float16Weight, BFloat16Weight, Int8Weight])
+@pytest.mark.parametrize("rows", [1, 130, 901])
+def test_stored_weights_are_read_as_arrays_are(number, kind, rows):
+    x, b, c, residual = (
+        draw(*shape, seed=i).astype(np.float32) for i, shape in enumerate(((rows, 96), (512,), (96,), (rows, 96)))
+    )
+    first, second = stored_as(kind, (512, 96)), stored_as(kind, (96, 512))
+    with no_grad():
+        found = ops.feed_forward(x, (first, b), (second, c), SiLU, residual, 0.5)
+        expected = ops.feed_forward(x, (first.whole(), b), (second.whole(), c), SiLU, residual, 0.5)
+    np.testing.assert_array_equal(found.numpy(), expected.numpy())

@@ -11,7 +11,8 @@ from typing import Any
 
 from npconformer import ops
 from npconformer.nn import Dropout, Linear, Module, make_activation
-from npconformer.nn.fusing import activation_after, is_idle, is_plain
+from npconformer.nn.fusing import activation_after, fusible_weight, is_idle, is_plain
+from npconformer.ops.activations import fused_class
 from npconformer.tape.autograd import Tensor
 
 
@@ -44,10 +45,12 @@ class FeedForward(Module):
 
 def half_step(module: Module, x: Tensor, residual: Tensor) -> Tensor:
     """residual + module(x) / 2; as few operations as nobody looks in between."""
-    if is_plain(module, FeedForward) and is_plain(module.output_dense, Linear) and is_idle(module.output_dropout):
+    if is_plain(module, FeedForward) and is_idle(module.output_dropout):
         first, second = module.intermediate_dense, module.output_dense
-        activation = activation_after(first, module.intermediate_act_fn)
-        if activation is None or not is_idle(module.intermediate_dropout):
+        activation = fused_class(module.intermediate_act_fn)
+        w, v = fusible_weight(first), fusible_weight(second)
+        if activation and w is not None and v is not None and is_idle(module.intermediate_dropout):
+            return ops.feed_forward(x, (w, first.bias), (v, second.bias), activation, residual, 0.5)
+        if is_plain(second, Linear):
             return second(module.widen(x), residual=residual, factor=0.5)
-        return ops.feed_forward(x, (first.weight, first.bias), (second.weight, second.bias), activation, residual, 0.5)
     return ops.scaled_add(module(x), residual, 0.5)
