@@ -36,8 +36,8 @@ from strict_array import (
 )
 from strict_fusion import FUSION, FusionArray
 
-from npconformer.arrays.array_library import wide_dtype
 from npconformer.arrays.backend import Backend, _by_array_type, register
+from npconformer.arrays.dtypes import wide_dtype
 from npconformer.arrays.special import normal_cdf_numpy
 
 __all__ = ["STRICT", "DeviceArray", "count_synchronisations", "xp"]

@@ -59,11 +59,6 @@ class Backend:
     fuse: Callable[[Callable, str], Callable] | None = None
 
 
-def wide_dtype(dtype: Any) -> np.dtype:
-    """What sums of numbers of this dtype are held in: float32 for float16, else the same."""
-    return np.dtype(np.float32) if dtype == np.float16 else np.dtype(dtype)
-
-
 def _widened(x: np.ndarray) -> np.ndarray:
     return x.astype(np.float32) if x.dtype == np.float16 else x
 

@@ -16,8 +16,8 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from npconformer.arrays.array_library import wide_dtype
 from npconformer.arrays.backend import backend_of
+from npconformer.arrays.dtypes import wide_dtype
 from npconformer.arrays.products import product
 from npconformer.arrays.types import Array
 

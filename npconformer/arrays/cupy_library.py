@@ -12,7 +12,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from npconformer.arrays.array_library import Backend, BackendError, wide_dtype
+from npconformer.arrays.array_library import Backend, BackendError
+from npconformer.arrays.dtypes import wide_dtype
 
 
 def load() -> Backend:

@@ -1,4 +1,4 @@
-"""Number types by the names that people write: "torch.float16", torch's own objects, NumPy's."""
+"""Number types by the names that people write: "torch.float16", torch's own objects, NumPy's; float16 made wide."""
 
 from __future__ import annotations
 
@@ -21,3 +21,20 @@ def floating_dtype(dtype: Any) -> np.dtype | None:
     except TypeError:
         return None
     return found if found.kind == "f" and dtype is not None else None
+
+
+def wide_dtype(dtype: Any) -> np.dtype:
+    """What sums of numbers of this dtype are held in: float32 for float16, else the same."""
+    return np.dtype(np.float32) if dtype == np.float16 else np.dtype(dtype)
+
+
+def is_float16(value: Any) -> bool:
+    """Whether it is an array of float16; anything may be asked."""
+    return getattr(value, "dtype", None) == np.float16
+
+
+def cast_arrays(arrays: Any, source: Any, target: Any) -> Any:
+    """Arrays of one dtype, or all those in a tuple or list, in another dtype; what else there is stays as it is."""
+    if isinstance(arrays, tuple | list):
+        return tuple([cast_arrays(array, source, target) for array in arrays])
+    return arrays.astype(target) if getattr(arrays, "dtype", None) == source else arrays

@@ -26,6 +26,7 @@ import numpy as np
 
 from npconformer.arrays import blas, pool
 from npconformer.arrays.backend import NUMPY, Backend, backend_of
+from npconformer.arrays.dtypes import is_float16
 from npconformer.arrays.types import Array
 
 PIECE_SIZE = NUMPY.piece_size  # 2 MiB of float32: smaller ones hand the interpreter's lock over too often
@@ -102,14 +103,14 @@ def run_step(function: Callable[..., None], *arrays: Any) -> None:
 
 
 def _wide_enough(function: Callable[..., None], arrays: Sequence[Any], outputs: int) -> Callable[..., None]:
-    return _in_float32(function, outputs) if arrays[0].dtype == np.float16 else function
+    return _in_float32(function, outputs) if is_float16(arrays[0]) else function
 
 
 @functools.cache
 def _in_float32(function: Callable[..., None], outputs: int) -> Callable[..., None]:
     @functools.wraps(function)
     def steps(xp: Any, *arrays: Any) -> None:
-        wide = [x.astype(np.float32) if getattr(x, "dtype", None) == np.float16 else x for x in arrays]
+        wide = [x.astype(np.float32) if is_float16(x) else x for x in arrays]
         function(xp, *wide)
         for array, result in zip(arrays[:outputs], wide):
             array[...] = result

@@ -275,9 +275,10 @@ class Module:
 
     def _check_can_be(self, target: Any, is_as_it_is: bool) -> None:
         if not is_as_it_is and any(module.keeps_dtype for module in self.modules()):
+            name = getattr(target, "name", target)
             raise ValueError(
                 f"target: the model's weights are stored in fewer bits, for float32 on a CPU, and cannot be changed to "
-                f'{getattr(target, "name", target)}: load it again with dtype="float32" and that, or from its original checkpoint'
+                f'{name}: load it again with dtype="float32" and that, or from its original checkpoint'
             )
 
     def cpu(self) -> Any:

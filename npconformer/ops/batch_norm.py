@@ -14,8 +14,8 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from npconformer.arrays.array_library import wide_dtype
 from npconformer.arrays.column_sums import column_products, column_sums
+from npconformer.arrays.dtypes import wide_dtype
 from npconformer.arrays.types import Array
 from npconformer.tape.autograd import Operation, Tensor
 

@@ -14,9 +14,9 @@ from __future__ import annotations
 from types import ModuleType
 
 from npconformer.arrays import threads
-from npconformer.arrays.array_library import wide_dtype
 from npconformer.arrays.backend import backend_of
 from npconformer.arrays.column_sums import column_products, column_sums
+from npconformer.arrays.dtypes import wide_dtype
 from npconformer.arrays.kept_memory import empty
 from npconformer.arrays.types import Array
 from npconformer.tape.autograd import Operation, Tensor

@@ -22,6 +22,7 @@ import numpy as np
 
 from npconformer.arrays.backend import get_array_module, is_array, to_host
 from npconformer.arrays.blas import single_threaded
+from npconformer.arrays.dtypes import cast_arrays, is_float16
 from npconformer.arrays.types import Array
 from npconformer.tape.attached import Attached
 from npconformer.tape.grad_mode import mode
@@ -165,11 +166,8 @@ class Operation:
             self.recording = True in self.needs or self.always_recorded
         else:
             self.needs = (False,) * len(inputs)
-        if self.in_float32 and any(_is_float16(array) for array in arrays):
-            self.narrow = True
-            result = _cast(self.forward(*_cast(arrays, np.float16, np.float32)), np.float32, np.float16)
-        else:
-            result = self.forward(*arrays)
+        self.narrow = self.in_float32 and any(map(is_float16, arrays))
+        result = _in_float32(self.forward, arrays) if self.narrow else self.forward(*arrays)
         outputs = result if isinstance(result, tuple) else (result,)
         if mode.anomaly:
             self._check_outputs(outputs)
@@ -199,15 +197,8 @@ class Operation:
         return name if self.call_site is None else name + ", called at (most recent last)\n" + "\n".join(self.call_site)
 
 
-def _is_float16(value: Any) -> bool:
-    return getattr(value, "dtype", None) == np.float16
-
-
-def _cast(arrays: Any, source: Any, target: Any) -> Any:
-    """Arrays of one dtype in another; all else as it is."""
-    if isinstance(arrays, tuple | list):
-        return tuple([_cast(array, source, target) for array in arrays])
-    return arrays.astype(target) if getattr(arrays, "dtype", None) == source else arrays
+def _in_float32(function: Callable, arrays: Sequence[Any]) -> Any:
+    return cast_arrays(function(*cast_arrays(arrays, np.float16, np.float32)), np.float32, np.float16)
 
 
 class _Source:
@@ -321,10 +312,7 @@ def _complete(operation: Operation, gradients: list[Any]) -> list[Any]:
 
 
 def _call_backward(operation: Operation, gradients: list[Any]) -> tuple[Any, ...]:
-    if operation.narrow:
-        results = _cast(operation.backward(*_cast(gradients, np.float16, np.float32)), np.float32, np.float16)
-    else:
-        results = operation.backward(*gradients)
+    results = _in_float32(operation.backward, gradients) if operation.narrow else operation.backward(*gradients)
     results = results if isinstance(results, tuple) else (results,)
     if len(results) != len(operation.sources):
         raise RuntimeError(
