@@ -132,4 +132,4 @@ def batch_norm_training(
         raise ValueError(f"batch_norm: training needs more than one value for each channel, got x of shape {x.shape}")
     operation = BatchNormTraining(eps)
     y = operation(x, weight, bias)
-    return y, operation.mean, operation.variance
+    return y, operation.mean.astype(y.dtype, copy=False), operation.variance.astype(y.dtype, copy=False)

@@ -58,3 +58,10 @@ def test_against_float64(name, backend):  # noqa: F811
         assert tensor.grad.dtype == np.float16
         size = np.abs(reference.grad).max()
         assert np.abs(to_host(tensor.grad) - reference.grad).max() <= 8 * EPS * size + SMALLEST
+
+
+def test_the_statistics_of_a_batch_stay_float16(backend):  # noqa: F811
+    x, weight = (backend.from_host(array.astype(np.float16)) for array in (SMALL, np.ones(8)))
+    y, mean, variance = ops.batch_norm_training(x, weight, weight)
+    assert y.dtype == mean.dtype == variance.dtype == np.float16
+    np.testing.assert_allclose(to_host(variance), SMALL.var(axis=(0, 1)), rtol=2 * EPS)
