@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import json
 import statistics
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -25,7 +24,7 @@ from benchmarks.forward import FLOOR
 from benchmarks.models import folder_of, make_input
 from benchmarks.products import forward_products
 from benchmarks.sides import OURS, THEIRS
-from benchmarks.timing import FEWEST_ROUNDS, WARM_UP
+from benchmarks.timing import WARM_UP, timed_passes
 
 # name: (dtype, TF32, how far outputs may be apart)
 MODES: dict[str, tuple[str, bool, float]] = {
@@ -35,7 +34,6 @@ MODES: dict[str, tuple[str, bool, float]] = {
 }
 SIDES = (OURS, THEIRS, FLOOR)
 ROUNDS = 3  # processes of each side: most of what one takes is its start
-TIMED = 1.0  # s of passes
 
 
 def variables(mode: str) -> dict[str, str]:
@@ -54,19 +52,14 @@ def measure(
     device: str = "cuda",
 ) -> dict[str, float]:
     """A job: what one pass takes and how many bytes the side's memory pool holds. The logits go into `outputs`."""
-    case, dtype = Case(model, seconds, batch), MODES[mode][0]
+    case, (dtype, tf32, _) = Case(model, seconds, batch), MODES[mode]
     make = {OURS: _ours, THEIRS: _theirs, FLOOR: _floor}[side]
-    run, to_host, memory = make(case, models_folder, dtype, MODES[mode][1], device)
+    run, to_host, memory = make(case, models_folder, dtype, tf32, device)
     for _ in range(WARM_UP):
         logits = run()
     if outputs is not None:
         np.save(outputs, to_host(logits))
-    passes: list[float] = []
-    while sum(passes) < TIMED or len(passes) < FEWEST_ROUNDS:
-        start = time.perf_counter()
-        run()
-        passes.append(time.perf_counter() - start)
-    return {"seconds": statistics.median(passes), "memory": memory()}
+    return {"seconds": statistics.median(timed_passes(run)), "memory": memory()}
 
 
 Side = tuple[Callable[[], Any], Callable[[Any], np.ndarray], Callable[[], float]]  # a pass, to the host, bytes held
@@ -107,7 +100,8 @@ def _theirs(case: Case, models_folder: str, dtype: str, tf32: bool, device: str)
             torch.cuda.synchronize()
         return logits
 
-    return run, lambda logits: logits.cpu().numpy(), torch.cuda.max_memory_reserved if device == "cuda" else float
+    memory = torch.cuda.max_memory_reserved if device == "cuda" else lambda: 0.0
+    return run, lambda logits: logits.cpu().numpy(), memory
 
 
 def _floor(case: Case, models_folder: str, dtype: str, tf32: bool, device: str) -> Side:

@@ -10,7 +10,6 @@ import importlib.util
 import json
 import statistics
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,10 +20,9 @@ import numpy as np
 from benchmarks.cases import CONFIGS
 from benchmarks.memory import peak_bytes
 from benchmarks.sides import OURS, THEIRS, forward, load, set_threads
-from benchmarks.timing import WARM_UP
+from benchmarks.timing import WARM_UP, timed_passes
 
 ONNXRUNTIME, CTRANSLATE2, FLOOR = "onnxruntime", "ctranslate2", "floor"
-LEAST_SECONDS, FEWEST_PASSES = 1.0, 3  # of timed passes in a process
 
 
 @dataclass(frozen=True)
@@ -89,16 +87,6 @@ def _ready_ctranslate2(folder: Path, values: np.ndarray, threads: int) -> Callab
         return np.array(model.encode(ctranslate2.StorageView.from_array(values), to_cpu=True))
 
     return run
-
-
-def timed_passes(run: Callable[[], Any], clock: Callable[[], float] = time.perf_counter) -> list[float]:
-    """Seconds of each pass: at least three, and as many as take a second together."""
-    times: list[float] = []
-    while len(times) < FEWEST_PASSES or sum(times) < LEAST_SECONDS:
-        started = clock()
-        run()
-        times.append(clock() - started)
-    return times
 
 
 def strangers(side: str, modules: Any = sys.modules) -> list[str]:

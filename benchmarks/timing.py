@@ -20,6 +20,7 @@ from typing import Any
 PAUSE = 0.1  # s
 SHORTEST_SAMPLE = 0.2  # s
 FEWEST_ROUNDS = 3
+LEAST_SECONDS, FEWEST_PASSES = 1.0, 3  # of timed passes in a process that measures one side
 WARM_UP = 10  # passes of npconformer before timed ones: after eight of one shape it notes its calls
 
 
@@ -71,6 +72,16 @@ def alternate(
         for name, function in functions.items():
             samples[name].append(_sample(function, calls[name], clock, pause))
     return samples
+
+
+def timed_passes(run: Callable[[], Any], clock: Callable[[], float] = time.perf_counter) -> list[float]:
+    """Seconds of each pass: at least three, and as many as take a second together."""
+    times: list[float] = []
+    while len(times) < FEWEST_PASSES or sum(times) < LEAST_SECONDS:
+        started = clock()
+        run()
+        times.append(clock() - started)
+    return times
 
 
 def _sample(function: Callable[[], Any], calls: int, clock: Callable[[], float], pause: float) -> float:

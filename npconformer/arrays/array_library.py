@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from npconformer.arrays.dtypes import widened
 from npconformer.arrays.special import normal_cdf_numpy
 
 
@@ -59,14 +60,10 @@ class Backend:
     fuse: Callable[[Callable, str], Callable] | None = None
 
 
-def _widened(x: np.ndarray) -> np.ndarray:
-    return x.astype(np.float32) if x.dtype == np.float16 else x
-
-
 def _sums_of_products(subscripts: str, a: np.ndarray, b: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
     if a.dtype != np.float16:
         return np.einsum(subscripts, a, b, out=out)
-    sums = np.einsum(subscripts, _widened(a), _widened(b))  # of float16 it rounds every partial sum
+    sums = np.einsum(subscripts, widened(a), widened(b))  # of float16 it rounds every partial sum
     if out is None:
         return sums
     out[...] = sums
@@ -74,12 +71,12 @@ def _sums_of_products(subscripts: str, a: np.ndarray, b: np.ndarray, out: np.nda
 
 
 def _row_sums(x: np.ndarray) -> np.ndarray:
-    x = _widened(x)
+    x = widened(x)
     return np.matmul(x, np.ones(x.shape[-1], dtype=x.dtype))[..., None]  # a product is faster than a sum
 
 
 def _row_products(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    x, y = _widened(x), _widened(y)
+    x, y = widened((x, y))
     return np.matmul(x[:, None], y[:, :, None])[:, 0]  # as exact as a product of matrices, and faster than a sum
 
 

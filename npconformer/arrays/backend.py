@@ -22,8 +22,6 @@ from npconformer.arrays.array_library import NUMPY, Backend, BackendError
 from npconformer.arrays.types import Array
 
 ENVIRONMENT_VARIABLE = "NPCONFORMER_BACKEND"
-
-
 _by_array_type: dict[type, Backend] = {np.ndarray: NUMPY}
 _by_name: dict[str, Backend] = {"numpy": NUMPY}
 _SYNONYMS = {"cpu": "numpy", "cuda": "cupy", "cuda:0": "cupy", "gpu": "cupy"}
@@ -102,9 +100,10 @@ def is_array(value: Any) -> bool:
 
 
 def known_array(value: Any) -> Array:
-    """The value as an array of a known library: CuPy's, over the same memory, for one that another library has on a GPU
+    """The value as an array of a known library.
 
-    (it has `__cuda_array_interface__`, as torch's tensors do there), else NumPy's.
+    What another library has on a GPU (`__cuda_array_interface__`, as of torch's tensors) is CuPy's, over the same
+    memory; everything else is NumPy's.
     """
     if is_array(value):
         return value
@@ -121,10 +120,9 @@ def to_host(array: Any) -> np.ndarray:
 
 def to_backend(array: Any, backend: Backend) -> Array:
     """The array in that backend's memory; unchanged if it is there already."""
+    array = known_array(array)
     source = backend_of(array)
-    if source is backend:
-        return array if is_array(array) else backend.from_host(np.asarray(array))
-    return backend.from_host(source.to_host(array))
+    return array if source is backend else backend.from_host(source.to_host(array))
 
 
 def asarray(array: Any, like: Any) -> Array:

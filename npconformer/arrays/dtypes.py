@@ -33,8 +33,13 @@ def is_float16(value: Any) -> bool:
     return getattr(value, "dtype", None) == np.float16
 
 
+def widened(arrays: Any) -> Any:
+    """An array, or all those in a tuple or list, in float32 where they are float16; what else there is stays."""
+    return cast_arrays(arrays, np.float16, np.float32)
+
+
 def cast_arrays(arrays: Any, source: Any, target: Any) -> Any:
-    """Arrays of one dtype, or all those in a tuple or list, in another dtype; what else there is stays as it is."""
+    """The same for any two dtypes."""
     if isinstance(arrays, tuple | list):
         return tuple([cast_arrays(array, source, target) for array in arrays])
     return arrays.astype(target) if getattr(arrays, "dtype", None) == source else arrays

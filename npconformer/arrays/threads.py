@@ -26,7 +26,7 @@ import numpy as np
 
 from npconformer.arrays import blas, pool
 from npconformer.arrays.backend import NUMPY, Backend, backend_of
-from npconformer.arrays.dtypes import is_float16
+from npconformer.arrays.dtypes import is_float16, widened
 from npconformer.arrays.types import Array
 
 PIECE_SIZE = NUMPY.piece_size  # 2 MiB of float32: smaller ones hand the interpreter's lock over too often
@@ -93,7 +93,7 @@ def run_elementwise(function: Callable[..., None], *arrays: Array, outputs: int 
 def run_step(function: Callable[..., None], *arrays: Any) -> None:
     """The same for arrays that are a piece already, of any shapes that fit each other, and numbers beside them.
 
-    It writes into the first.
+    Of float16 arrays, which are computed in float32 and rounded once, it writes into the first alone.
     """
     if type(arrays[0]) is np.ndarray and arrays[0].dtype != np.float16:  # nearly always, and often
         function(np, *arrays)
@@ -113,7 +113,7 @@ def _wide_enough(function: Callable[..., None], arrays: Sequence[Any], outputs: 
 def _in_float32(function: Callable[..., None], outputs: int) -> Callable[..., None]:
     @functools.wraps(function)
     def steps(xp: Any, *arrays: Any) -> None:
-        wide = [x.astype(np.float32) if is_float16(x) else x for x in arrays]
+        wide = widened(arrays)
         function(xp, *wide)
         for array, result in zip(arrays[:outputs], wide):
             array[...] = result

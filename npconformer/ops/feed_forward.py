@@ -137,7 +137,8 @@ def feed_forward(
 
     Args:
         x: (..., C).
-        first, second: W (I, C) and b (I,) or None; V (C', I) and c (C',) or None.
+        first, second: W (I, C) and b (I,) or None; V (C', I) and c (C',) or None. Where nothing is recorded W and V
+            may be stored in fewer bits (`arrays.stored_weights`): they are read part by part, as arrays are.
         activation: f, a class of `ops.activations`.
         residual: (..., C').
     """

@@ -22,7 +22,7 @@ import numpy as np
 
 from npconformer.arrays.backend import get_array_module, is_array, to_host
 from npconformer.arrays.blas import single_threaded
-from npconformer.arrays.dtypes import cast_arrays, is_float16
+from npconformer.arrays.dtypes import cast_arrays, is_float16, widened
 from npconformer.arrays.types import Array
 from npconformer.tape.attached import Attached
 from npconformer.tape.grad_mode import mode
@@ -135,9 +135,7 @@ class Operation:
     each input, None where none is needed. It edits neither what was saved nor its arguments.
     """
 
-    in_float32 = (
-        False  # True where float16 is too coarse in between: it is computed in float32, and results rounded once
-    )
+    in_float32 = False  # True where float16 is too coarse in between: computed in float32, results rounded once
     narrow = False  # whether that is so for these inputs
     always_recorded = False  # True for operations that reach parameters other than through their inputs
     recording = False
@@ -198,7 +196,7 @@ class Operation:
 
 
 def _in_float32(function: Callable, arrays: Sequence[Any]) -> Any:
-    return cast_arrays(function(*cast_arrays(arrays, np.float16, np.float32)), np.float32, np.float16)
+    return cast_arrays(function(*widened(arrays)), np.float32, np.float16)
 
 
 class _Source:

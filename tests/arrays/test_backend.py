@@ -87,6 +87,7 @@ def test_arrays_that_another_library_has_on_a_gpu_are_taken_over_there(monkeypat
     array = OfAnotherLibrary()
     assert type(known_array(array)) is DeviceArray and taken == [array]
     np.testing.assert_array_equal(to_host(array), X)
+    assert type(to_backend(array, cupy)) is DeviceArray and type(to_backend(array, NUMPY)) is np.ndarray
     assert known_array(X) is X and known_array([1, 2]).tolist() == [1, 2] and to_host(2.5) == 2.5
 
 

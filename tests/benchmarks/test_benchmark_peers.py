@@ -9,8 +9,9 @@ import pytest
 from benchmarks import jobs
 from benchmarks.cases import DIGITS, RECORDING_SECONDS, Case
 from benchmarks.conversions import LOGITS, REFERENCE_LOGITS, onnx_folder
-from benchmarks.peer_sides import PEERS, measure, strangers, timed_passes, why_not
+from benchmarks.peer_sides import PEERS, measure, strangers, why_not
 from benchmarks.peers import Peers, chosen_cases, chosen_sides, input_of, main, parse, table_of
+from benchmarks.timing import timed_passes
 
 CASE = Case("digits", 0.5)
 OTHERS = ("transformers", "onnxruntime", "ctranslate2")

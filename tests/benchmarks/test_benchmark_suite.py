@@ -5,7 +5,7 @@ import csv
 import numpy as np
 import pytest
 
-from benchmarks import gpu, jobs, start
+from benchmarks import gpu, jobs, start, timing
 from benchmarks.cases import Case
 from benchmarks.compare import run, save
 from benchmarks.suite import Suite
@@ -88,7 +88,7 @@ def test_a_side_of_the_gpu_benchmark_by_itself(side, tmp_path, monkeypatch):
     """On the CPU: the same functions but for waiting and the memory pool."""
     if side == "transformers":
         pytest.importorskip("transformers")
-    monkeypatch.setattr(gpu, "TIMED", 0.0)
+    monkeypatch.setattr(timing, "LEAST_SECONDS", 0.0)
     arguments = {"model": "digits", "seconds": 1.0, "batch": 1, "models_folder": ".", "mode": "float32"}
     found = gpu.measure(**arguments, side=side, outputs=str(tmp_path / "a.npy"), device="cpu")
     assert found["seconds"] > 0

@@ -8,7 +8,8 @@ from operation_check import check_operation
 
 from npconformer import ops
 from npconformer.arrays.backend import get_array_module, to_host
-from npconformer.ops.softmax import log_softmax_of
+from npconformer.arrays.dtypes import wide_dtype
+from npconformer.ops.softmax import exponentials_in_place, log_softmax_of
 from npconformer.tape.autograd import Tensor
 
 X = np.random.default_rng(0).normal(size=(2, 3, 4)) * 3
@@ -74,3 +75,33 @@ def test_gradient_of_a_constant_sum_is_zero(backend):
 def test_no_classes_is_refused():
     with pytest.raises(ValueError):
         ops.softmax(Tensor(np.ones((3, 0))))
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("largest", [1.0, 60.0, 60.6, 300.0])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_exponentials_and_their_sums(backend, dtype, largest, sign):
+    """Divided by their sums they are the softmax; far out on both sides nothing overflows."""
+    x = np.random.default_rng(1).uniform(0, largest, size=(2, 3, 5, 40))
+    x[..., 0], x[..., 1] = largest, largest - 0.5  # one term alone would hide a wrong sum
+    x = (sign * x).astype(dtype)
+    expected = naive_softmax(x.astype(np.float64), -1)
+    y = backend.from_host(x)
+    sums = exponentials_in_place(get_array_module(y), y)
+    assert y.dtype == dtype and sums.dtype == wide_dtype(dtype) and sums.shape == (2, 3, 5, 1)
+    found = to_host(y).astype(np.float64) / to_host(sums).astype(np.float64)
+    rounding = 60 * np.finfo(dtype).eps  # of a sum of 40 terms, and of the difference of two numbers of up to 300
+    np.testing.assert_allclose(found, expected, rtol=rounding, atol=1e-6 if dtype == np.float16 else 1e-30)
+
+
+@pytest.mark.parametrize("far", [-3.0, 61.0, -61.0, -np.inf, np.finfo(np.float64).min])
+def test_the_largest_exponential_is_one(far):
+    y = np.array([[1.0, 2.0, far]])
+    exponentials_in_place(np, y)
+    assert y.max() == 1.0
+
+
+def test_exponentials_of_what_is_no_number():
+    x = np.array([[1.0, np.nan]])
+    exponentials_in_place(np, x)
+    assert np.isnan(x).all()
